@@ -1,0 +1,1 @@
+"""A Dagster project on real flights: the first thing a newcomer runs."""

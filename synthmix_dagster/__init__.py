@@ -1,0 +1,57 @@
+"""How much synthetic data to add, whether it is safe to release, and since when it drifts.
+
+The public names load on first use: Dagster imports this package in every ``dg`` command, so the
+import itself stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from synthmix_dagster.api import measure_distance, mix, recommend_ratio
+    from synthmix_dagster.component import SynthMixComponent
+    from synthmix_dagster.definitions import build_synthmix_defs
+    from synthmix_dagster.distance.report import DistanceReport
+    from synthmix_dagster.errors import SynthMixError
+    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.tables.releases import Release, load_release, verify_release
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DistanceReport": "synthmix_dagster.distance.report",
+    "Recommendation": "synthmix_dagster.ratio.recommendation",
+    "Release": "synthmix_dagster.tables.releases",
+    "SynthMixComponent": "synthmix_dagster.component",
+    "SynthMixError": "synthmix_dagster.errors",
+    "build_synthmix_defs": "synthmix_dagster.definitions",
+    "load_release": "synthmix_dagster.tables.releases",
+    "measure_distance": "synthmix_dagster.api",
+    "mix": "synthmix_dagster.api",
+    "recommend_ratio": "synthmix_dagster.api",
+    "verify_release": "synthmix_dagster.tables.releases",
+}
+
+__all__ = [
+    "DistanceReport",
+    "Recommendation",
+    "Release",
+    "SynthMixComponent",
+    "SynthMixError",
+    "build_synthmix_defs",
+    "load_release",
+    "measure_distance",
+    "mix",
+    "recommend_ratio",
+    "verify_release",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,283 @@
+"""The three verbs, without Dagster: measure, recommend, mix.
+
+Each takes what `open_dataset` takes (a path, a pandas, polars or duckdb frame, an Arrow table),
+hands a bounded sample to the numerics and returns a frozen result. The Dagster assets call these
+very functions.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+from synthmix_dagster.ratio.features import TargetCode, target_values
+from synthmix_dagster.ratio.recommend import recommend
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.tables.dataset import Dataset, open_dataset
+from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
+from synthmix_dagster.tables.releases import Release
+from synthmix_dagster.tables.selection import sample_positions
+
+#: Synthetic rows that may be read for each row of the sample, which bounds memory.
+_SYNTHETIC_PER_SAMPLE = 5
+
+
+def measure_distance(
+    real: Any,
+    synthetic: Any,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    categorical: Collection[str] | None = None,
+    ignore: Collection[str] | None = None,
+    key: Sequence[str] | None = None,
+    method: str = "sliced",
+    sample_rows: int = 20_000,
+    directions: int = 100,
+    permutations: int = 199,
+    seed: int = 0,
+) -> DistanceReport:
+    """Measure how far synthetic rows are from real ones.
+
+    Parameters
+    ----------
+    real, synthetic : path, DataFrame or Arrow table
+        The two datasets; columns are matched by name.
+    target : str, optional
+        Label column. It takes part in the distance like any other column; naming it makes sure
+        that it is there and complete.
+    task : {"regression", "classification"}, optional
+        With ``classification`` the target is compared as a category even where it is a number.
+    categorical : collection of str, optional
+        Columns to treat as categories although they hold numbers.
+    ignore : collection of str, optional
+        Columns to leave out, such as free text.
+    key : sequence of str, optional
+        Columns that identify a row; they are left out as well.
+    method : {"sliced"}
+        Estimator of the distance.
+    sample_rows : int
+        Most rows of either side to measure, drawn uniformly.
+    directions, permutations : int
+        Size of the computation; the smallest p-value is ``1 / (permutations + 1)``.
+    seed : int
+
+    Returns
+    -------
+    DistanceReport
+
+    Raises
+    ------
+    DataError, ConfigError
+        The datasets cannot be compared, or an option is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> real = pd.DataFrame({"x": rng.normal(0.0, 1.0, 1000)})
+    >>> synthetic = pd.DataFrame({"x": rng.normal(0.5, 1.0, 1000)})
+    >>> report = measure_distance(real, synthetic)
+    >>> round(report.gap, 1), report.p_value
+    (0.5, 0.005)
+    """
+    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    categories = list(categorical or ())
+    if target is not None:
+        _check_target(sides, target, task)
+        if task == "classification" and target not in categories:
+            categories.append(target)
+    limits = [min(side.rows, sample_rows) for side in sides]
+    samples, notes = _samples(sides, limits, seed, key or ())
+    return measure(
+        *samples,
+        categorical=categories,
+        ignore=[*(ignore or ()), *(key or ())],
+        method=method,
+        directions=directions,
+        permutations=permutations,
+        seed=seed,
+        notes=notes,
+    )
+
+
+def recommend_ratio(
+    real: Any,
+    synthetic: Any,
+    *,
+    target: str,
+    task: str,
+    categorical: Collection[str] | None = None,
+    ignore: Collection[str] | None = None,
+    key: Sequence[str] | None = None,
+    evaluation: Any = None,
+    max_ratio: float | None = None,
+    rule: str = "largest_equivalent",
+    sample_rows: int = 20_000,
+    distance: DistanceReport | None = None,
+    seed: int = 0,
+) -> Recommendation:
+    """Recommend how many synthetic rows to add for each real one.
+
+    Parameters
+    ----------
+    real, synthetic : path, DataFrame or Arrow table
+    target : str
+        Label column.
+    task : {"regression", "classification"}
+    categorical, ignore, key : see `measure_distance`
+    evaluation : path, DataFrame or Arrow table, optional
+        Real rows, not in `real`, that the generator never saw. They judge the risk; without them
+        each real row is judged by a fit that leaves it out.
+    max_ratio : float, optional
+        Highest ratio to consider; by default as many rows as there are.
+    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+        Which of the ratios that are equivalent within one standard error to recommend.
+    sample_rows : int
+        Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
+        synthetic rows, so that ratios keep their meaning; of those at most five times as many.
+    distance : DistanceReport, optional
+        A distance measured before; without it the gap is measured again for the bound.
+    seed : int
+
+    Returns
+    -------
+    Recommendation
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> def draw(n):
+    ...     x = rng.normal(size=n)
+    ...     return pd.DataFrame({"x": x, "y": np.sin(2 * x) + rng.normal(0, 0.5, n)})
+    >>> recommend_ratio(draw(50), draw(400), target="y", task="regression").ratio
+    8.0
+    """
+    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    _check_target(sides, target, task)
+    options = {"categorical": categorical, "ignore": ignore, "key": key}
+    if distance is None:
+        distance = measure_distance(
+            *sides, target=target, task=task, permutations=1, seed=seed, **options
+        )
+    judges = None
+    if evaluation is not None:
+        judges = open_dataset(evaluation, "evaluation").frame()
+    n, m = (side.rows for side in sides)
+    used = min(n, sample_rows)
+    # One fraction for both sides: sampling them apart would change the ratio that is available.
+    limits = [used, min(m * used // n, _SYNTHETIC_PER_SAMPLE * sample_rows)]
+    samples, notes = _samples(sides, limits, seed, key or ())
+    if used < n:
+        notes.append(
+            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
+        )
+    return recommend(
+        *samples,
+        target=target,
+        task=task,
+        gap=distance.gap,
+        categorical=list(categorical or ()),
+        ignore=[*(ignore or ()), *(key or ())],
+        evaluation=judges,
+        max_ratio=max_ratio,
+        rule=rule,
+        seed=seed,
+        notes=notes,
+    )
+
+
+def mix(
+    real: Any,
+    synthetic: Any,
+    *,
+    ratio: float,
+    output: Path | str,
+    seed: int = 0,
+    stratify: str | None = None,
+    key: Sequence[str] | None = None,
+    ignore: Sequence[str] | None = None,
+    rows_per_shard: int = ROWS_PER_SHARD,
+) -> Release:
+    """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
+
+    The same inputs, ratio and seed give the same release id and the same bytes. Readers see the
+    whole release or none of it; ``<output>/latest`` points to the newest.
+
+    Parameters
+    ----------
+    real, synthetic : path, DataFrame or Arrow table
+    ratio : float
+        Synthetic rows per real row.
+    output : path
+        Directory for releases; made if it is not there.
+    seed : int
+        Seed of the selection and of the order of rows.
+    stratify : str, optional
+        Column whose shares among the synthetic rows the selection keeps.
+    key : sequence of str, optional
+        Columns that identify a row.
+    ignore : sequence of str, optional
+        Real columns that the synthetic rows may lack; they are empty there.
+    rows_per_shard : int
+
+    Returns
+    -------
+    Release
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> real, synthetic = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(10, 40)})
+    >>> with tempfile.TemporaryDirectory() as output:
+    ...     release = mix(real, synthetic, ratio=0.5, output=output)
+    >>> release.manifest["realised"]["synthetic_rows"]
+    5
+    """
+    return mix_datasets(
+        open_dataset(real, "real"),
+        open_dataset(synthetic, "synthetic"),
+        ratio=ratio,
+        output=Path(output),
+        seed=seed,
+        stratify=stratify,
+        key=key or (),
+        optional=[*(ignore or ()), *(key or ())],
+        rows_per_shard=rows_per_shard,
+    )
+
+
+def _samples(
+    sides: tuple[Dataset, Dataset], limits: Sequence[int], seed: int, key: Sequence[str]
+) -> tuple[list[pd.DataFrame], list[str]]:
+    frames, notes = [], []
+    for side, limit in zip(sides, limits, strict=True):
+        if limit < 1:
+            raise ConfigError(
+                "it leaves no rows to measure", option="sample_rows", fix="Raise it or leave it out"
+            )
+        known = [column for column in key if column in side.columns]
+        frames.append(side.frame(sample_positions(side, limit, seed, known)))
+        if limit < side.rows:
+            notes.append(f"a uniform sample of {limit} of {side.rows} {side.name} rows was used")
+    return frames, notes
+
+
+def _check_target(sides: tuple[Dataset, Dataset], target: str, task: str | None) -> None:
+    """Look at every label, not only at the sampled ones."""
+    for side in sides:
+        if target not in side.columns:
+            raise DataError(
+                f"it has no target column '{target}'",
+                dataset=side.name,
+                fix=did_you_mean(target, side.columns),
+            )
+        frame = side.table.select([target]).to_pandas()
+        target_values(frame, target, side.name)
+        if task is not None and side.name == "real":
+            TargetCode.fit(frame, target, task)

@@ -1,0 +1,232 @@
+"""The five assets of a mix. Thin: open, call one verb, leave a record, materialise with metadata.
+
+`training_data` trusts no earlier run: it reads the stored distance, makes sure that it was measured
+on these very rows with these very settings, and judges it again before anything is written.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from synthmix_dagster.api import measure_distance, recommend_ratio
+from synthmix_dagster.config import MixConfig
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.errors import GateError, SynthMixError
+from synthmix_dagster.gate import judge_gap
+from synthmix_dagster.presentation import metadata
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.tables.dataset import Dataset, open_dataset
+from synthmix_dagster.tables.mixing import mix_datasets
+from synthmix_dagster.tables.records import Records
+
+#: Raise it when the same inputs and settings would give another result.
+CODE_VERSION = "1"
+
+_DESCRIPTIONS = {
+    "real": "Real rows, read from files. Recorded with a fingerprint, so that what is measured "
+    "and what is released are known to be the same rows.",
+    "synthetic": "Generated rows, read from files and recorded with a fingerprint.",
+    "distribution_distance": "How far the generated rows are from the real ones: debiased "
+    "Wasserstein gap in real standard deviations, its floor and its p-value.",
+    "optimal_ratio": "How many generated rows to add for each real one: predicted test risk at "
+    "every ratio, and the recommended one.",
+    "training_data": "The training set: every real row once and exactly the recommended number "
+    "of generated ones, published as an immutable release once the gap is within its threshold.",
+}
+
+
+def build_assets(config: MixConfig) -> list[dg.AssetsDefinition]:
+    """Build the assets of one mix.
+
+    Parameters
+    ----------
+    config : MixConfig
+
+    Returns
+    -------
+    list of AssetsDefinition
+        ``real`` and ``synthetic`` only where they come from files.
+    """
+    ingested = [
+        _ingestion(config, side)
+        for side in ("real", "synthetic")
+        if config.dataset(side).asset is None
+    ]
+
+    @dg.asset(**_asset_options(config, "distribution_distance"), **_inputs(config))
+    def distribution_distance(**frames: Any) -> dg.MaterializeResult[Any]:
+        with at_the_edge():
+            return measure_step(config, frames)
+
+    @dg.asset(**_asset_options(config, "optimal_ratio"), **_inputs(config, "distribution_distance"))
+    def optimal_ratio(**frames: Any) -> dg.MaterializeResult[Any]:
+        with at_the_edge():
+            return recommend_step(config, frames)
+
+    @dg.asset(
+        **_asset_options(config, "training_data"),
+        **_inputs(config, "distribution_distance", "optimal_ratio"),
+    )
+    def training_data(**frames: Any) -> dg.MaterializeResult[Any]:
+        with at_the_edge():
+            return release_step(config, frames)
+
+    return [*ingested, distribution_distance, optimal_ratio, training_data]
+
+
+def ingest_step(config: MixConfig, side: str) -> dg.MaterializeResult[Any]:
+    """Read one dataset from files and record what was found."""
+    dataset = open_dataset(config.dataset(side).path, side)
+    Records(config.output_folder, config.name).write(side, {"fingerprint": dataset.fingerprint})
+    return dg.MaterializeResult(
+        metadata=metadata.of_dataset(dataset),
+        data_version=dg.DataVersion(dataset.fingerprint),
+    )
+
+
+def measure_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+    """Measure the gap and record it with the fingerprints it belongs to."""
+    sides = _open_sides(config, frames)
+    report = measure_distance(*sides, **config.measure_options())
+    record = {**_evidence_key(config, sides, "measure"), "result": report.to_dict()}
+    Records(config.output_folder, config.name).write("distribution_distance", record)
+    return dg.MaterializeResult(metadata=metadata.of_distance(report, config.threshold))
+
+
+def recommend_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+    """Recommend a ratio and record it."""
+    sides = _open_sides(config, frames)
+    report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
+    recommendation = recommend_ratio(*sides, distance=report, **config.recommend_options())
+    record = {**_evidence_key(config, sides, "recommend"), "result": recommendation.to_dict()}
+    Records(config.output_folder, config.name).write("optimal_ratio", record)
+    return dg.MaterializeResult(metadata=metadata.of_recommendation(recommendation))
+
+
+def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+    """Judge the stored distance again and publish the mix, or refuse with the reason."""
+    sides = _open_sides(config, frames)
+    report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
+    verdict = judge_gap(report, config.threshold)
+    if not verdict.passed:
+        raise GateError(
+            f"the check 'wasserstein_gap' failed. {verdict.sentence}",
+            mix=config.name,
+            fix="The last good release was left as it was",
+        )
+    recommendation = Recommendation.from_dict(_fresh(config, sides, "optimal_ratio", "recommend"))
+    release = mix_datasets(
+        *sides,
+        ratio=recommendation.ratio,
+        output=config.output_folder,
+        seed=config.seed,
+        stratify=config.stratify,
+        key=config.key,
+        optional=[*config.ignore, *config.key],
+        rows_per_shard=config.rows_per_shard,
+        evidence={
+            "mix": config.name,
+            "threshold": config.threshold,
+            "distribution_distance": report.to_dict(),
+            "optimal_ratio": recommendation.to_dict(),
+            "checks": {"wasserstein_gap": {"passed": True, "sentence": verdict.sentence}},
+        },
+    )
+    record = {**_evidence_key(config, sides, "recommend"), "result": {"id": release.release_id}}
+    Records(config.output_folder, config.name).write("training_data", record)
+    return dg.MaterializeResult(
+        metadata=metadata.of_release(release), data_version=dg.DataVersion(release.release_id)
+    )
+
+
+@contextmanager
+def at_the_edge() -> Iterator[None]:
+    """Turn this package's errors into failures that Dagster shows in full and does not retry."""
+    try:
+        yield
+    except SynthMixError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _ingestion(config: MixConfig, side: str) -> dg.AssetsDefinition:
+    @dg.asset(**_asset_options(config, side), deps=list(config.dataset(side).deps))
+    def ingest() -> dg.MaterializeResult[Any]:
+        with at_the_edge():
+            return ingest_step(config, side)
+
+    return ingest
+
+
+def _asset_options(config: MixConfig, role: str) -> dict[str, Any]:
+    kinds = {"parquet"} if role == "training_data" else {"python"}
+    return {
+        "key": config.asset_key(role),
+        "description": _DESCRIPTIONS[role],
+        "group_name": config.group_name or config.name,
+        "owners": list(config.owners),
+        "tags": dict(config.tags),
+        "kinds": kinds,
+        "code_version": CODE_VERSION,
+    }
+
+
+def _inputs(config: MixConfig, *upstream: str) -> dict[str, Any]:
+    """Load datasets that are assets through their own I/O managers; depend on all others."""
+    ins, deps = {}, [config.asset_key(role) for role in upstream]
+    for side in ("real", "synthetic"):
+        existing = config.dataset(side).asset
+        if existing is None:
+            deps.append(config.asset_key(side))
+        else:
+            ins[side] = dg.AssetIn(existing)
+    return {"ins": ins, "deps": deps}
+
+
+def _open_sides(config: MixConfig, frames: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
+    return _open_side(config, frames, "real"), _open_side(config, frames, "synthetic")
+
+
+def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Dataset:
+    source = config.dataset(side)
+    if source.asset is not None:
+        return open_dataset(frames[side], side)
+    dataset = open_dataset(source.path, side)
+    record = Records(config.output_folder, config.name).read(side)
+    if record is None or record["fingerprint"] != dataset.fingerprint:
+        found = "was never ingested" if record is None else "has changed since it was ingested"
+        raise GateError(
+            f"the {side} dataset at '{source.path}' {found}",
+            mix=config.name,
+            fix=f"Materialise '{config.asset_key(side).to_user_string()}' and what follows it",
+        )
+    return dataset
+
+
+def _evidence_key(config: MixConfig, sides: tuple[Dataset, Dataset], verb: str) -> dict[str, Any]:
+    """What a record belongs to: these rows, these settings."""
+    options = config.measure_options() if verb == "measure" else config.recommend_options()
+    return {"inputs": {side.name: side.fingerprint for side in sides}, "settings": options}
+
+
+def _fresh(
+    config: MixConfig, sides: tuple[Dataset, Dataset], role: str, verb: str
+) -> dict[str, Any]:
+    """Return a stored result, or refuse one that belongs to other rows or settings."""
+    record = Records(config.output_folder, config.name).read(role)
+    key = _evidence_key(config, sides, verb)
+    if record is None:
+        problem = f"'{role}' was never materialised"
+    elif record["inputs"] != key["inputs"]:
+        problem = f"'{role}' was computed from other rows than these"
+    elif record["settings"] != key["settings"]:
+        problem = f"'{role}' was computed with other settings than these"
+    else:
+        result: dict[str, Any] = record["result"]
+        return result
+    raise GateError(
+        problem,
+        mix=config.name,
+        fix=f"Materialise '{config.asset_key(role).to_user_string()}' and what follows it",
+    )

@@ -1,0 +1,297 @@
+"""What a user may set for one mix, validated in one place for both front doors.
+
+No pydantic constraints on the fields: Dagster derives the YAML model from them, in which every
+field may also be a template string. The validators run after templates are filled in.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from synthmix_dagster.errors import ConfigError, did_you_mean
+
+ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data")
+
+
+def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationError:
+    """Turn "extra inputs are not permitted" into the option that was probably meant."""
+    details: list[InitErrorDetails] = []
+    for found in error.errors(include_url=False):
+        detail = {key: found[key] for key in ("type", "loc", "input", "ctx") if key in found}
+        if found["type"] == "extra_forbidden" and len(found["loc"]) == 1:
+            fix = did_you_mean(found["loc"][0], known)
+            detail |= {
+                "type": "value_error",
+                "ctx": {"error": ValueError(f"unknown option '{found['loc'][0]}'. {fix}")},
+            }
+        details.append(detail)  # type: ignore[arg-type]
+    return ValidationError.from_exception_data(error.title, details)
+
+
+def _suggest(cls: type[BaseModel], values: Any, handler: Any) -> Any:
+    try:
+        return handler(values)
+    except ValidationError as error:
+        raise _name_nearest(error, list(cls.model_fields)) from None
+
+
+@cache
+def _suggesting(derived: type[BaseModel]) -> type[BaseModel]:
+    """The model Dagster derives for YAML, with the same words for an unknown option."""
+    return create_model(
+        derived.__name__,
+        __base__=derived,
+        __validators__={"suggest": model_validator(mode="wrap")(classmethod(_suggest))},
+    )
+
+
+class Settings(dg.Resolvable, dg.Model):
+    """Base of everything a user may set: unknown options are refused with the nearest valid one."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    suggest = model_validator(mode="wrap")(classmethod(_suggest))
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        return _suggesting(super().model())
+
+
+class DatasetConfig(Settings):
+    """Where one dataset comes from: files, or an asset that exists already.
+
+    Attributes
+    ----------
+    path : str, optional
+        A Parquet or CSV file, or a folder of them.
+    asset : asset key, optional
+        An existing asset, loaded through its own I/O manager.
+    deps : sequence of asset key
+        Assets that write the files at `path`, for lineage.
+    """
+
+    path: str | None = None
+    asset: dg.ResolvedAssetKey | None = None
+    deps: Sequence[dg.ResolvedAssetKey] = ()
+
+    @field_validator("asset", mode="before")
+    @classmethod
+    def _asset_key(cls, value: Any) -> Any:
+        return None if value is None else dg.AssetKey.from_coercible(_split(value))
+
+    @field_validator("deps", mode="before")
+    @classmethod
+    def _dep_keys(cls, value: Any) -> Any:
+        return [dg.AssetKey.from_coercible(_split(key)) for key in value]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DatasetConfig":
+        if (self.path is None) == (self.asset is None):
+            raise ValueError("set exactly one of 'path' and 'asset'")
+        if self.deps and self.path is None:
+            raise ValueError("'deps' goes with 'path'; an 'asset' brings its own lineage")
+        return self
+
+
+class ScheduleConfig(Settings):
+    """When to run the whole mix.
+
+    Attributes
+    ----------
+    cron : str
+        Five-field cron expression.
+    timezone : str
+    """
+
+    cron: str
+    timezone: str = "UTC"
+
+
+class MixConfig(Settings):
+    """Everything a user may set for one mix.
+
+    Attributes
+    ----------
+    name : str
+        Name of the mix; its assets are ``<key_prefix>/<name>/<role>``.
+    real, synthetic : DatasetConfig
+        The two datasets.
+    target : str
+        Label column.
+    task : {"regression", "classification"}
+    threshold : float
+        Largest gap that may be released, in real standard deviations.
+    output_root : str
+        Directory below which everything is written.
+    output : str, optional
+        Folder of this mix below `output_root`, by default its name. Mixes with the same output
+        compete for one ``latest``: whichever passed its gate last holds it.
+    categorical, ignore, key : sequence of str
+        Columns that are categories although numbers; that are left out of distances; that
+        identify a row.
+    stratify : str, optional
+        Column whose shares among the synthetic rows the mix keeps.
+    max_ratio : float, optional
+        Highest ratio to consider.
+    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+        Which of the equivalent ratios to take.
+    sample_rows, directions, permutations : int
+        Size of the computation.
+    rows_per_shard : int
+        Rows in one Parquet file of a release.
+    seed : int
+        Seed of everything random.
+    key_prefix : sequence of str
+    group_name : str, optional
+        By default the name of the mix.
+    owners : sequence of str
+    tags : mapping of str to str
+    schedule : ScheduleConfig, optional
+    """
+
+    name: str
+    real: DatasetConfig
+    synthetic: DatasetConfig
+    target: str
+    task: Literal["regression", "classification"]
+    threshold: float
+    output_root: str
+    output: str | None = None
+    categorical: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    key: Sequence[str] = ()
+    stratify: str | None = None
+    max_ratio: float | None = None
+    rule: Literal["largest_equivalent", "best", "smallest_equivalent"] = "largest_equivalent"
+    sample_rows: int = 20_000
+    directions: int = 100
+    permutations: int = 199
+    rows_per_shard: int = 1_000_000
+    seed: int = 0
+    key_prefix: Sequence[str] = ()
+    group_name: str | None = None
+    owners: Sequence[str] = ()
+    tags: Mapping[str, str] = {}
+    schedule: ScheduleConfig | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not value.isidentifier():
+            raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
+        return value
+
+    @field_validator("threshold", "max_ratio")
+    @classmethod
+    def _not_negative(cls, value: float | None) -> float | None:
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"it is {value}. Set it to a number of 0 or more")
+        return value
+
+    @field_validator("sample_rows", "directions", "permutations", "rows_per_shard")
+    @classmethod
+    def _positive(cls, value: int) -> int:
+        if value < 1:
+            raise ValueError(f"it is {value}. Set it to 1 or more")
+        return value
+
+    @field_validator("output")
+    @classmethod
+    def _stays_below(cls, value: str | None) -> str | None:
+        if value is not None and (Path(value).is_absolute() or ".." in Path(value).parts):
+            raise ValueError(
+                f"'{value}' lies outside 'output_root'. Use a relative name without '..'"
+            )
+        return value
+
+    def asset_key(self, role: str) -> dg.AssetKey:
+        """Key of one of the five assets; a dataset given by key keeps its own."""
+        if role in ("real", "synthetic"):
+            existing = self.dataset(role).asset
+            if existing is not None:
+                return existing
+        return dg.AssetKey([*self.key_prefix, self.name, role])
+
+    def dataset(self, role: str) -> DatasetConfig:
+        """Settings of the real or the synthetic dataset."""
+        return self.real if role == "real" else self.synthetic
+
+    @property
+    def output_folder(self) -> Path:
+        """Directory that holds this mix's ``releases`` and ``latest``."""
+        return Path(self.output_root).expanduser() / (self.output or self.name)
+
+    def columns_options(self) -> dict[str, Any]:
+        """Options shared by measuring, recommending and mixing, as plain lists."""
+        return {"ignore": list(self.ignore), "key": list(self.key), "seed": self.seed}
+
+    def measure_options(self) -> dict[str, Any]:
+        """Options of `measure_distance`."""
+        return {
+            **self.columns_options(),
+            "target": self.target,
+            "task": self.task,
+            "categorical": list(self.categorical),
+            "sample_rows": self.sample_rows,
+            "directions": self.directions,
+            "permutations": self.permutations,
+        }
+
+    def recommend_options(self) -> dict[str, Any]:
+        """Options of `recommend_ratio`."""
+        return {
+            **self.columns_options(),
+            "target": self.target,
+            "task": self.task,
+            "categorical": list(self.categorical),
+            "sample_rows": self.sample_rows,
+            "max_ratio": self.max_ratio,
+            "rule": self.rule,
+        }
+
+
+def mix_config(**options: Any) -> MixConfig:
+    """Validate options given in Python.
+
+    Raises
+    ------
+    ConfigError
+        The first option that is wrong, what is wrong with it and how to mend it.
+
+    Examples
+    --------
+    >>> mix_config(nane="flights")
+    Traceback (most recent call last):
+    ...
+    synthmix_dagster.errors.ConfigError: option 'nane': unknown option 'nane'. Did you mean 'name'?
+    """
+    try:
+        return MixConfig(**options)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # An unknown option explains the required one that is missing: report it first.
+        first = min(errors, key=lambda found: found["type"] == "missing")
+        problem, _, fix = first["msg"].removeprefix("Value error, ").partition(". ")
+        raise ConfigError(
+            problem[0].lower() + problem[1:],
+            option=".".join(map(str, first["loc"])) or "mix",
+            fix=fix or "See the documentation of MixConfig",
+        ) from None
+
+
+def _split(key: Any) -> Any:
+    """Read ``"a/b"`` as a key of two parts, as Dagster's YAML does."""
+    return key.split("/") if isinstance(key, str) else key

@@ -1,0 +1,56 @@
+"""The Python front door: one call gives the definitions of one mix."""
+
+from typing import Any
+
+import dagster as dg
+
+from synthmix_dagster.assets import build_assets
+from synthmix_dagster.checks import build_checks
+from synthmix_dagster.config import MixConfig, mix_config
+from synthmix_dagster.schedules import build_job, build_schedules
+
+
+def build_synthmix_defs(**options: Any) -> dg.Definitions:
+    """Build assets, checks, job and schedule of one mix.
+
+    Parameters
+    ----------
+    **options
+        The fields of `synthmix_dagster.config.MixConfig`, the same as in YAML. ``real`` and
+        ``synthetic`` are mappings such as ``{"path": "data/real.parquet"}`` or
+        ``{"asset": "warehouse/flights"}``.
+
+    Returns
+    -------
+    Definitions
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, missing or wrong.
+
+    Examples
+    --------
+    >>> defs = build_synthmix_defs(
+    ...     name="flights",
+    ...     real={"path": "real.parquet"},
+    ...     synthetic={"path": "synthetic.parquet"},
+    ...     target="delay",
+    ...     task="regression",
+    ...     threshold=0.25,
+    ...     output_root="mixes",
+    ... )
+    >>> sorted(key.path[-1] for key in defs.resolve_all_asset_keys())
+    ['distribution_distance', 'optimal_ratio', 'real', 'synthetic', 'training_data']
+    """
+    return definitions_of(mix_config(**options))
+
+
+def definitions_of(config: MixConfig) -> dg.Definitions:
+    """Build the definitions of a validated mix."""
+    return dg.Definitions(
+        assets=build_assets(config),
+        asset_checks=build_checks(config),
+        jobs=[build_job(config)],
+        schedules=build_schedules(config),
+    )

@@ -1,0 +1,338 @@
+"""Rows as points: the ground space in which distances and kernels are measured.
+
+Scales and levels come from the real rows alone. The synthetic rows only decide whether a slot for
+missing values or for unseen levels has to exist at all, so that neither can hide.
+
+One unit is one real standard deviation. A categorical column becomes one slot a level, each worth
+``1/sqrt(2)``, so that two different levels are exactly one unit apart; a boolean or a
+missing-value indicator is one slot of 0 and 1, one unit apart as well.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+
+Kind = Literal["numeric", "boolean", "datetime", "categorical", "empty"]
+
+#: A level rarer than this share of the real rows, or seen fewer than five times, is pooled.
+RARE_SHARE = 0.01
+RARE_COUNT = 5
+#: Above both, a text column is an identifier or free text rather than a category.
+TEXT_LEVELS = 50
+TEXT_SHARE = 0.5
+
+_MISSING, _RARE, _UNSEEN = "missing", "rare", "unseen"
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """How one column of the user becomes a run of encoded coordinates.
+
+    Attributes
+    ----------
+    column : str
+        Name in the user's data.
+    kind : str
+        ``numeric``, ``boolean``, ``datetime`` or ``categorical``.
+    start, stop : int
+        The coordinates this column occupies, as a half-open range.
+    center, scale : float
+        Real mean and standard deviation (numeric and datetime columns).
+    levels : tuple of str
+        Levels that have a slot of their own (categorical columns).
+    pooled : frozenset of str
+        Levels that share the slot ``rare``.
+    slots : tuple of str
+        Extra slots, in order, out of ``rare``, ``unseen`` and ``missing``.
+    """
+
+    column: str
+    kind: Kind
+    start: int
+    stop: int
+    center: float = 0.0
+    scale: float = 1.0
+    levels: tuple[str, ...] = ()
+    pooled: frozenset[str] = frozenset()
+    slots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A fitted map from frames to points.
+
+    Attributes
+    ----------
+    codes : tuple of ColumnCode
+        One entry a column that is used, in the order of the real frame.
+    dimension : int
+        Number of encoded coordinates.
+    notes : tuple of str
+        What a reader has to know: columns dropped, values pooled, unseen or missing.
+    """
+
+    codes: tuple[ColumnCode, ...]
+    dimension: int
+    notes: tuple[str, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        real: pd.DataFrame,
+        synthetic: pd.DataFrame,
+        *,
+        categorical: Collection[str] = (),
+        ignore: Collection[str] = (),
+    ) -> "Encoder":
+        """Learn scales and levels from `real`.
+
+        Parameters
+        ----------
+        real, synthetic : DataFrame
+            The two datasets; columns are matched by name.
+        categorical : collection of str
+            Columns to treat as categories although they hold numbers.
+        ignore : collection of str
+            Columns to leave out: keys, groups, free text.
+
+        Raises
+        ------
+        ConfigError
+            A name in `categorical` or `ignore` is in neither dataset.
+        DataError
+            No column is shared, types differ, values are infinite, or a column is free text.
+
+        Examples
+        --------
+        >>> real = pd.DataFrame({"x": np.arange(30.0), "c": ["a", "b", "c"] * 10})
+        >>> Encoder.fit(real, real).dimension
+        4
+        """
+        for option, names in (("categorical", categorical), ("ignore", ignore)):
+            for name in names:
+                if name not in real.columns and name not in synthetic.columns:
+                    raise ConfigError(
+                        f"column '{name}' is in neither dataset",
+                        option=option,
+                        fix=did_you_mean(name, map(str, real.columns)),
+                    )
+        shared = [c for c in real.columns if c in set(synthetic.columns) and c not in set(ignore)]
+        if not shared:
+            raise DataError(
+                f"it has no column in common with the real dataset ({_names(real.columns)})",
+                dataset="synthetic",
+                fix="Give the generator's columns the names of the real ones",
+            )
+        notes: list[str] = []
+        for side, ours, theirs in (("real", real, synthetic), ("synthetic", synthetic, real)):
+            only = [c for c in ours.columns if c not in set(theirs.columns) and c not in ignore]
+            if only:
+                notes.append(f"left out, only in {side}: {_names(only)}")
+        codes: list[ColumnCode] = []
+        start = 0
+        for name in shared:
+            code = _fit_column(str(name), real[name], synthetic[name], name in categorical, notes)
+            if code is not None:
+                width = code.stop
+                codes.append(_moved(code, start))
+                start += width
+        if not codes:
+            raise DataError(
+                "every shared column is constant or empty",
+                dataset="real",
+                fix="Check that the right file was read, and that it has more than one row",
+            )
+        return cls(codes=tuple(codes), dimension=start, notes=tuple(notes))
+
+    def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Encode a frame.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Rows with every column the encoder was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, dimension)
+            Points in units of real standard deviations.
+        """
+        points = np.zeros((len(frame), self.dimension))
+        for code in self.codes:
+            _fill(points[:, code.start : code.stop], code, frame[code.column])
+        return points
+
+
+def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
+    """Say what a column holds, or refuse what cannot be compared."""
+    if values.isna().all():
+        return "empty"
+    if categorical:
+        return "categorical"
+    dtype = values.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "datetime"
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(dtype):
+        return "categorical"
+    if pd.api.types.is_timedelta64_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
+        return "numeric"
+    sample = values.dropna()
+    kinds = {type(v) for v in sample}
+    if kinds <= {bool, np.bool_}:
+        return "boolean"
+    if kinds <= {str, bool, np.bool_}:
+        return "categorical"
+    raise DataError(
+        f"it holds values of type {', '.join(sorted(k.__name__ for k in kinds))}",
+        dataset=dataset,
+        column=str(values.name),
+        fix="Use numbers, booleans, dates or strings, or add the column to 'ignore'",
+    )
+
+
+def level_names(values: pd.Series) -> "pd.Series[Any]":
+    """Levels as text, the same for ``1`` and ``1.0``, missing values kept missing."""
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        text = values.astype("Float64").map(lambda v: f"{v:.15g}", na_action="ignore")
+    else:
+        text = values.map(str, na_action="ignore")
+    return text.astype(object).where(values.notna(), None)
+
+
+def as_numbers(values: pd.Series) -> NDArray[np.float64]:
+    """Numbers, booleans and moments as floats, missing values as NaN."""
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
+        seconds = (moments - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
+        return seconds.to_numpy(dtype=np.float64, na_value=np.nan)
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return (values / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _fit_column(
+    name: str, real: pd.Series, synthetic: pd.Series, categorical: bool, notes: list[str]
+) -> ColumnCode | None:
+    """Return the code of one column, starting at coordinate 0, or None where it says nothing."""
+    kind = column_kind(real, "real", categorical=categorical)
+    other = column_kind(synthetic, "synthetic", categorical=categorical)
+    if kind == "empty":
+        notes.append(f"dropped, no value in real: {name}")
+        return None
+    if other not in (kind, "empty"):
+        raise DataError(
+            f"it is {other} ({synthetic.dtype}) but {kind} ({real.dtype}) in the real dataset",
+            dataset="synthetic",
+            column=name,
+            fix="Convert one of them, or add the column to 'ignore'",
+        )
+    missing = bool(real.isna().any() or synthetic.isna().any())
+    if kind == "categorical":
+        return _fit_levels(name, real, synthetic, missing, notes)
+    for dataset, values in (("real", real), ("synthetic", synthetic)):
+        if np.isinf(as_numbers(values)).any():
+            raise DataError(
+                "it holds infinite values",
+                dataset=dataset,
+                column=name,
+                fix="Replace them by missing values or drop those rows",
+            )
+    numbers = as_numbers(real)
+    slots = (_MISSING,) if missing else ()
+    if kind == "boolean":
+        return ColumnCode(name, kind, 0, 1 + missing, slots=slots)
+    center, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers))
+    if not scale > 1e-12 * max(1.0, abs(center)):
+        notes.append(f"dropped, constant in real: {name}")
+        return None
+    return ColumnCode(name, kind, 0, 1 + missing, center=center, scale=scale, slots=slots)
+
+
+def _fit_levels(
+    name: str, real: pd.Series, synthetic: pd.Series, missing: bool, notes: list[str]
+) -> ColumnCode | None:
+    counts = level_names(real).value_counts()
+    present = int(counts.sum())
+    if len(counts) > TEXT_LEVELS and len(counts) > TEXT_SHARE * present:
+        raise DataError(
+            f"it has {len(counts)} distinct values in {present} rows, an identifier or free text",
+            dataset="real",
+            column=name,
+            fix="Add it to 'ignore', name it as 'key', or replace text by an embedding",
+        )
+    least = max(RARE_COUNT, RARE_SHARE * present)
+    levels = tuple(sorted(str(level) for level, count in counts.items() if count >= least))
+    pooled = {str(level) for level in counts.index} - set(levels)
+    # A level that the real sample may well have missed by chance is rare, not news: without this
+    # an honest generator looks guilty of every level that a small real sample does not contain.
+    other = level_names(synthetic).value_counts()
+    unseen = {str(level) for level in other.index} - set(levels) - pooled
+    likely_missed = {
+        level for level in unseen if other[level] < least / present * max(1, int(other.sum()))
+    }
+    pooled |= likely_missed
+    unseen -= likely_missed
+    slots = [slot for slot, used in ((_RARE, pooled), (_UNSEEN, unseen)) if used]
+    if missing:
+        slots.append(_MISSING)
+    if unseen:
+        rows = int(sum(other[level] for level in unseen))
+        notes.append(f"{name}: {rows} synthetic rows have levels unseen in real: {_names(unseen)}")
+    if len(levels) + len(slots) < 2:
+        notes.append(f"dropped, constant in real: {name}")
+        return None
+    if len(levels) == 2 and not slots:
+        # Two levels need one coordinate, not two: the same distance at half the width.
+        return ColumnCode(name, "categorical", 0, 1, levels=levels)
+    width = len(levels) + len(slots)
+    return ColumnCode(
+        name,
+        "categorical",
+        0,
+        width,
+        levels=levels,
+        pooled=frozenset(pooled),
+        slots=tuple(slots),
+    )
+
+
+def _fill(block: NDArray[np.float64], code: ColumnCode, values: pd.Series) -> None:
+    if code.kind == "categorical":
+        text = level_names(values)
+        if block.shape[1] == 1:
+            block[:, 0] = (text == code.levels[1]).to_numpy()
+            return
+        position = {level: i for i, level in enumerate(code.levels)}
+        extra = {slot: len(code.levels) + i for i, slot in enumerate(code.slots)}
+        position |= dict.fromkeys(code.pooled, extra.get(_RARE, -1))
+        # A level met for the first time after fitting goes where unseen or rare levels live; with
+        # neither slot it stays at the origin, equally far from every known level.
+        fallback = extra.get(_UNSEEN, extra.get(_RARE, -1))
+        slot = text.map(lambda level: position.get(level, fallback), na_action="ignore")
+        at = slot.fillna(extra.get(_MISSING, -1)).to_numpy(dtype=np.int64)
+        rows = np.flatnonzero(at >= 0)
+        block[rows, at[rows]] = np.sqrt(0.5)
+        return
+    numbers = as_numbers(values)
+    known = ~np.isnan(numbers)
+    block[known, 0] = (numbers[known] - code.center) / code.scale
+    if code.slots:
+        block[~known, 1] = 1.0
+
+
+def _moved(code: ColumnCode, start: int) -> ColumnCode:
+    return replace(code, start=start, stop=start + code.stop)
+
+
+def _names(names: Collection[Any], most: int = 5) -> str:
+    listed = sorted(str(n) for n in names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

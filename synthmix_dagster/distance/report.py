@@ -1,0 +1,89 @@
+"""The answer to "how far": one frozen result that gates, metadata and plots read."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ColumnGap:
+    """The gap of one column alone.
+
+    Attributes
+    ----------
+    column : str
+        Name in the user's data.
+    gap : float
+        Debiased, signed W2 of this column's marginal distribution, in real standard deviations.
+    real_missing, synthetic_missing : float
+        Shares of missing values.
+    """
+
+    column: str
+    gap: float
+    real_missing: float
+    synthetic_missing: float
+
+
+@dataclass(frozen=True)
+class DistanceReport:
+    """How far the synthetic rows are from the real ones.
+
+    Attributes
+    ----------
+    gap : float
+        Debiased Wasserstein-2 distance with the sign of its square, in real standard deviations.
+        Negative means indistinguishable at this sample size.
+    gap_squared : float
+        The debiased square itself; this is the unbiased quantity.
+    gap_per_column : float
+        ``gap / sqrt(dimension)``.
+    floor : float
+        What two halves of the real rows show by chance: the raw distance nobody can get below.
+    p_value : float
+        Share of random relabellings with a gap at least as large.
+    columns : tuple of ColumnGap
+        Marginal gap of every column, the largest first.
+    dimension : int
+        Number of encoded coordinates.
+    method : str
+        Estimator used.
+    directions, permutations : int
+        Size of the computation.
+    n_real, n_synthetic : int
+        Rows measured.
+    seed : int
+        Seed of directions, halves and relabellings.
+    notes : tuple of str
+        What a reader has to know: columns left out, levels unseen, rows sampled.
+    """
+
+    gap: float
+    gap_squared: float
+    gap_per_column: float
+    floor: float
+    p_value: float
+    columns: tuple[ColumnGap, ...]
+    dimension: int
+    method: str
+    directions: int
+    permutations: int
+    n_real: int
+    n_synthetic: int
+    seed: int
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-serialisable values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "DistanceReport":
+        """Rebuild a report from `to_dict`."""
+        return cls(
+            **{
+                **values,
+                "columns": tuple(ColumnGap(**c) for c in values["columns"]),
+                "notes": tuple(values["notes"]),
+            }
+        )

@@ -1,0 +1,87 @@
+"""Every error this package raises on purpose, in one family.
+
+A message says what was found, where (dataset, column, option or path) and what to do next, so the
+constructors take those as data and write the sentence themselves. Dagster is not imported here:
+`assets.py` turns the family into ``dagster.Failure(allow_retries=False)`` at the edge.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class SynthMixError(Exception):
+    """Base class of every error raised on purpose.
+
+    Parameters
+    ----------
+    problem : str
+        What was found, as a clause without a full stop.
+    where : str
+        The place: a dataset, a column, an option, a file.
+    fix : str
+        What the reader can do next, as a sentence without a full stop.
+    """
+
+    def __init__(self, problem: str, *, where: str, fix: str) -> None:
+        super().__init__(f"{where}: {problem}. {fix}.")
+        self.problem = problem
+        self.where = where
+        self.fix = fix
+
+
+class ConfigError(SynthMixError):
+    """A setting is wrong: an option, its value, or a combination of options."""
+
+    def __init__(self, problem: str, *, option: str, fix: str) -> None:
+        super().__init__(problem, where=f"option '{option}'", fix=fix)
+        self.option = option
+
+
+class UnknownChoiceError(ConfigError):
+    """A word that is not in the vocabulary of an option; the nearest valid one is named."""
+
+    def __init__(self, value: object, *, option: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown value {value!r}", option=option, fix=did_you_mean(value, known))
+
+
+class DataError(SynthMixError):
+    """A dataset cannot be used as it is."""
+
+    def __init__(self, problem: str, *, dataset: str, column: str | None = None, fix: str) -> None:
+        where = f"dataset '{dataset}'"
+        if column is not None:
+            where += f", column '{column}'"
+        super().__init__(problem, where=where, fix=fix)
+        self.dataset = dataset
+        self.column = column
+
+
+class GateError(SynthMixError):
+    """Training data is not released, because the stored verdict on its inputs is bad or missing."""
+
+    def __init__(self, problem: str, *, mix: str, fix: str) -> None:
+        super().__init__(problem, where=f"release of '{mix}' refused", fix=fix)
+        self.mix = mix
+
+
+class ReleaseError(SynthMixError):
+    """A release cannot be written, or what is on disk is not what was written."""
+
+    def __init__(self, problem: str, *, path: Path | str, fix: str) -> None:
+        super().__init__(problem, where=f"release at '{path}'", fix=fix)
+        self.path = Path(path)
+
+
+def did_you_mean(value: object, known: Iterable[str]) -> str:
+    """Name the nearest valid word, or the whole vocabulary when none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("slised", ["sliced", "exact"])
+    "Did you mean 'sliced'? Valid are: exact, sliced"
+    """
+    words = sorted(known)
+    near = get_close_matches(str(value), words, n=1)
+    vocabulary = "Valid are: " + ", ".join(words)
+    return f"Did you mean '{near[0]}'? {vocabulary}" if near else vocabulary

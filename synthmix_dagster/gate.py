@@ -1,0 +1,95 @@
+"""The gate: one judgement of a stored distance, shared by the check and by the release.
+
+`checks.py` shows the verdict in Dagster; `assets.py` asks for it again before it releases anything,
+because a blocking check only stops the run it is part of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.ratio.recommendation import Recommendation
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate decided, and the sentence a person reads.
+
+    Attributes
+    ----------
+    passed : bool
+    sentence : str
+        What was found and what to do next.
+    """
+
+    passed: bool
+    sentence: str
+
+
+def judge_gap(report: DistanceReport, threshold: float) -> Verdict:
+    """Fail when the gap goes over the threshold; a gap that is not a number fails as well.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    threshold : float
+        Largest acceptable gap, in real standard deviations.
+    """
+    evidence = (
+        f"floor {report.floor:.3f}, p = {report.p_value:.3f}, "
+        f"{report.n_real} real and {report.n_synthetic} synthetic rows"
+    )
+    if report.gap <= threshold:
+        return Verdict(
+            True, f"The gap of {report.gap:.3f} is within the threshold {threshold:g} ({evidence})."
+        )
+    worst = ", ".join(f"{column.column} ({column.gap:.2f})" for column in report.columns[:3])
+    return Verdict(
+        False,
+        f"The gap of {report.gap:.3f} is over the threshold {threshold:g} ({evidence}). "
+        f"Columns furthest apart by themselves: {worst}. "
+        "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
+    )
+
+
+def judge_recommendation(recommendation: Recommendation) -> Verdict:
+    """Say whether the risk curve tells one ratio from another, and whether it has turned."""
+    low, high = recommendation.interval
+    highest = recommendation.curve[-1].ratio
+    if recommendation.shape == "flat" and highest > 0:
+        return Verdict(
+            False,
+            f"The risk curve is flat: no ratio from {low:.2f} to {high:.2f} differs from another "
+            "by more than its standard error. More real rows would tell them apart.",
+        )
+    if recommendation.ratio > 0 and recommendation.ratio == highest:
+        return Verdict(
+            False,
+            f"The risk is still falling at {highest:.2f}, the highest ratio considered. Generate "
+            "more rows, or raise 'max_ratio', to find its lowest point.",
+        )
+    return Verdict(True, recommendation.reason)
+
+
+def judge_realised(ratio: float, manifest: Mapping[str, Any]) -> Verdict:
+    """Compare what a release holds with what was recommended.
+
+    Parameters
+    ----------
+    ratio : float
+        Recommended synthetic rows per real row.
+    manifest : mapping
+        Manifest of a release that was verified, so that its counts are those on disk.
+    """
+    realised = manifest["realised"]
+    real, synthetic = int(realised["real_rows"]), int(realised["synthetic_rows"])
+    due_real, due = int(manifest["inputs"]["real"]["rows"]), round(ratio * real)
+    found = f"{real} real and {synthetic} synthetic rows, ratio {realised['ratio']:.4f}"
+    if (real, synthetic) == (due_real, due):
+        return Verdict(True, f"The release holds {found}, exactly as recommended.")
+    return Verdict(
+        False,
+        f"The release holds {found}, where {due_real} real and {due} synthetic rows, ratio "
+        f"{ratio:.4f}, were recommended. Materialise 'training_data' again.",
+    )

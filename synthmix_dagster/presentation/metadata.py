@@ -1,0 +1,132 @@
+"""Results as Dagster metadata: one scalar a key, so that Dagster plots each of them over time.
+
+Keys are ``synthmix/<word of the vocabulary>``. Rows of the user never get in here: metadata is
+copied to the event log and stays there.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.presentation.plots import risk_curve_markdown
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.tables.dataset import Dataset
+from synthmix_dagster.tables.releases import Release
+
+Metadata = Mapping[str, Any]
+
+#: Columns listed in the table of gaps.
+WORST_COLUMNS = 10
+
+
+def of_dataset(dataset: Dataset) -> Metadata:
+    """Rows, schema and fingerprint of an ingested dataset."""
+    return {
+        "dagster/row_count": dataset.rows,
+        "dagster/column_schema": _schema(dataset.table.schema),
+        "synthmix/fingerprint": dataset.fingerprint,
+        "synthmix/files": len(dataset.files),
+    }
+
+
+def of_distance(report: DistanceReport, threshold: float) -> Metadata:
+    """Gap, floor and p-value, with a table of the columns furthest apart."""
+    return {
+        **of_gate(report, threshold),
+        "synthmix/gap_squared": report.gap_squared,
+        "synthmix/gap_per_column": report.gap_per_column,
+        "synthmix/rows_real": report.n_real,
+        "synthmix/rows_synthetic": report.n_synthetic,
+        "synthmix/method": report.method,
+        "synthmix/seed": report.seed,
+        "synthmix/columns": dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "column": column.column,
+                        "gap": round(column.gap, 4),
+                        "missing_real": round(column.real_missing, 4),
+                        "missing_synthetic": round(column.synthetic_missing, 4),
+                    }
+                )
+                for column in report.columns[:WORST_COLUMNS]
+            ]
+        ),
+        "synthmix/notes": list(report.notes),
+    }
+
+
+def of_gate(report: DistanceReport, threshold: float) -> Metadata:
+    """The numbers a gate compared."""
+    return _finite(
+        {
+            "synthmix/gap": report.gap,
+            "synthmix/threshold": threshold,
+            "synthmix/floor": report.floor,
+            "synthmix/p_value": report.p_value,
+        }
+    )
+
+
+def of_recommendation(recommendation: Recommendation) -> Metadata:
+    """Ratio, interval, predicted risks, and the picture of the curve."""
+    low, high = recommendation.interval
+    return {
+        "synthmix/risk_curve": dg.MetadataValue.md(risk_curve_markdown(recommendation)),
+        "synthmix/reason": recommendation.reason,
+        **_finite(
+            {
+                "synthmix/ratio": recommendation.ratio,
+                "synthmix/ratio_low": low,
+                "synthmix/ratio_high": high,
+                **{f"synthmix/risk_{at}": risk for at, risk in recommendation.baselines.items()},
+                **{f"synthmix/bound_{b.name}_ratio": b.ratio for b in recommendation.bounds},
+            }
+        ),
+        "synthmix/shape": recommendation.shape,
+        "synthmix/rule": recommendation.rule,
+        "synthmix/risk_metric": recommendation.metric,
+        "synthmix/judged_by": recommendation.judged_by,
+        "synthmix/notes": list(recommendation.notes),
+    }
+
+
+def of_release(release: Release) -> Metadata:
+    """Where the release lies and what it holds."""
+    columns = release.manifest["columns"]
+    realised = release.manifest["realised"]
+    return {
+        "dagster/row_count": realised["real_rows"] + realised["synthetic_rows"],
+        "dagster/uri": str(release.path),
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(column["name"], column["type"]) for column in columns]
+        ),
+        "synthmix/release_id": release.release_id,
+        "synthmix/shards": len(release.manifest["shards"]),
+        **of_realised(release),
+    }
+
+
+def of_realised(release: Release) -> Metadata:
+    """Requested and realised numbers, side by side."""
+    realised, requested = release.manifest["realised"], release.manifest["mix"]
+    return {
+        "synthmix/ratio_requested": requested["ratio"],
+        "synthmix/ratio_realised": realised["ratio"],
+        "synthmix/synthetic_rows_requested": requested["synthetic_rows"],
+        "synthmix/synthetic_rows_realised": realised["synthetic_rows"],
+        "synthmix/real_rows_realised": realised["real_rows"],
+    }
+
+
+def _schema(schema: pa.Schema) -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what is not a number: Dagster would store it but not plot it."""
+    return {key: float(value) for key, value in values.items() if math.isfinite(value)}

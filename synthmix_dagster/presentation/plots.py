@@ -1,0 +1,99 @@
+"""Plots with one quiet house style, for notebooks, the Dagster UI and the docs alike.
+
+Figures are made without pyplot: steps run in threads and processes that have no screen, and
+pyplot keeps global state.
+"""
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from synthmix_dagster.ratio.recommendation import Recommendation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, told apart by colour-blind readers, in print and on dark ground.
+CURVE, CHOSEN, PRIOR, QUIET = "#0072B2", "#D55E00", "#009E73", "#767676"
+
+
+def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) -> "Axes":
+    """Draw predicted risk against ratio, with band, interval, bound and baselines.
+
+    Parameters
+    ----------
+    recommendation : Recommendation
+    axes : matplotlib Axes, optional
+        Where to draw; a figure of its own by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if axes is None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7.2, 4.2), dpi=110, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+    curve = recommendation.curve
+    ratios = [point.ratio for point in curve]
+    risks = [point.risk for point in curve]
+    band = [point.excess_error for point in curve]
+    low, high = recommendation.interval
+    axes.axvspan(
+        low, high, color=CHOSEN, alpha=0.10, lw=0, label="equivalent within one standard error"
+    )
+    axes.fill_between(
+        ratios,
+        [risk - error for risk, error in zip(risks, band, strict=True)],
+        [risk + error for risk, error in zip(risks, band, strict=True)],
+        color=CURVE,
+        alpha=0.18,
+        lw=0,
+    )
+    axes.plot(ratios, risks, color=CURVE, lw=2, label="predicted risk")
+    axes.axhline(
+        recommendation.baselines["none"], color=QUIET, lw=1, ls=":", label="no synthetic rows"
+    )
+    chosen = recommendation.baselines["recommended"]
+    axes.plot(
+        [recommendation.ratio],
+        [chosen],
+        "o",
+        ms=9,
+        color=CHOSEN,
+        zorder=5,
+        label=f"recommended, ratio {recommendation.ratio:.2f}",
+    )
+    for bound in recommendation.bounds:
+        if bound.ratio <= ratios[-1]:
+            axes.axvline(
+                bound.ratio,
+                color=PRIOR,
+                lw=1.2,
+                ls="--",
+                label=f"{bound.name} bound (prior), ratio {bound.ratio:.2f}",
+            )
+    # The grid is geometric: show it so, without losing the ratio 0.
+    axes.set_xscale("symlog", linthresh=max(ratios[1] if len(ratios) > 1 else 1.0, 1e-3))
+    ticks = [t for t in (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64) if t <= ratios[-1]]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(0, max(ratios[-1], 1e-3))
+    axes.set_xlabel("ratio: synthetic rows per real row")
+    axes.set_ylabel(f"predicted risk\n({recommendation.metric})")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, fontsize=9)
+    return axes
+
+
+def risk_curve_markdown(recommendation: Recommendation) -> str:
+    """Return the risk curve as Markdown with the picture inside it, which Dagster's UI shows."""
+    buffer = io.BytesIO()
+    plot_risk_curve(recommendation).get_figure(root=True).savefig(buffer, format="png")
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"![Predicted risk against ratio](data:image/png;base64,{data})"

@@ -1,0 +1,218 @@
+"""A finite feature map for the Gaussian kernel, and targets as numbers.
+
+Nystroem features make kernel ridge regression a ridge regression in at most `LANDMARKS`
+coordinates, which is what lets `path.py` compute every mixing ratio at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthmix_dagster.distance.encoding import as_numbers, level_names
+from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
+
+Floats = NDArray[np.float64]
+
+LANDMARKS = 300
+TASKS = ("regression", "classification")
+#: Pairs of points used for the median heuristic.
+_BANDWIDTH_ROWS = 500
+
+
+@dataclass(frozen=True)
+class NystroemMap:
+    """Features whose inner products approximate ``exp(-|x-z|^2 / (2 h^2))``.
+
+    Attributes
+    ----------
+    landmarks : ndarray of shape (n_landmarks, d)
+    whitening : ndarray of shape (n_landmarks, n_features)
+        Inverse square root of the landmarks' kernel matrix.
+    bandwidth : float
+        h, in the units of the points.
+    """
+
+    landmarks: Floats
+    whitening: Floats
+    bandwidth: float
+
+    @classmethod
+    def fit(
+        cls,
+        real: Floats,
+        synthetic: Floats,
+        *,
+        rng: np.random.Generator,
+        landmarks: int = LANDMARKS,
+    ) -> "NystroemMap":
+        """Choose landmarks from both sides and the bandwidth by the median heuristic.
+
+        Parameters
+        ----------
+        real : ndarray of shape (n, d)
+        synthetic : ndarray of shape (m, d)
+        rng : numpy.random.Generator
+            Draws the landmarks.
+        landmarks : int
+            Most landmarks; half from each side where there are enough rows.
+        """
+        from scipy.spatial.distance import pdist
+
+        half = min(len(real), max(landmarks // 2, landmarks - len(synthetic)))
+        chosen = np.concatenate(
+            (
+                real[rng.permutation(len(real))[:half]],
+                synthetic[rng.permutation(len(synthetic))[: landmarks - half]],
+            )
+        )
+        some = chosen[rng.permutation(len(chosen))[:_BANDWIDTH_ROWS]]
+        apart = pdist(some)
+        bandwidth = float(np.median(apart[apart > 0])) if np.any(apart > 0) else 1.0
+        values, vectors = np.linalg.eigh(_gaussian(chosen, chosen, bandwidth))
+        kept = values > 1e-10 * values[-1]
+        whitening = vectors[:, kept] / np.sqrt(values[kept])
+        return cls(landmarks=chosen, whitening=whitening, bandwidth=bandwidth)
+
+    def transform(self, points: Floats) -> Floats:
+        """Map points of shape (n, d) to features of shape (n, n_features)."""
+        features: Floats = _gaussian(points, self.landmarks, self.bandwidth) @ self.whitening
+        return features
+
+    def gradients(self, points: Floats, coefficients: Floats) -> Floats:
+        """Gradient of ``f(x) = features(x) @ coefficients`` at every point.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n, d)
+        coefficients : ndarray of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+        """
+        weights = _gaussian(points, self.landmarks, self.bandwidth) * (
+            self.whitening @ coefficients
+        )
+        pull: Floats = weights @ self.landmarks - weights.sum(axis=1, keepdims=True) * points
+        return pull / self.bandwidth**2
+
+
+def _gaussian(points: Floats, others: Floats, bandwidth: float) -> Floats:
+    from scipy.spatial.distance import cdist
+
+    kernel: Floats = np.exp(cdist(points, others, "sqeuclidean") / (-2.0 * bandwidth**2))
+    return kernel
+
+
+@dataclass(frozen=True)
+class TargetCode:
+    """How the target becomes numbers: standardised, or one column a class.
+
+    Attributes
+    ----------
+    column : str
+    task : {"regression", "classification"}
+    center, scale : float
+        Real mean and standard deviation (regression).
+    classes : tuple of str
+        Classes seen in the real rows (classification).
+    """
+
+    column: str
+    task: str
+    center: float = 0.0
+    scale: float = 1.0
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, real: pd.DataFrame, column: str, task: str) -> "TargetCode":
+        """Learn the code from the real rows.
+
+        Raises
+        ------
+        DataError
+            The target is missing, incomplete, not a number where one is needed, or constant.
+        """
+        if task not in TASKS:
+            raise UnknownChoiceError(task, option="task", known=TASKS)
+        values = target_values(real, column, "real")
+        if task == "classification":
+            classes = tuple(sorted(level_names(values).unique()))
+            if len(classes) < 2:
+                raise DataError(
+                    f"the target has one class only, {classes[0]!r}",
+                    dataset="real",
+                    column=column,
+                    fix="Provide real rows of at least two classes",
+                )
+            return cls(column, task, classes=classes)
+        numbers = _target_numbers(values, "real", column)
+        scale = float(np.std(numbers))
+        if not scale > 0:
+            raise DataError(
+                f"the target is constant ({numbers[0]:g})",
+                dataset="real",
+                column=column,
+                fix="Check the file, or name another target",
+            )
+        return cls(column, task, center=float(np.mean(numbers)), scale=scale)
+
+    def encode(self, frame: pd.DataFrame, dataset: str) -> Floats:
+        """Return targets of shape (n, 1), or (n, n_classes) with ones at the row's class."""
+        values = target_values(frame, self.column, dataset)
+        if self.task == "regression":
+            numbers = _target_numbers(values, dataset, self.column)
+            return ((numbers - self.center) / self.scale)[:, None]
+        names = level_names(values)
+        unknown = sorted(set(names) - set(self.classes))
+        if unknown:
+            raise DataError(
+                f"it has the class {unknown[0]!r}, which no real row has",
+                dataset=dataset,
+                column=self.column,
+                fix=f"Keep only rows of the real classes ({', '.join(self.classes)})",
+            )
+        position = {name: i for i, name in enumerate(self.classes)}
+        return np.eye(len(self.classes))[[position[name] for name in names]]
+
+
+def target_values(frame: pd.DataFrame, column: str, dataset: str) -> pd.Series:
+    """The target column, present and complete."""
+    if column not in frame.columns:
+        raise DataError(
+            f"it has no target column '{column}' ({', '.join(map(str, frame.columns))})",
+            dataset=dataset,
+            fix="Name a column of both datasets as 'target'",
+        )
+    values = frame[column]
+    missing = int(values.isna().sum())
+    if missing:
+        raise DataError(
+            f"the target is missing in {missing} of {len(values)} rows",
+            dataset=dataset,
+            column=column,
+            fix="Drop those rows before mixing: a row without a label cannot be learnt from",
+        )
+    return values
+
+
+def _target_numbers(values: pd.Series, dataset: str, column: str) -> Floats:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if not is_numeric_dtype(values.dtype) or is_bool_dtype(values.dtype):
+        raise ConfigError(
+            f"the target '{column}' of dataset '{dataset}' is {values.dtype}, not a number",
+            option="task",
+            fix="Set task to classification, or convert the column",
+        )
+    numbers = as_numbers(values)
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            "the target holds infinite values",
+            dataset=dataset,
+            column=column,
+            fix="Drop those rows",
+        )
+    return numbers

@@ -1,0 +1,205 @@
+"""From two samples to a recommended ratio: encode, predict every risk, decide, explain."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthmix_dagster.distance.encoding import Encoder
+from synthmix_dagster.distance.measure import require_rows
+from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.ratio.bounds import Bound, estimated_constants, stability_bound
+from synthmix_dagster.ratio.decision import Decision, decide
+from synthmix_dagster.ratio.features import NystroemMap, TargetCode
+from synthmix_dagster.ratio.path import RiskPath, ratio_grid, risk_path
+from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
+
+Floats = NDArray[np.float64]
+
+METRICS = {
+    "regression": "mean squared error in real variances",
+    "classification": "Brier score",
+}
+
+
+def recommend(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    *,
+    target: str,
+    task: str,
+    gap: float,
+    categorical: Collection[str] = (),
+    ignore: Collection[str] = (),
+    evaluation: pd.DataFrame | None = None,
+    max_ratio: float | None = None,
+    rule: str = "largest_equivalent",
+    seed: int = 0,
+    notes: Sequence[str] = (),
+) -> Recommendation:
+    """Recommend a ratio from two frames.
+
+    Parameters
+    ----------
+    real, synthetic : DataFrame
+        Real rows, and every synthetic row that may be used.
+    target : str
+        Column to predict.
+    task : {"regression", "classification"}
+    gap : float
+        Debiased gap of inputs and target together, for the bound.
+    categorical, ignore : collection of str
+        See `Encoder.fit`.
+    evaluation : DataFrame, optional
+        Real rows that are not in `real` and that the generator never saw. They judge the risk;
+        without them each real row is judged by a fit that leaves it out.
+    max_ratio : float, optional
+        Highest ratio to consider; by default as many rows as there are.
+    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+        Which of the equivalent ratios to recommend.
+    seed : int
+        Seed of the landmarks.
+    notes : sequence of str
+        Remarks of the caller to keep with the result.
+
+    Returns
+    -------
+    Recommendation
+    """
+    if max_ratio is not None and not max_ratio >= 0:
+        raise ConfigError(f"it is {max_ratio}", option="max_ratio", fix="Set it to 0 or more")
+    frames = {"real": real, "synthetic": synthetic}
+    if evaluation is not None:
+        frames["evaluation"] = evaluation
+    for dataset, frame in frames.items():
+        require_rows(frame, dataset)
+    code = TargetCode.fit(real, target, task)
+    targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
+    categorical = [column for column in categorical if column != target]
+    encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=[*ignore, target])
+    _require_columns(encoder, frames)
+    points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}
+    feature_map = NystroemMap.fit(
+        points["real"], points["synthetic"], rng=np.random.default_rng(seed)
+    )
+    features = {dataset: feature_map.transform(at) for dataset, at in points.items()}
+    n, m = len(real), len(synthetic)
+    most = m if max_ratio is None else min(m, int(np.floor(max_ratio * n)))
+    path = risk_path(
+        features["real"],
+        targets["real"],
+        features["synthetic"],
+        targets["synthetic"],
+        ratio_grid(n, most),
+        evaluation=None if evaluation is None else (features["evaluation"], targets["evaluation"]),
+    )
+    decision = decide(path, rule)
+    bound = _bound(path, feature_map, points["real"], features["real"], targets["real"], m, gap)
+    ratios = path.counts / n
+    low, high = float(ratios[decision.low]), float(ratios[decision.high])
+    ratio = float(ratios[decision.chosen])
+    return Recommendation(
+        ratio=ratio,
+        interval=(low, high),
+        rule=rule,
+        shape=decision.shape,
+        curve=tuple(
+            CurvePoint(float(r), int(k), float(risk), float(error), bool(equivalent))
+            for r, k, risk, error, equivalent in zip(
+                ratios,
+                path.counts,
+                path.risks,
+                decision.excess_errors,
+                decision.equivalent,
+                strict=True,
+            )
+        ),
+        baselines=_baselines(path, decision.chosen, n),
+        bounds=(bound,),
+        reason=_reason(path, decision, ratio, (low, high)),
+        metric=METRICS[task],
+        judged_by="real rows, each left out of its fit"
+        if evaluation is None
+        else f"{len(evaluation)} evaluation rows",
+        n_real=n,
+        n_synthetic=m,
+        seed=seed,
+        notes=(*notes, *encoder.notes, *_warnings(bound, (low, high), evaluation is None)),
+    )
+
+
+def _require_columns(encoder: Encoder, frames: dict[str, pd.DataFrame]) -> None:
+    for dataset, frame in frames.items():
+        missing = [code.column for code in encoder.codes if code.column not in frame.columns]
+        if missing:
+            raise DataError(
+                f"it has no column '{missing[0]}'",
+                dataset=dataset,
+                fix="Give it the columns of the real dataset",
+            )
+
+
+def _bound(
+    path: RiskPath,
+    feature_map: NystroemMap,
+    points: Floats,
+    features: Floats,
+    targets: Floats,
+    m: int,
+    gap: float,
+) -> Bound:
+    """Evaluate the stability bound with constants from the fit on the real rows alone."""
+    ridge = float(path.ridges[0])
+    n, p = features.shape
+    coefficients = np.linalg.solve(
+        features.T @ features / n + ridge * np.eye(p), features.T @ targets / n
+    )
+    slopes = np.concatenate(
+        [feature_map.gradients(points, column) for column in coefficients.T], axis=1
+    )
+    lipschitz, capacity = estimated_constants(path.losses[0], slopes, ridge)
+    return stability_bound(n, m, gap=gap, lipschitz=lipschitz, capacity=capacity)
+
+
+def _baselines(path: RiskPath, chosen: int, n: int) -> dict[str, float]:
+    """Risk of the usual guesses, where the counts that were judged contain them."""
+    risks = {int(count): float(risk) for count, risk in zip(path.counts, path.risks, strict=True)}
+    baselines = {"none": risks[0], "recommended": float(path.risks[chosen])}
+    if n in risks:
+        baselines["one_to_one"] = risks[n]
+    baselines["all"] = float(path.risks[-1])
+    return baselines
+
+
+def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    span = f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
+    if ratio == 0:
+        return f"Use no synthetic rows: every amount is predicted to hurt ({span})."
+    change = path.risks[decision.chosen] / path.risks[0] - 1
+    if decision.equivalent[0]:
+        return (
+            f"Add {ratio:.2f} synthetic rows per real row: predicted error {change:+.1%} against "
+            f"none, which is within its standard error; {span}."
+        )
+    return (
+        f"Add {ratio:.2f} synthetic rows per real row: predicted error {change:+.1%} "
+        f"against none; {span}."
+    )
+
+
+def _warnings(bound: Bound, interval: tuple[float, float], left_out: bool) -> list[str]:
+    warnings = []
+    low, high = interval
+    if not low <= bound.ratio <= high:
+        warnings.append(
+            f"the stability bound, a prior, would choose {bound.ratio:.2f}, outside the interval "
+            f"{low:.2f} to {high:.2f} of the risk curve, which decides"
+        )
+    if left_out:
+        warnings.append(
+            "the predicted risk is optimistic if the generator was fitted on these real rows: pass "
+            "rows it never saw as 'evaluation'"
+        )
+    return warnings

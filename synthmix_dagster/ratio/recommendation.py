@@ -1,0 +1,109 @@
+"""The answer to "how much": one frozen result that assets, metadata and plots read."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from synthmix_dagster.ratio.bounds import Bound
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One candidate on the risk curve.
+
+    Attributes
+    ----------
+    ratio : float
+        Synthetic rows divided by real rows.
+    rows : int
+        Synthetic rows.
+    risk : float
+        Predicted test risk.
+    excess_error : float
+        Standard error of the paired difference in risk to the best candidate.
+    equivalent : bool
+        Whether that difference is within one standard error.
+    """
+
+    ratio: float
+    rows: int
+    risk: float
+    excess_error: float
+    equivalent: bool
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """How many synthetic rows to add for each real one, and why.
+
+    Attributes
+    ----------
+    ratio : float
+        Recommended synthetic rows per real row; 0 means none.
+    interval : tuple of float
+        Lowest and highest ratio that is equivalent to the best within one standard error.
+    rule : str
+        How the ratio was chosen out of the interval.
+    shape : {"flat", "decreasing", "increasing", "u-shaped"}
+        What the risk curve does as synthetic rows are added.
+    curve : tuple of CurvePoint
+        Predicted risk of every candidate ratio.
+    baselines : mapping of str to float
+        Predicted risk of the usual guesses: ``none``, ``one_to_one``, ``all`` (the last two only
+        where there are enough synthetic rows) and of the ``recommended`` ratio.
+    bounds : tuple of Bound
+        Closed-form priors, reported beside the curve; they do not decide.
+    reason : str
+        The recommendation in one sentence.
+    metric : str
+        What a risk is: ``mean squared error in real variances`` or ``Brier score``.
+    judged_by : str
+        Which rows the risk was measured on.
+    n_real, n_synthetic : int
+        Rows used to compute the curve.
+    seed : int
+    notes : tuple of str
+        What a reader has to know, such as a bound that disagrees.
+    """
+
+    ratio: float
+    interval: tuple[float, float]
+    rule: str
+    shape: str
+    curve: tuple[CurvePoint, ...]
+    baselines: Mapping[str, float]
+    bounds: tuple[Bound, ...]
+    reason: str
+    metric: str
+    judged_by: str
+    n_real: int
+    n_synthetic: int
+    seed: int
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-serialisable values."""
+        return {**asdict(self), "bounds": [bound.to_dict() for bound in self.bounds]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Recommendation":
+        """Rebuild a recommendation from `to_dict`."""
+        low, high = values["interval"]
+        return cls(
+            **{
+                **values,
+                "interval": (low, high),
+                "curve": tuple(CurvePoint(**point) for point in values["curve"]),
+                "bounds": tuple(Bound.from_dict(bound) for bound in values["bounds"]),
+                "notes": tuple(values["notes"]),
+            }
+        )
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the risk curve with its interval, bounds and baselines."""
+        from synthmix_dagster.presentation.plots import plot_risk_curve
+
+        return plot_risk_curve(self, axes)

@@ -1,0 +1,1 @@
+"""The data plane: opening datasets, naming rows, choosing exactly k of them, writing releases."""
