@@ -5,6 +5,7 @@ field may also be a template string. The validators run after templates are fill
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -27,16 +28,19 @@ ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "trainin
 
 
 def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationError:
-    """Turn "extra inputs are not permitted" into the option that was probably meant."""
+    """Say which option, or which word, was probably meant where pydantic only says no."""
     details: list[InitErrorDetails] = []
     for found in error.errors(include_url=False):
-        detail = {key: found[key] for key in ("type", "loc", "input", "ctx") if key in found}
+        message = ""
         if found["type"] == "extra_forbidden" and len(found["loc"]) == 1:
-            fix = did_you_mean(found["loc"][0], known)
-            detail |= {
-                "type": "value_error",
-                "ctx": {"error": ValueError(f"unknown option '{found['loc'][0]}'. {fix}")},
-            }
+            name = found["loc"][0]
+            message = f"unknown option '{name}'. {did_you_mean(name, known)}"
+        elif found["type"] == "literal_error":
+            words = re.findall("'([^']*)'", found["ctx"]["expected"])
+            message = f"unknown value {found['input']!r}. {did_you_mean(found['input'], words)}"
+        detail = {key: found[key] for key in ("type", "loc", "input", "ctx") if key in found}
+        if message:
+            detail |= {"type": "value_error", "ctx": {"error": ValueError(message)}}
         details.append(detail)  # type: ignore[arg-type]
     return ValidationError.from_exception_data(error.title, details)
 

@@ -48,9 +48,10 @@ def build_synthmix_defs(**options: Any) -> dg.Definitions:
 
 def definitions_of(config: MixConfig) -> dg.Definitions:
     """Build the definitions of a validated mix."""
+    job = build_job(config)
     return dg.Definitions(
         assets=build_assets(config),
         asset_checks=build_checks(config),
-        jobs=[build_job(config)],
-        schedules=build_schedules(config),
+        jobs=[job],
+        schedules=build_schedules(config, job),
     )

@@ -16,7 +16,7 @@ class SynthMixError(Exception):
     Parameters
     ----------
     problem : str
-        What was found, as a clause without a full stop.
+        What was found, as a clause; a full stop at its end is not doubled.
     where : str
         The place: a dataset, a column, an option, a file.
     fix : str
@@ -24,7 +24,7 @@ class SynthMixError(Exception):
     """
 
     def __init__(self, problem: str, *, where: str, fix: str) -> None:
-        super().__init__(f"{where}: {problem}. {fix}.")
+        super().__init__(f"{where}: {problem.rstrip('.')}. {fix}.")
         self.problem = problem
         self.where = where
         self.fix = fix

@@ -34,7 +34,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7.2, 4.2), dpi=110, layout="constrained", facecolor="white")
+        figure = Figure(figsize=(7.6, 4.8), dpi=110, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
     curve = recommendation.curve
@@ -52,6 +52,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
         color=CURVE,
         alpha=0.18,
         lw=0,
+        label="standard error of its difference to the best",
     )
     axes.plot(ratios, risks, color=CURVE, lw=2, label="predicted risk")
     axes.axhline(
@@ -77,17 +78,19 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
                 label=f"{bound.name} bound (prior), ratio {bound.ratio:.2f}",
             )
     # The grid is geometric: show it so, without losing the ratio 0.
-    axes.set_xscale("symlog", linthresh=max(ratios[1] if len(ratios) > 1 else 1.0, 1e-3))
+    axes.set_xscale(
+        "symlog", linthresh=max(ratios[1] if len(ratios) > 1 else 1.0, 1e-3), linscale=0.3
+    )
     ticks = [t for t in (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64) if t <= ratios[-1]]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
-    axes.set_xlim(0, max(ratios[-1], 1e-3))
+    axes.set_xlim(0, max(ratios[-1] * 1.15, 1e-3))
     axes.set_xlabel("ratio: synthetic rows per real row")
     axes.set_ylabel(f"predicted risk\n({recommendation.metric})")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
     return axes
 
 

@@ -1,0 +1,52 @@
+# make demo   the whole job on real data        make test   the tests
+# make ui     Dagster's web UI on the demo      make check  format, lint, types, definitions
+# make bench  what it costs and how well it decides, against simple rules
+PYTHON ?= python3
+BIN := .venv/bin
+EXAMPLE_HOME := $(CURDIR)/.demo
+export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check ui bench constraints clean
+
+help:
+	@grep '^# make' Makefile | cut -c3-
+
+# One environment for everything. The stamp is newer than what it was made from, so a change of
+# either file installs again; a cut-off installation leaves no stamp.
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: .venv/.installed
+	$(BIN)/python -m example_repo.demo
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+check: .venv/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@mkdir -p $(DAGSTER_HOME) && touch $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dg check defs
+
+ui: .venv/.installed
+	@test -e $(EXAMPLE_HOME)/mixes || { echo 'Nothing to see yet: run make demo first.'; exit 1; }
+	$(BIN)/dagster-webserver --workspace workspace.yaml --port 3000
+
+bench: .venv/.installed
+	$(BIN)/python -m benchmarks.cost
+
+# Resolve again from the bounds in pyproject.toml, in an environment of its own.
+constraints:
+	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	.venv-constraints/bin/python -m pip list --format=freeze --exclude synthmix-dagster \
+		--exclude pip --exclude setuptools | grep -v ' @ ' > constraints.txt
+	rm -rf .venv-constraints
+
+clean:
+	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
