@@ -79,8 +79,8 @@ def measure_distance(
     --------
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)
-    >>> real = pd.DataFrame({"x": rng.normal(0.0, 1.0, 1000)})
-    >>> synthetic = pd.DataFrame({"x": rng.normal(0.5, 1.0, 1000)})
+    >>> real = pd.DataFrame({"x": rng.normal(0.0, 1.0, 5000)})
+    >>> synthetic = pd.DataFrame({"x": rng.normal(0.5, 1.0, 5000)})
     >>> report = measure_distance(real, synthetic)
     >>> round(report.gap, 1), report.p_value
     (0.5, 0.005)
@@ -160,10 +160,17 @@ def recommend_ratio(
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
     _check_target(sides, target, task)
-    options = {"categorical": categorical, "ignore": ignore, "key": key}
     if distance is None:
         distance = measure_distance(
-            *sides, target=target, task=task, permutations=1, seed=seed, **options
+            *sides,
+            target=target,
+            task=task,
+            categorical=categorical,
+            ignore=ignore,
+            key=key,
+            sample_rows=sample_rows,
+            permutations=1,
+            seed=seed,
         )
     judges = None
     if evaluation is not None:

@@ -4,7 +4,7 @@
 on these very rows with these very settings, and judges it again before anything is written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.mixing import mix_datasets
 from synthmix_dagster.tables.records import Records
+
+Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
 
 #: Raise it when the same inputs and settings would give another result.
 CODE_VERSION = "1"
@@ -54,26 +56,12 @@ def build_assets(config: MixConfig) -> list[dg.AssetsDefinition]:
         for side in ("real", "synthetic")
         if config.dataset(side).asset is None
     ]
-
-    @dg.asset(**_asset_options(config, "distribution_distance"), **_inputs(config))
-    def distribution_distance(**frames: Any) -> dg.MaterializeResult[Any]:
-        with at_the_edge():
-            return measure_step(config, frames)
-
-    @dg.asset(**_asset_options(config, "optimal_ratio"), **_inputs(config, "distribution_distance"))
-    def optimal_ratio(**frames: Any) -> dg.MaterializeResult[Any]:
-        with at_the_edge():
-            return recommend_step(config, frames)
-
-    @dg.asset(
-        **_asset_options(config, "training_data"),
-        **_inputs(config, "distribution_distance", "optimal_ratio"),
-    )
-    def training_data(**frames: Any) -> dg.MaterializeResult[Any]:
-        with at_the_edge():
-            return release_step(config, frames)
-
-    return [*ingested, distribution_distance, optimal_ratio, training_data]
+    return [
+        *ingested,
+        _asset(config, "distribution_distance", measure_step),
+        _asset(config, "optimal_ratio", recommend_step, "distribution_distance"),
+        _asset(config, "training_data", release_step, "distribution_distance", "optimal_ratio"),
+    ]
 
 
 def ingest_step(config: MixConfig, side: str) -> dg.MaterializeResult[Any]:
@@ -151,12 +139,20 @@ def at_the_edge() -> Iterator[None]:
 
 
 def _ingestion(config: MixConfig, side: str) -> dg.AssetsDefinition:
-    @dg.asset(**_asset_options(config, side), deps=list(config.dataset(side).deps))
     def ingest() -> dg.MaterializeResult[Any]:
         with at_the_edge():
             return ingest_step(config, side)
 
-    return ingest
+    deps = list(config.dataset(side).deps)
+    return dg.asset(**_asset_options(config, side), deps=deps)(ingest)
+
+
+def _asset(config: MixConfig, role: str, step: Step, *upstream: str) -> dg.AssetsDefinition:
+    def compute(**frames: Any) -> dg.MaterializeResult[Any]:
+        with at_the_edge():
+            return step(config, frames)
+
+    return dg.asset(**_asset_options(config, role), **_inputs(config, *upstream))(compute)
 
 
 def _asset_options(config: MixConfig, role: str) -> dict[str, Any]:

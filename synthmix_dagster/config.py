@@ -45,29 +45,28 @@ def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationErr
     return ValidationError.from_exception_data(error.title, details)
 
 
-def _suggest(cls: type[BaseModel], values: Any, handler: Any) -> Any:
-    try:
-        return handler(values)
-    except ValidationError as error:
-        raise _name_nearest(error, list(cls.model_fields)) from None
+class _Suggesting(BaseModel):
+    """Refuses unknown options with the nearest valid one."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def suggest(cls, values: Any, handler: Any) -> Any:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise _name_nearest(error, list(cls.model_fields)) from None
 
 
 @cache
 def _suggesting(derived: type[BaseModel]) -> type[BaseModel]:
     """The model Dagster derives for YAML, with the same words for an unknown option."""
-    return create_model(
-        derived.__name__,
-        __base__=derived,
-        __validators__={"suggest": model_validator(mode="wrap")(classmethod(_suggest))},
-    )
+    return create_model(derived.__name__, __base__=(_Suggesting, derived))
 
 
-class Settings(dg.Resolvable, dg.Model):
-    """Base of everything a user may set: unknown options are refused with the nearest valid one."""
+class Settings(dg.Resolvable, _Suggesting, dg.Model):
+    """Base of everything a user may set, in YAML and in Python alike."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-    suggest = model_validator(mode="wrap")(classmethod(_suggest))
 
     @classmethod
     def model(cls) -> type[BaseModel]:

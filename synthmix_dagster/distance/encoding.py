@@ -211,11 +211,16 @@ def as_numbers(values: pd.Series) -> NDArray[np.float64]:
     """Numbers, booleans and moments as floats, missing values as NaN."""
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
-        seconds = (moments - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-        return seconds.to_numpy(dtype=np.float64, na_value=np.nan)
+        return _seconds(moments.to_numpy(dtype="datetime64[us]"))
     if pd.api.types.is_timedelta64_dtype(values.dtype):
-        return (values / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, na_value=np.nan)
-    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return _seconds(values.to_numpy(dtype="timedelta64[us]"))
+    numbers = pd.to_numeric(values, errors="coerce")
+    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:
+    seconds = microseconds.astype(np.int64) / 1e6
+    return np.where(np.isnat(microseconds), np.nan, seconds)
 
 
 def _fit_column(

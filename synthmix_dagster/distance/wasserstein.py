@@ -136,14 +136,10 @@ def sliced_estimate(
     grid = QuantileGrid.merge(len(cuts[0]), len(cuts[2]))
     squares, within = [], []
     for r, s in _projections(real, synthetic, directions):
-        sorted_halves = (
-            np.sort(r[cuts[0]], axis=0),
-            np.sort(r[cuts[1]], axis=0),
-            np.sort(s[cuts[2]], axis=0),
-            np.sort(s[cuts[3]], axis=0),
-        )
-        squares.append(_debiased_squares(*sorted_halves, grid))
-        within.append(np.mean((sorted_halves[0] - sorted_halves[1]) ** 2, axis=0))
+        r1, r2 = np.sort(r[cuts[0]], axis=0), np.sort(r[cuts[1]], axis=0)
+        s1, s2 = np.sort(s[cuts[2]], axis=0), np.sort(s[cuts[3]], axis=0)
+        squares.append(_debiased_squares(r1, r2, s1, s2, grid))
+        within.append(np.mean((r1 - r2) ** 2, axis=0))
     return SlicedEstimate(
         squares=np.concatenate(squares).astype(np.float64),
         within_real=float(np.mean(np.concatenate(within))),
@@ -182,8 +178,8 @@ def permutation_null(
             for b in range(permutations):
                 label = labels[b].take(order[:, column])
                 # compress, not values[mask]: four times faster, and this is the inner loop.
-                parts = [values.compress(label == part)[:, None] for part in (1, 2, 3, 4)]
-                totals[b] += float(_debiased_squares(*parts, grid)[0])
+                r1, r2, s1, s2 = (values.compress(label == i)[:, None] for i in (1, 2, 3, 4))
+                totals[b] += float(_debiased_squares(r1, r2, s1, s2, grid)[0])
     return totals / len(directions)
 
 

@@ -94,9 +94,16 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
     return axes
 
 
+def risk_curve_png(recommendation: Recommendation) -> bytes:
+    """Return the risk curve as the bytes of a PNG file."""
+    figure = plot_risk_curve(recommendation).get_figure(root=True)
+    buffer = io.BytesIO()
+    if figure is not None:
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
 def risk_curve_markdown(recommendation: Recommendation) -> str:
     """Return the risk curve as Markdown with the picture inside it, which Dagster's UI shows."""
-    buffer = io.BytesIO()
-    plot_risk_curve(recommendation).get_figure(root=True).savefig(buffer, format="png")
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(risk_curve_png(recommendation)).decode("ascii")
     return f"![Predicted risk against ratio](data:image/png;base64,{data})"

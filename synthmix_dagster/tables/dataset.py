@@ -174,10 +174,10 @@ def _open_path(path: Path, name: str) -> Dataset:
     folder = path if path.is_dir() else path.parent
     tables, files = [], []
     for file in paths:
-        digest = file_sha256(file)
         table = _read(file, name)
         tables.append(table)
-        files.append(SourceFile(file.relative_to(folder).as_posix(), table.num_rows, digest))
+        relative = file.relative_to(folder).as_posix()
+        files.append(SourceFile(relative, table.num_rows, file_sha256(file)))
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -186,10 +186,8 @@ def _open_path(path: Path, name: str) -> Dataset:
             dataset=name,
             fix="Write all of them with one schema",
         ) from error
-    digest = hashlib.sha256()
-    for source in files:
-        digest.update(f"{source.name}\0{source.sha256}\n".encode())
-    return Dataset(name, whole, digest.hexdigest(), tuple(files))
+    listing = "".join(f"{source.name}\0{source.sha256}\n" for source in files)
+    return Dataset(name, whole, hashlib.sha256(listing.encode()).hexdigest(), tuple(files))
 
 
 def _listed(path: Path, name: str) -> list[Path]:
