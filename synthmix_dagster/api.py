@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.distance.encoding import shared_columns
+from synthmix_dagster.distance.measure import measure, require_rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.ratio.features import TargetCode, target_values
@@ -87,8 +88,10 @@ def measure_distance(
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
     categories = list(categorical or ())
+    _require_rows(sides)
     if target is not None:
         _check_target(sides, target, task)
+        shared_columns(sides[0].columns, sides[1].columns, [*(ignore or ()), *(key or ()), target])
         if task == "classification" and target not in categories:
             categories.append(target)
     limits = [min(side.rows, sample_rows) for side in sides]
@@ -159,6 +162,7 @@ def recommend_ratio(
     8.0
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    _require_rows(sides)
     _check_target(sides, target, task)
     if distance is None:
         distance = measure_distance(
@@ -273,6 +277,11 @@ def _samples(
         if limit < side.rows:
             notes.append(f"a uniform sample of {limit} of {side.rows} {side.name} rows was used")
     return frames, notes
+
+
+def _require_rows(sides: tuple[Dataset, Dataset]) -> None:
+    for side in sides:
+        require_rows(side.rows, side.name)
 
 
 def _check_target(sides: tuple[Dataset, Dataset], target: str, task: str | None) -> None:

@@ -122,13 +122,7 @@ class Encoder:
                         option=option,
                         fix=did_you_mean(name, map(str, real.columns)),
                     )
-        shared = [c for c in real.columns if c in set(synthetic.columns) and c not in set(ignore)]
-        if not shared:
-            raise DataError(
-                f"it has no column in common with the real dataset ({_names(real.columns)})",
-                dataset="synthetic",
-                fix="Give the generator's columns the names of the real ones",
-            )
+        shared = shared_columns(real.columns, synthetic.columns, ignore)
         notes: list[str] = []
         for side, ours, theirs in (("real", real, synthetic), ("synthetic", synthetic, real)):
             only = [c for c in ours.columns if c not in set(theirs.columns) and c not in ignore]
@@ -167,6 +161,27 @@ class Encoder:
         for code in self.codes:
             _fill(points[:, code.start : code.stop], code, frame[code.column])
         return points
+
+
+def shared_columns(
+    real: Collection[str], synthetic: Collection[str], ignore: Collection[str]
+) -> list[str]:
+    """Columns of both datasets, in the order of the real ones; at least one has to be left.
+
+    Examples
+    --------
+    >>> shared_columns(["id", "x", "y"], ["y", "x"], ignore=["y"])
+    ['x']
+    """
+    shared = [name for name in real if name in set(synthetic) and name not in set(ignore)]
+    if not shared:
+        wanted = [name for name in real if name not in set(ignore)]
+        raise DataError(
+            f"it has no column in common with the real dataset ({_names(wanted)})",
+            dataset="synthetic",
+            fix="Give the generator's columns the names of the real ones",
+        )
+    return shared
 
 
 def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:

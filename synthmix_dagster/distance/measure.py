@@ -71,7 +71,7 @@ def measure(
         if value < 1:
             raise ConfigError(f"it is {value}", option=option, fix="Set it to 1 or more")
     for dataset, frame in (("real", real), ("synthetic", synthetic)):
-        require_rows(frame, dataset)
+        require_rows(len(frame), dataset)
     encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=ignore)
     points, others = encoder.transform(real), encoder.transform(synthetic)
     d = encoder.dimension
@@ -99,13 +99,13 @@ def measure(
     )
 
 
-def require_rows(frame: pd.DataFrame, dataset: str, least: int = LEAST_ROWS) -> None:
+def require_rows(rows: int, dataset: str) -> None:
     """Refuse a dataset too small to judge."""
-    if len(frame) < least:
+    if rows < LEAST_ROWS:
         raise DataError(
-            f"it has {len(frame)} row{'' if len(frame) == 1 else 's'}",
+            f"it has {rows} row{'' if rows == 1 else 's'}",
             dataset=dataset,
-            fix=f"Provide at least {least} rows",
+            fix=f"Provide at least {LEAST_ROWS} rows",
         )
 
 

@@ -73,7 +73,7 @@ def recommend(
     if evaluation is not None:
         frames["evaluation"] = evaluation
     for dataset, frame in frames.items():
-        require_rows(frame, dataset)
+        require_rows(len(frame), dataset)
     code = TargetCode.fit(real, target, task)
     targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
     categorical = [column for column in categorical if column != target]

@@ -1,0 +1,48 @@
+"""Small, named datasets and mixes that the tests share."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def rows(n: int, seed: int, *, shift: float = 0.0, shuffled_target: bool = False) -> pd.DataFrame:
+    """A learnable regression: numbers, a category, missing values, and a target."""
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=n), rng.normal(size=n)
+    kind = rng.choice(["a", "b", "c"], size=n, p=[0.5, 0.3, 0.2])
+    y = np.sin(2 * x) + 0.5 * z + (kind == "a") + rng.normal(0, 0.4, size=n)
+    frame = pd.DataFrame({"x": x + shift, "z": z, "kind": kind, "y": y})
+    frame.loc[rng.random(n) < 0.05, "z"] = np.nan
+    if shuffled_target:
+        frame["y"] = rng.permutation(frame["y"].to_numpy())
+    return frame
+
+
+def good(n: int = 400) -> pd.DataFrame:
+    """Synthetic rows from the real distribution."""
+    return rows(n, seed=1)
+
+
+def bad(n: int = 400) -> pd.DataFrame:
+    """Synthetic rows three standard deviations away."""
+    return rows(n, seed=1, shift=3.0)
+
+
+def write_inputs(folder: Path, *, synthetic: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Write both datasets as Parquet and return the options of a mix over them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows(100, seed=0).to_parquet(folder / "real.parquet")
+    (good() if synthetic is None else synthetic).to_parquet(folder / "synthetic.parquet")
+    return {
+        "name": "demo",
+        "real": {"path": str(folder / "real.parquet")},
+        "synthetic": {"path": str(folder / "synthetic.parquet")},
+        "target": "y",
+        "task": "regression",
+        "threshold": 0.5,
+        "output_root": str(folder / "mixes"),
+        "permutations": 19,
+        "directions": 20,
+    }

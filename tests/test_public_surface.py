@@ -1,0 +1,87 @@
+"""What users may rely on, spelled out by hand: a test that read it off the code would agree."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import synthmix_dagster
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ["ot", "sklearn", "scipy", "matplotlib", "pyspark"]
+
+
+def test_public_names() -> None:
+    assert synthmix_dagster.__all__ == [
+        "DistanceReport",
+        "Recommendation",
+        "Release",
+        "SynthMixComponent",
+        "SynthMixError",
+        "build_synthmix_defs",
+        "load_release",
+        "measure_distance",
+        "mix",
+        "recommend_ratio",
+        "verify_release",
+    ]
+    for name in synthmix_dagster.__all__:
+        assert getattr(synthmix_dagster, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        synthmix_dagster.nothing  # noqa: B018
+
+
+def test_every_public_name_has_documentation() -> None:
+    for name in synthmix_dagster.__all__:
+        assert getattr(synthmix_dagster, name).__doc__, name
+
+
+def loaded_after(statement: str) -> set[str]:
+    program = f"import sys; {statement}; print(' '.join(sys.modules))"
+    out = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(out.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    loaded = loaded_after("import synthmix_dagster")
+    assert not {"dagster", "pandas", "pyarrow", "numpy", *HEAVY} & loaded
+
+
+def test_importing_both_front_doors_loads_nothing_heavy() -> None:
+    loaded = loaded_after("from synthmix_dagster import SynthMixComponent, build_synthmix_defs")
+    assert not set(HEAVY) & loaded
+
+
+@pytest.mark.parametrize("room", ["distance", "ratio", "tables"])
+def test_the_rooms_behind_the_assets_know_no_dagster(room: str) -> None:
+    modules = sorted((ROOT / "synthmix_dagster" / room).glob("*.py"))
+    names = [f"synthmix_dagster.{room}.{path.stem}" for path in modules if path.stem[0] != "_"]
+    assert names
+    loaded = loaded_after("; ".join(f"import {name}" for name in names))
+    assert "dagster" not in loaded
+    if room == "distance":
+        assert "synthmix_dagster.tables.dataset" not in loaded
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+    assert "synthmix_dagster/py.typed" in names
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"synthmix_dagster", "synthmix_dagster-0.1.0.dist-info"}
+    entry = next(name for name in names if name.endswith("entry_points.txt"))
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        assert "[dagster_dg_cli.registry_modules]" in wheel.read(entry).decode()
