@@ -1,0 +1,109 @@
+"""A real dagster-webserver on a real instance shows what happened."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from scenario import bad, write_inputs
+
+from synthmix_dagster import build_synthmix_defs
+
+MODULE = """
+import json, pathlib
+from synthmix_dagster import build_synthmix_defs
+defs = build_synthmix_defs(**json.loads(pathlib.Path({options!r}).read_text()))
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
+    """Serve an instance in which one mix was refused at its gate."""
+    options = write_inputs(tmp_path / "data", synthetic=bad())
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    module = tmp_path / "project.py"
+    module.write_text(MODULE.format(options=str(tmp_path / "options.json")))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = instance.root_directory
+    process = subprocess.Popen(
+        [
+            str(Path(sys.executable).parent / "dagster-webserver"),
+            *("--python-file", str(module), "--host", "127.0.0.1", "--port", str(port)),
+        ],
+        env={**os.environ, "DAGSTER_HOME": home},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield wait_for(f"http://127.0.0.1:{port}", process)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the webserver ended"
+        try:
+            urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
+        except (urllib.error.URLError, OSError):
+            process_tick()
+        else:
+            return url
+    raise TimeoutError("the webserver did not answer")
+
+
+def process_tick() -> None:
+    """Give the server a moment: it is another process, and only the clock can be waited on."""
+    time.sleep(0.2)
+
+
+def ask(url: str, query: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{url}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    assert "errors" not in found, found
+    return found["data"]
+
+
+@pytest.mark.slow
+def test_the_web_api_shows_the_refusal_and_no_release(server: str) -> None:
+    data = ask(
+        server,
+        """{ assetNodes { assetKey { path }
+             assetMaterializations(limit: 1) { metadataEntries { label } }
+             assetChecksOrError { ... on AssetChecks { checks { name blocking
+               executionForLatestMaterialization { status evaluation { success description } }
+             } } } } }""",
+    )
+    nodes = {node["assetKey"]["path"][-1]: node for node in data["assetNodes"]}
+    assert nodes["training_data"]["assetMaterializations"] == []
+    labels = [
+        entry["label"]
+        for entry in nodes["distribution_distance"]["assetMaterializations"][0]["metadataEntries"]
+    ]
+    assert {"synthmix/gap", "synthmix/threshold", "synthmix/columns"} <= set(labels)
+    (check,) = nodes["distribution_distance"]["assetChecksOrError"]["checks"]
+    assert check["name"] == "wasserstein_gap"
+    assert check["blocking"]
+    found = check["executionForLatestMaterialization"]["evaluation"]
+    assert not found["success"]
+    assert "over the threshold 0.5" in found["description"]
