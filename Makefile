@@ -1,6 +1,6 @@
 # make demo   the whole job on real data        make test   the tests
 # make ui     Dagster's web UI on the demo      make check  format, lint, types, definitions
-# make bench  what it costs and how well it decides, against simple rules
+# make bench  what the distance costs beside its peers; with PAIRS=DIR, regret of the ratio
 PYTHON ?= python3
 BIN := .venv/bin
 EXAMPLE_HOME := $(CURDIR)/.demo
@@ -38,7 +38,8 @@ ui: .venv/.installed
 	$(BIN)/dagster-webserver --workspace workspace.yaml --port 3000
 
 bench: .venv/.installed
-	$(BIN)/python -m benchmarks.cost
+	$(BIN)/python -m benchmarks.distance --json benchmarks/results/distance.json
+	test -z "$(PAIRS)" || $(BIN)/python -m benchmarks.ratio --pairs "$(PAIRS)" --json benchmarks/results/ratio.json
 
 # Resolve again from the bounds in pyproject.toml, in an environment of its own.
 constraints:

@@ -174,18 +174,19 @@ def _baselines(path: RiskPath, chosen: int, n: int) -> dict[str, float]:
 
 def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[float, float]) -> str:
     low, high = interval
-    span = f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
+    span = (
+        "no other ratio is equivalent to it"
+        if low == high
+        else f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
+    )
     if ratio == 0:
-        return f"Use no synthetic rows: every amount is predicted to hurt ({span})."
-    change = path.risks[decision.chosen] / path.risks[0] - 1
-    if decision.equivalent[0]:
-        return (
-            f"Add {ratio:.2f} synthetic rows per real row: predicted error {change:+.1%} against "
-            f"none, which is within its standard error; {span}."
-        )
+        return f"Use no synthetic rows: no amount is predicted to help ({span})."
+    change = float(path.risks[decision.chosen] / path.risks[0] - 1)
+    direction = "lower" if change < 0 else "higher"
+    doubt = ", which is within its standard error," if decision.equivalent[0] else ""
     return (
-        f"Add {ratio:.2f} synthetic rows per real row: predicted error {change:+.1%} "
-        f"against none; {span}."
+        f"Add {ratio:.2f} synthetic rows for each real one: the predicted error is "
+        f"{abs(change):.1%} {direction}{doubt} than with none; {span}."
     )
 
 

@@ -89,7 +89,7 @@ def mix_datasets(
             column=SOURCE_COLUMN,
             fix="Rename the column",
         )
-    aligned = align(synthetic, real, optional)
+    rows = _shuffled_mix(real, synthetic, align(synthetic, real, optional), k, seed, stratify, key)
     request = {
         "mix": {
             "ratio": ratio,
@@ -105,17 +105,7 @@ def mix_datasets(
     release_id = _release_id(request)
 
     def write(folder: Path) -> Mapping[str, Any]:
-        ids = row_ids(synthetic, [column for column in key if column in synthetic.columns])
-        strata = strata_of(synthetic, stratify) if stratify is not None else None
-        chosen = np.sort(choose_exactly(ids, k, seed, strata))
-        rows = pa.concat_tables(
-            [_labelled(real.table, "real"), _labelled(aligned.take(pa.array(chosen)), "synthetic")]
-        )
-        # Identities of the two sides may coincide (row 0 of either file); the last bit tells them
-        # apart, so that the order of rows is a fair shuffle of both.
-        sides = np.concatenate((row_ids(real, key) * 2, ids[chosen] * 2 + 1))
-        shuffled = rows.take(pa.array(in_priority_order(sides, seed)))
-        shards = write_shards(shuffled, folder, rows_per_shard)
+        shards = write_shards(rows, folder, rows_per_shard)
         counted = {"real": 0, "synthetic": 0, **count_sources(folder)}
         if counted != {"real": real.rows, "synthetic": k}:
             raise ReleaseError(
@@ -123,17 +113,16 @@ def mix_datasets(
                 path=output,
                 fix="Report this as a bug of synthmix-dagster; nothing was published",
             )
-        realised = {
-            "real_rows": counted["real"],
-            "synthetic_rows": counted["synthetic"],
-            "ratio": counted["synthetic"] / real.rows,
-            "strata": _strata_counts(shuffled, stratify),
-        }
         return {
             "manifest_version": MANIFEST_VERSION,
             "release_id": release_id,
             **request,
-            "realised": realised,
+            "realised": {
+                "real_rows": counted["real"],
+                "synthetic_rows": counted["synthetic"],
+                "ratio": counted["synthetic"] / real.rows,
+                "strata": _strata_counts(rows, stratify),
+            },
             "columns": [{"name": field.name, "type": str(field.type)} for field in rows.schema],
             "shards": shards,
             "libraries": {name: version(name) for name in ("synthmix-dagster", "pyarrow", "numpy")},
@@ -182,6 +171,28 @@ def align(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> pa
                 fix="Generate it, or add it to 'ignore' to leave it empty in synthetic rows",
             )
     return pa.table(columns, schema=_plain(real.table.schema))
+
+
+def _shuffled_mix(
+    real: Dataset,
+    synthetic: Dataset,
+    aligned: pa.Table,
+    k: int,
+    seed: int,
+    stratify: str | None,
+    key: Sequence[str],
+) -> pa.Table:
+    """All real rows and k of the aligned synthetic ones, labelled, in seeded order."""
+    ids = row_ids(synthetic, [column for column in key if column in synthetic.columns])
+    strata = strata_of(synthetic, stratify) if stratify is not None else None
+    chosen = np.sort(choose_exactly(ids, k, seed, strata))
+    rows = pa.concat_tables(
+        [_labelled(real.table, "real"), _labelled(aligned.take(pa.array(chosen)), "synthetic")]
+    )
+    # Identities of the two sides may coincide (row 0 of either file); the last bit tells them
+    # apart, so that the order of rows is a fair shuffle of both.
+    sides = np.concatenate((row_ids(real, key) * 2, ids[chosen] * 2 + 1))
+    return rows.take(pa.array(in_priority_order(sides, seed)))
 
 
 def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedArray:

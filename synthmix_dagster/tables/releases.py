@@ -187,10 +187,14 @@ def publish(output: Path, release_id: str, write: Callable[[Path], Mapping[str, 
             else:
                 hidden = releases / f"{_HIDDEN}{uuid.uuid4().hex}"
                 hidden.mkdir()
-                manifest = write(hidden)
-                write_json(hidden / "manifest.json", manifest)
-                verify_release(hidden)
-                hidden.rename(final)
+                try:
+                    manifest = write(hidden)
+                    write_json(hidden / "manifest.json", manifest)
+                    verify_release(hidden)
+                    hidden.rename(final)
+                except BaseException:
+                    shutil.rmtree(hidden, ignore_errors=True)
+                    raise
                 _flush(releases)
                 release = Release(final.resolve(), manifest)
             _point_latest(output, release_id)
