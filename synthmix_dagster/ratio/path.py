@@ -10,8 +10,12 @@ For one ridge l, a single generalised eigenproblem diagonalises M for *every* a:
 The leave-one-out error of each real row is then exact and costs one division. Nothing is retrained
 and no model of the user is needed.
 
-B is the average over all m synthetic rows, a mix holds only k of them; the variance that this adds
-is put back to first order (`subsampling_variance`).
+B is the average over all m synthetic rows, a mix holds only k of them. A row that is drawn pulls on
+a fit that it is part of, so it counts for less than its weight, and which rows are drawn adds
+variance. Both follow from the deterministic equivalent of ridge regression on random rows: with
+``t = 1/k - 1/m`` the weight a shrinks to ``b = a / (1 + g)``, ``g = a t tr(B M^-1)``, and the risk
+grows by ``b^2 t s^2 tr(M^-1 L M^-1 B) / (1 - b^2 t tr(M^-1 B M^-1 B))``, where s^2 is the mean
+squared synthetic residual and L the second moment of the judging rows. At k = m both vanish.
 """
 
 from collections.abc import Sequence
@@ -98,61 +102,73 @@ def risk_path(
         basis, w = _common_basis(gram_real, gram_synthetic, ridge)
         z = real @ basis
         judges, judges_target = (
-            (z, real_target)
-            if evaluation is None
-            else (
-                evaluation[0] @ basis,
-                evaluation[1],
-            )
+            (z, real_target) if evaluation is None else (evaluation[0] @ basis, evaluation[1])
         )
-        # What a unit of variance in each pair of coordinates costs on the judging rows, and how
-        # much of it one synthetic row brings.
-        cost = (judges.T @ judges / judged) * (basis.T @ gram_synthetic @ basis)
+        squares = z**2
+        pull_real, pull_synthetic = basis.T @ cross_real, basis.T @ cross_synthetic
+        spread = basis.T @ gram_synthetic @ basis
+        cost = (judges.T @ judges / judged) * spread
         for i, alpha in enumerate(alphas):
-            d = (1 - alpha) * w + alpha * (1 - w)
-            fit = ((1 - alpha) * (basis.T @ cross_real) + alpha * (basis.T @ cross_synthetic)) / (
-                d[:, None]
-            )
-            leverage = (1 - alpha) / n * (z**2 @ (1 / d))
+            beta = _shrunk_weight(alpha, thinning[i], w, np.diag(spread))
+            d = (1 - alpha) * w + beta * (1 - w)
+            fit = ((1 - alpha) * pull_real + beta * pull_synthetic) / d[:, None]
+            leverage = (1 - alpha) / n * (squares @ (1 / d))
             if leverage.sum() > MOST_LEVERAGE * n:
                 continue
             errors = judges_target - judges @ fit
+            amplified = 1.0
             if evaluation is None:
                 errors /= (1 - leverage)[:, None]
+                # Leaving a row out divides its variance by (1 - leverage)^2 as well; rows are
+                # weighted by how exposed they are to the synthetic ones.
+                exposed = squares @ ((1 - w) / d**2)
+                amplified = np.sum(exposed / (1 - leverage) ** 2) / max(exposed.sum(), 1e-300)
             loss = np.sum(errors**2, axis=1)
-            noise = _mean_square_residual(
-                synthetic_target, cross_synthetic, gram_synthetic, basis @ fit
-            )
-            added = subsampling_variance(alpha, thinning[i], noise, cost, d)
+            noise = _mean_square_residual(synthetic_target, pull_synthetic, spread, fit)
+            added = amplified * _drawn_variance(beta, thinning[i], noise, cost, spread, d)
             risk = loss.mean() + added
             if risk < best[i]:
                 best[i], chosen[i], losses[i] = risk, ridge, loss
     return RiskPath(counts=k, risks=best, ridges=chosen, losses=losses)
 
 
-def subsampling_variance(
-    alpha: float, thinning: float, noise: float, cost: Floats, d: Floats
-) -> float:
-    """First-order risk added by fitting on k of the m synthetic rows.
+def _shrunk_weight(alpha: float, thinning: float, w: Floats, spread: Floats) -> float:
+    """Weight b = a / (1 + g) that k drawn rows have on average; a fixed point, found by iterating.
 
-    ``a^2 (1/k - 1/m) s^2 tr(D^-1 L D^-1 B)`` with s^2 the mean squared synthetic residual, L the
-    second moment of the judging rows and B that of the synthetic rows, both in the common basis.
-    Optimistic where k is far below the number of features.
+    The iteration is monotone and contracts: g grows with b and b falls with g.
+    """
+    g = 0.0
+    for _ in range(50):
+        d = (1 - alpha) * w + alpha / (1 + g) * (1 - w)
+        previous, g = g, alpha * thinning * float(np.sum(spread / d))
+        if abs(g - previous) <= 1e-6 * (1 + g):
+            break
+        g = 0.5 * (g + previous)
+    return alpha / (1 + g)
+
+
+def _drawn_variance(
+    beta: float, thinning: float, noise: float, cost: Floats, spread: Floats, d: Floats
+) -> float:
+    """Risk added by not knowing which k of the m synthetic rows are drawn.
 
     Parameters
     ----------
-    alpha : float
-        Synthetic weight.
+    beta : float
+        Shrunk synthetic weight b.
     thinning : float
         ``1/k - 1/m``.
     noise : float
-        s^2, summed over target columns.
-    cost : ndarray of shape (p, p)
-        Elementwise product of L and B.
+        Mean squared residual of a synthetic row, summed over target columns.
+    cost, spread : ndarray of shape (p, p)
+        Elementwise product of L and B, and B, in the common basis.
     d : ndarray of shape (p,)
         Diagonal of M in the common basis.
     """
-    return float(alpha**2 * thinning * noise * ((1 / d) @ cost @ (1 / d)))
+    share = beta**2 * thinning
+    # Above this the k rows alone would interpolate and the equivalent has a pole.
+    feedback = min(share * float((1 / d) @ spread**2 @ (1 / d)), 0.95)
+    return share * noise * float((1 / d) @ cost @ (1 / d)) / (1 - feedback)
 
 
 def ratio_grid(n: int, most: int, points: int = 40) -> Ints:

@@ -5,8 +5,8 @@ place of every row in them. Everything downstream asks it and nothing else.
 """
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from synthmix_dagster.errors import DataError
+from synthmix_dagster.tables.fingerprint import content_sha256, file_sha256
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv"}
 
@@ -66,6 +67,10 @@ class Dataset:
         """Names of the columns."""
         return [str(name) for name in self.table.column_names]
 
+    def select(self, columns: Sequence[str]) -> "Dataset":
+        """The same rows with some of the columns."""
+        return replace(self, table=self.table.select(list(columns)))
+
     def frame(self, indices: Any = None) -> pd.DataFrame:
         """Return some or all rows for the numerics, as pandas.
 
@@ -109,7 +114,7 @@ def open_dataset(source: Any, name: str) -> Dataset:
         dataset = _open_path(Path(source), name)
     else:
         table = _to_arrow(source, name)
-        dataset = Dataset(name, table, content_fingerprint(table))
+        dataset = Dataset(name, table, content_sha256(table))
     if dataset.rows == 0:
         raise DataError(
             f"it has no rows ({source if isinstance(source, str | Path) else 'an empty frame'})",
@@ -118,48 +123,6 @@ def open_dataset(source: Any, name: str) -> Dataset:
         )
     _require_unique(dataset.columns, name)
     return dataset
-
-
-def content_fingerprint(table: pa.Table) -> str:
-    """SHA-256 over schema and values, independent of chunks and of metadata.
-
-    Examples
-    --------
-    >>> one = pa.table({"x": [1, 2]})
-    >>> two = pa.concat_tables([one.slice(0, 1), one.slice(1, 1)])
-    >>> content_fingerprint(one) == content_fingerprint(two)
-    True
-    """
-    plain = table.replace_schema_metadata(None).combine_chunks()
-    digest = _Digest()
-    with pa.ipc.new_stream(pa.PythonFile(digest, mode="w"), plain.schema) as stream:
-        stream.write_table(plain)
-    return digest.sha256.hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-class _Digest:
-    """A file to write to that keeps only the digest of what was written."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.sha256.update(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 def _open_path(path: Path, name: str) -> Dataset:
@@ -172,12 +135,20 @@ def _open_path(path: Path, name: str) -> Dataset:
             fix="Keep one format in a folder",
         )
     folder = path if path.is_dir() else path.parent
-    tables, files = [], []
+    tables: list[pa.Table] = []
+    files: list[SourceFile] = []
     for file in paths:
+        digest = file_sha256(file)
         table = _read(file, name)
+        _require_same_columns(table, tables, file, name)
         tables.append(table)
-        relative = file.relative_to(folder).as_posix()
-        files.append(SourceFile(relative, table.num_rows, file_sha256(file)))
+        files.append(SourceFile(file.relative_to(folder).as_posix(), table.num_rows, digest))
+        if file_sha256(file) != digest:
+            raise DataError(
+                f"the file '{file}' changed while it was read",
+                dataset=name,
+                fix="Wait until it is written, then run again",
+            )
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -187,7 +158,20 @@ def _open_path(path: Path, name: str) -> Dataset:
             fix="Write all of them with one schema",
         ) from error
     listing = "".join(f"{source.name}\0{source.sha256}\n" for source in files)
-    return Dataset(name, whole, hashlib.sha256(listing.encode()).hexdigest(), tuple(files))
+    digest = hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+    return Dataset(name, whole, digest, tuple(files))
+
+
+def _require_same_columns(table: pa.Table, others: list[pa.Table], file: Path, name: str) -> None:
+    _require_unique(table.column_names, name)
+    if others and set(table.column_names) != set(others[0].column_names):
+        odd = sorted(set(table.column_names) ^ set(others[0].column_names))
+        raise DataError(
+            f"the file '{file}' and the files before it do not share this column",
+            dataset=name,
+            column=odd[0],
+            fix="Write all of them with one schema",
+        )
 
 
 def _listed(path: Path, name: str) -> list[Path]:
@@ -238,8 +222,12 @@ def _read(path: Path, name: str) -> pa.Table:
             return pyarrow.parquet.read_table(path, partitioning=None)
         import pyarrow.csv
 
-        return pyarrow.csv.read_csv(path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        table = pyarrow.csv.read_csv(path)
+        for column, kind in zip(table.column_names, table.schema.types, strict=True):
+            if pa.types.is_binary(kind):
+                raise ValueError(f"column '{column}' is not UTF-8")
+        return table
+    except (ValueError, TypeError, OSError, pa.ArrowException) as error:
         raise DataError(
             f"the file '{path}' cannot be read as {kind} ({error})",
             dataset=name,
@@ -248,16 +236,18 @@ def _read(path: Path, name: str) -> pa.Table:
 
 
 def _to_arrow(source: Any, name: str) -> pa.Table:
-    if isinstance(source, pa.Table):
-        return source
+    if isinstance(source, pd.DataFrame):
+        _require_unique([str(column) for column in source.columns], name)
     try:
+        if isinstance(source, pa.Table):
+            return _without_views(source)
         if isinstance(source, pd.DataFrame):
-            return pa.Table.from_pandas(source, preserve_index=False)
+            return _without_views(pa.Table.from_pandas(source, preserve_index=False))
         if hasattr(source, "__arrow_c_stream__"):
-            return pa.table(source)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            return _without_views(pa.table(source))
+    except (ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
-            f"a column mixes types that one column cannot hold ({error})",
+            f"it cannot be read as an Arrow table ({error})",
             dataset=name,
             fix="Give every column one type",
         ) from error
@@ -266,6 +256,26 @@ def _to_arrow(source: Any, name: str) -> pa.Table:
         dataset=name,
         fix="Pass a path, a pandas, polars or duckdb frame, or an Arrow table",
     )
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Text as polars hands it over, which Arrow itself cannot yet take rows of, as plain text."""
+
+    def plain(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_dictionary(kind):
+            return plain(kind.value_type)
+        if pa.types.is_string_view(kind):
+            return pa.string()
+        return pa.binary() if pa.types.is_binary_view(kind) else kind
+
+    columns = []
+    for column in table.columns:
+        # A dictionary of views cannot be cast at once: unpack it first.
+        if pa.types.is_dictionary(column.type) and plain(column.type) != column.type.value_type:
+            column = column.cast(column.type.value_type)
+        wanted = column.type if pa.types.is_dictionary(column.type) else plain(column.type)
+        columns.append(column if wanted == column.type else column.cast(wanted))
+    return pa.table(columns, names=table.column_names)
 
 
 def _require_unique(columns: Collection[str], name: str) -> None:

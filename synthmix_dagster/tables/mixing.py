@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import numbers
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +83,7 @@ def mix_datasets(
         raise ConfigError(
             f"it is {rows_per_shard}", option="rows_per_shard", fix="Set it to 1 or more"
         )
+    ratio, seed = _number(ratio, float, "ratio"), _number(seed, int, "seed")
     k = requested_rows(ratio, real.rows, synthetic.rows)
     if SOURCE_COLUMN in real.columns:
         raise DataError(
@@ -99,7 +102,7 @@ def mix_datasets(
             "key": list(key),
             "rows_per_shard": rows_per_shard,
         },
-        "inputs": {side.name: _input(side) for side in (real, synthetic)},
+        "inputs": {"real": _input(real), "synthetic": _input(synthetic)},
         "evidence": dict(evidence or {}),
     }
     release_id = _release_id(request)
@@ -146,7 +149,7 @@ def requested_rows(ratio: float, n: int, available: int) -> int:
         raise ConfigError(
             f"{ratio:g} asks for {k} synthetic rows but there are {available}",
             option="ratio",
-            fix=f"Set it to at most {available / n:.4g}, or generate more rows",
+            fix=f"Set it to at most {math.floor(1e4 * available / n) / 1e4}, or generate more rows",
         )
     return k
 
@@ -183,8 +186,13 @@ def _shuffled_mix(
     key: Sequence[str],
 ) -> pa.Table:
     """All real rows and k of the aligned synthetic ones, labelled, in seeded order."""
-    ids = row_ids(synthetic, [column for column in key if column in synthetic.columns])
-    strata = strata_of(synthetic, stratify) if stratify is not None else None
+    # A generator has no keys to copy: without all key columns its rows go by place or content.
+    known = key if set(key) <= set(synthetic.columns) else ()
+    ids = row_ids(synthetic, known)
+    strata = None
+    if stratify is not None:
+        strata_of(real, stratify)
+        strata = strata_of(synthetic, stratify)
     chosen = np.sort(choose_exactly(ids, k, seed, strata))
     rows = pa.concat_tables(
         [_labelled(real.table, "real"), _labelled(aligned.take(pa.array(chosen)), "synthetic")]
@@ -196,17 +204,36 @@ def _shuffled_mix(
 
 
 def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedArray:
+    """Cast, cast back, and compare: Arrow's own safe cast rounds floats and drops times of day."""
     if values.type == field.type:
         return values
+    if pa.types.is_null(values.type):
+        return pa.chunked_array([pa.nulls(len(values), field.type)], type=field.type)
+    problem = ""
     try:
-        return values.cast(field.type, safe=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(
-            f"its type {values.type} does not fit the real {field.type} without loss ({error})",
-            dataset=dataset,
-            column=field.name,
-            fix="Round or convert it in the generator",
-        ) from error
+        cast = values.cast(field.type, safe=True)
+        plain = values.cast(_unpacked(values.type))
+        if cast.cast(_unpacked(field.type)).cast(plain.type).equals(plain):
+            return cast
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        problem = f" ({error})"
+    raise DataError(
+        f"its type {values.type} does not fit the real {field.type} without loss{problem}",
+        dataset=dataset,
+        column=field.name,
+        fix="Round or convert it in the generator",
+    )
+
+
+def _unpacked(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _number(value: Any, kind: type, option: str) -> Any:
+    """A plain Python number, whatever numeric type it came as."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ConfigError(f"it is {value!r}", option=option, fix="Set it to a number")
+    return kind(value)
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:

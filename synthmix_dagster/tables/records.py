@@ -44,7 +44,9 @@ class Records:
         """Return a record, or None where there is none."""
         path = self._path(name)
         try:
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(record, dict):
+                raise ValueError("it is not an object")
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -56,4 +58,5 @@ class Records:
         return record
 
     def _path(self, name: str) -> Path:
-        return inside(self.output, f"records/{self.mix}/{name}.json")
+        folder = inside(inside(self.output, "records"), self.mix)
+        return inside(folder, f"{name}.json")

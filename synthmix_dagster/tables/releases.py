@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthmix_dagster.errors import ReleaseError
-from synthmix_dagster.tables.dataset import file_sha256
+from synthmix_dagster.tables.fingerprint import file_sha256
 
 MANIFEST_VERSION = 1
 SOURCE_COLUMN = "synthmix_source"
@@ -74,6 +74,7 @@ def load_release(path: Path | str) -> Release:
     folder = folder.resolve()
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        _require_shape(manifest)
     except (OSError, ValueError) as error:
         raise ReleaseError(
             f"its manifest cannot be read ({error})",
@@ -112,10 +113,10 @@ def verify_release(path: Path | str) -> Release:
                 path=release.path,
                 fix="Restore it from a copy, or publish the release again",
             )
-    found = {file.relative_to(release.path).as_posix() for file in _data_files(release.path)}
-    if found - listed:
+    found = {file.relative_to(release.path).as_posix() for file in _files(release.path)}
+    if found - listed - {"manifest.json"}:
         raise ReleaseError(
-            f"the file '{sorted(found - listed)[0]}' is not in its manifest",
+            f"the file '{min(found - listed - {'manifest.json'})}' is not in its manifest",
             path=release.path,
             fix="Remove it; releases are not to be added to",
         )
@@ -132,10 +133,23 @@ def verify_release(path: Path | str) -> Release:
     return release
 
 
+def _require_shape(manifest: Any) -> None:
+    """Refuse a manifest that says less than a reader has to know."""
+    try:
+        found = manifest["manifest_version"]
+        rows = [manifest["realised"][f"{source}_rows"] for source in ("real", "synthetic")]
+        shards = [(shard["path"], shard["sha256"]) for shard in manifest["shards"]]
+        complete = isinstance(manifest["release_id"], str) and None not in (*rows, *shards)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it lacks {error}") from error
+    if found != MANIFEST_VERSION or not complete:
+        raise ValueError(f"its version is {found}, where {MANIFEST_VERSION} can be read")
+
+
 def count_sources(folder: Path) -> dict[str, int]:
     """Recount rows by source from the shards on disk."""
     counts: dict[str, int] = {}
-    for file in _data_files(folder):
+    for file in _files(folder / "data"):
         column = pq.read_table(file, columns=[SOURCE_COLUMN], partitioning=None).column(0)
         for entry in column.value_counts().to_pylist():
             counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
@@ -165,7 +179,8 @@ def write_shards(table: pa.Table, folder: Path, rows_per_shard: int) -> list[dic
 def publish(output: Path, release_id: str, write: Callable[[Path], Mapping[str, Any]]) -> Release:
     """Write a release beside its place, verify it there, and rename it into view.
 
-    A release that exists already is verified and kept: the same id means the same bytes.
+    A release that exists already and verifies is kept, since the same id means the same bytes; a
+    damaged one is replaced.
 
     Parameters
     ----------
@@ -177,34 +192,53 @@ def publish(output: Path, release_id: str, write: Callable[[Path], Mapping[str, 
         Fills the hidden directory it is given and returns the manifest.
     """
     releases = inside(output, "releases")
+    final = inside(output, f"releases/{release_id}")
     try:
         releases.mkdir(parents=True, exist_ok=True)
         with _one_writer(output):
+            _remove_unfinished(output)
             _remove_unfinished(releases)
-            final = inside(output, f"releases/{release_id}")
-            if final.is_dir():
-                release = verify_release(final)
-            else:
-                hidden = releases / f"{_HIDDEN}{uuid.uuid4().hex}"
-                hidden.mkdir()
-                try:
-                    manifest = write(hidden)
-                    write_json(hidden / "manifest.json", manifest)
-                    verify_release(hidden)
-                    hidden.rename(final)
-                except BaseException:
-                    shutil.rmtree(hidden, ignore_errors=True)
-                    raise
-                _flush(releases)
-                release = Release(final.resolve(), manifest)
+            release = _existing(final)
+            if release is None:
+                release = Release(final.resolve(), _write_beside(final, write))
             _point_latest(output, release_id)
             return release
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"it cannot be written ({error})",
             path=output,
-            fix="Check space and permissions there; the last good release was left as it was",
+            fix="Check space, permissions and column types; no release was harmed",
         ) from error
+
+
+def _existing(final: Path) -> Release | None:
+    """The release of this id, if it is there and whole; a damaged one is written again."""
+    if not final.is_dir():
+        return None
+    try:
+        return verify_release(final)
+    except ReleaseError:
+        return None
+
+
+def _write_beside(final: Path, write: Callable[[Path], Mapping[str, Any]]) -> Mapping[str, Any]:
+    hidden = final.with_name(f"{_HIDDEN}{uuid.uuid4().hex}")
+    hidden.mkdir()
+    try:
+        manifest = write(hidden)
+        write_json(hidden / "manifest.json", manifest)
+        verify_release(hidden)
+        for folder in (hidden / "data", hidden):
+            _flush(folder)
+        if final.exists():
+            final.rename(final.with_name(f"{_HIDDEN}{uuid.uuid4().hex}"))
+        hidden.rename(final)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    _remove_unfinished(final.parent)
+    _flush(final.parent)
+    return manifest
 
 
 def inside(root: Path, relative: str) -> Path:
@@ -238,8 +272,8 @@ def write_json(path: Path, values: Any) -> None:
     hidden.replace(path)
 
 
-def _data_files(folder: Path) -> list[Path]:
-    return sorted(file for file in (folder / "data").rglob("*") if file.is_file())
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
 @contextmanager
@@ -251,10 +285,13 @@ def _one_writer(output: Path) -> Iterator[None]:
         yield
 
 
-def _remove_unfinished(releases: Path) -> None:
+def _remove_unfinished(folder: Path) -> None:
     """Remove what killed writers left; no live writer is there while the lock is held."""
-    for leftover in releases.glob(f"{_HIDDEN}*"):
-        shutil.rmtree(leftover)
+    for leftover in folder.glob(f"{_HIDDEN}*"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
 
 
 def _point_latest(output: Path, release_id: str) -> None:

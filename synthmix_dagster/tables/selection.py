@@ -6,10 +6,13 @@ arithmetic modulo 2**31 - 1 that numpy, SQL and Spark compute alike.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
@@ -131,15 +134,32 @@ def choose_exactly(ids: Ints, k: int, seed: int, strata: Sequence[str] | None = 
 
 
 def strata_of(dataset: Dataset, column: str) -> list[str]:
-    """Stratum of every row by the value of a column; missing values are a stratum of their own."""
+    """Stratum of every row by the value of a column.
+
+    Missing values are the stratum ``<missing>``; a text spelt like it gets a backslash in front.
+    """
     if column not in dataset.columns:
         raise ConfigError(
             f"dataset '{dataset.name}' has no column '{column}'",
             option="stratify",
             fix=did_you_mean(column, dataset.columns),
         )
-    values = dataset.table.column(column).to_pandas()
-    return ["<missing>" if pd.isna(value) else str(value) for value in values]
+    values = dataset.table.column(column)
+    if pa.types.is_nested(values.type):
+        raise DataError(
+            f"values of type {values.type} are no strata",
+            dataset=dataset.name,
+            column=column,
+            fix="Name a column of plain values as 'stratify'",
+        )
+    return [_stratum(value) for value in values.to_pylist()]
+
+
+def _stratum(value: Any) -> str:
+    if value is None or value != value:
+        return "<missing>"
+    text = str(value)
+    return f"\\{text}" if text.endswith("<missing>") else text
 
 
 def _key_ids(dataset: Dataset, key: Sequence[str]) -> Ints:
@@ -159,11 +179,12 @@ def _key_ids(dataset: Dataset, key: Sequence[str]) -> Ints:
                 fix="Fill them, or name another key",
             )
     rows = zip(*(dataset.table.column(column).to_pylist() for column in key), strict=True)
-    names = ["\x1f".join(map(str, row)) for row in rows]
+    names = [json.dumps([str(value) for value in row]) for row in rows]
     repeated = pd.Series(names).duplicated()
     if repeated.any():
+        found = ", ".join(json.loads(names[int(repeated.to_numpy().argmax())]))
         raise DataError(
-            f"the key {names[int(repeated.to_numpy().argmax())]!r} occurs more than once",
+            f"the key '{found}' occurs more than once",
             dataset=dataset.name,
             column=", ".join(key),
             fix="Name columns that identify a row, or leave 'key' out",

@@ -102,9 +102,6 @@ def test_a_directory_without_a_readable_manifest_is_no_release(tmp_path, content
         load_release(tmp_path)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(KeyError, TypeError), reason="the structure of a manifest is not checked"
-)
 @pytest.mark.parametrize("content", ["[]", "null", "{}", '{"shards": [{}]}'])
 def test_a_manifest_of_another_shape_is_refused(release, content):
     (release.path / "manifest.json").write_text(content)
@@ -210,13 +207,6 @@ def test_an_identical_release_is_kept_and_not_written_again(release):
     assert state() == before
 
 
-def test_a_damaged_release_of_the_same_id_is_not_passed_off_as_good(release):
-    (release.path / "data" / "part-00000.parquet").write_bytes(b"")
-    with pytest.raises(ReleaseError, match="was altered"):
-        publish_mix(release.path.parent.parent, "old")
-
-
-@pytest.mark.xfail(strict=True, reason="the message says to publish again, which is then refused")
 def test_publishing_again_repairs_a_damaged_release_as_the_message_says(release):
     (release.path / "data" / "part-00000.parquet").unlink()
     with pytest.raises(ReleaseError, match="publish the release again"):
@@ -229,7 +219,13 @@ def test_a_writer_whose_rows_do_not_match_its_manifest_publishes_nothing(tmp_pat
 
     def write(folder):
         realised = {"real_rows": 2, "synthetic_rows": 0}
-        return {"release_id": "a", "shards": write_shards(rows, folder, 9), "realised": realised}
+        shards = write_shards(rows, folder, 9)
+        return {
+            "manifest_version": 1,
+            "release_id": "a",
+            "shards": shards,
+            "realised": realised,
+        }
 
     with pytest.raises(ReleaseError, match="1 real rows where its manifest says 2"):
         publish(tmp_path, "a", write)
@@ -241,7 +237,7 @@ def test_a_writer_whose_rows_do_not_match_its_manifest_publishes_nothing(tmp_pat
 def test_a_release_id_that_leads_outside_is_refused(tmp_path, name):
     with pytest.raises(ReleaseError, match="outside"):
         publish(tmp_path / "output", name, lambda _folder: pytest.fail("must not be called"))
-    assert entries(tmp_path) == ["output"]
+    assert entries(tmp_path) == []
 
 
 @pytest.mark.parametrize("linked", ["releases", "release"])
@@ -272,7 +268,6 @@ def test_leftovers_are_never_loaded_and_go_with_the_next_publish(tmp_path):
     assert verify_release(tmp_path) == published
 
 
-@pytest.mark.xfail(strict=True, reason="only releases/ is cleaned, not the output root")
 def test_a_link_left_by_a_writer_killed_before_latest_moved_goes_with_the_next_publish(release):
     output = release.path.parent.parent
     (output / ".writing-0123").symlink_to(Path("releases") / release.release_id)
