@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from synthmix_dagster.distance.encoding import shared_columns
-from synthmix_dagster.distance.measure import measure, require_rows
+from synthmix_dagster.distance.encoding import require_known, shared_columns
+from synthmix_dagster.distance.measure import LEAST_ROWS, measure, require_rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.ratio.features import TargetCode, target_values
@@ -88,7 +88,7 @@ def measure_distance(
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
     categories = list(categorical or ())
-    _require_rows(sides)
+    _require_usable(sides, sample_rows, key or ())
     if target is not None:
         _check_target(sides, target, task)
         shared_columns(sides[0].columns, sides[1].columns, [*(ignore or ()), *(key or ()), target])
@@ -162,7 +162,7 @@ def recommend_ratio(
     8.0
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    _require_rows(sides)
+    _require_usable(sides, sample_rows, key or ())
     _check_target(sides, target, task)
     if distance is None:
         distance = measure_distance(
@@ -268,10 +268,6 @@ def _samples(
 ) -> tuple[list[pd.DataFrame], list[str]]:
     frames, notes = [], []
     for side, limit in zip(sides, limits, strict=True):
-        if limit < 1:
-            raise ConfigError(
-                "it leaves no rows to measure", option="sample_rows", fix="Raise it or leave it out"
-            )
         known = [column for column in key if column in side.columns]
         frames.append(side.frame(sample_positions(side, limit, seed, known)))
         if limit < side.rows:
@@ -279,9 +275,14 @@ def _samples(
     return frames, notes
 
 
-def _require_rows(sides: tuple[Dataset, Dataset]) -> None:
+def _require_usable(sides: tuple[Dataset, Dataset], sample_rows: int, key: Sequence[str]) -> None:
     for side in sides:
         require_rows(side.rows, side.name)
+    if sample_rows < LEAST_ROWS:
+        raise ConfigError(
+            f"it is {sample_rows}", option="sample_rows", fix=f"Set it to {LEAST_ROWS} or more"
+        )
+    require_known(key, [*sides[0].columns, *sides[1].columns], "key")
 
 
 def _check_target(sides: tuple[Dataset, Dataset], target: str, task: str | None) -> None:
@@ -293,7 +294,7 @@ def _check_target(sides: tuple[Dataset, Dataset], target: str, task: str | None)
                 dataset=side.name,
                 fix=did_you_mean(target, side.columns),
             )
-        frame = side.table.select([target]).to_pandas()
+        frame = side.select([target]).frame()
         target_values(frame, target, side.name)
         if task is not None and side.name == "real":
             TargetCode.fit(frame, target, task)

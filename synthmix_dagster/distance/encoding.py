@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 
-Kind = Literal["numeric", "boolean", "datetime", "categorical", "empty"]
+Kind = Literal["numeric", "boolean", "datetime", "categorical", "presence", "empty"]
 
 #: A level rarer than this share of the real rows, or seen fewer than five times, is pooled.
 RARE_SHARE = 0.01
@@ -39,7 +39,8 @@ class ColumnCode:
     column : str
         Name in the user's data.
     kind : str
-        ``numeric``, ``boolean``, ``datetime`` or ``categorical``.
+        ``numeric``, ``boolean``, ``datetime``, ``categorical``, or ``presence`` for a column whose
+        values say nothing but which is missing in some rows.
     start, stop : int
         The coordinates this column occupies, as a half-open range.
     center, scale : float
@@ -114,14 +115,9 @@ class Encoder:
         >>> Encoder.fit(real, real).dimension
         4
         """
-        for option, names in (("categorical", categorical), ("ignore", ignore)):
-            for name in names:
-                if name not in real.columns and name not in synthetic.columns:
-                    raise ConfigError(
-                        f"column '{name}' is in neither dataset",
-                        option=option,
-                        fix=did_you_mean(name, map(str, real.columns)),
-                    )
+        columns = [*map(str, real.columns), *map(str, synthetic.columns)]
+        require_known(categorical, columns, "categorical")
+        require_known(ignore, columns, "ignore")
         shared = shared_columns(real.columns, synthetic.columns, ignore)
         notes: list[str] = []
         for side, ours, theirs in (("real", real, synthetic), ("synthetic", synthetic, real)):
@@ -143,6 +139,34 @@ class Encoder:
                 fix="Check that the right file was read, and that it has more than one row",
             )
         return cls(codes=tuple(codes), dimension=start, notes=tuple(notes))
+
+    def require(self, frame: pd.DataFrame, dataset: str) -> None:
+        """Refuse rows that lack a column, or hold it in another type, or with infinite values.
+
+        Raises
+        ------
+        DataError
+            The first column that cannot be encoded as the real ones were.
+        """
+        for code in self.codes:
+            if code.column not in frame.columns:
+                raise DataError(
+                    "this column of the real dataset is not there",
+                    dataset=dataset,
+                    column=code.column,
+                    fix="Add it, or add it to 'ignore'",
+                )
+            values = frame[code.column]
+            kind = column_kind(values, dataset, categorical=code.kind == "categorical")
+            if code.kind != "presence" and kind not in (code.kind, "empty"):
+                raise DataError(
+                    f"it is {kind} ({values.dtype}) but {code.kind} in the real dataset",
+                    dataset=dataset,
+                    column=code.column,
+                    fix="Convert it, or add the column to 'ignore'",
+                )
+            if kind in ("numeric", "datetime"):
+                _require_finite(values, dataset)
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Encode a frame.
@@ -184,6 +208,17 @@ def shared_columns(
     return shared
 
 
+def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:
+    """Refuse an option that names a column which no dataset has."""
+    for name in names:
+        if name not in columns:
+            raise ConfigError(
+                f"column '{name}' is in neither dataset",
+                option=option,
+                fix=did_you_mean(name, set(columns)),
+            )
+
+
 def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
     """Say what a column holds, or refuse what cannot be compared."""
     if values.isna().all():
@@ -195,7 +230,7 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
         return "boolean"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "datetime"
-    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(dtype):
+    if isinstance(dtype, pd.CategoricalDtype) or isinstance(dtype, pd.StringDtype):
         return "categorical"
     if pd.api.types.is_timedelta64_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         return "numeric"
@@ -203,7 +238,7 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
     kinds = {type(v) for v in sample}
     if kinds <= {bool, np.bool_}:
         return "boolean"
-    if kinds <= {str, bool, np.bool_}:
+    if kinds <= {str}:
         return "categorical"
     raise DataError(
         f"it holds values of type {', '.join(sorted(k.__name__ for k in kinds))}",
@@ -215,11 +250,14 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
 
 def level_names(values: pd.Series) -> "pd.Series[Any]":
     """Levels as text, the same for ``1`` and ``1.0``, missing values kept missing."""
-    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-        text = values.astype("Float64").map(lambda v: f"{v:.15g}", na_action="ignore")
-    else:
-        text = values.map(str, na_action="ignore")
-    return text.astype(object).where(values.notna(), None)
+    text = values.astype(object).map(_level_name, na_action="ignore")
+    return text.where(values.notna(), None)
+
+
+def _level_name(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def as_numbers(values: pd.Series) -> NDArray[np.float64]:
@@ -257,22 +295,15 @@ def _fit_column(
     missing = bool(real.isna().any() or synthetic.isna().any())
     if kind == "categorical":
         return _fit_levels(name, real, synthetic, missing, notes)
-    for dataset, values in (("real", real), ("synthetic", synthetic)):
-        if np.isinf(as_numbers(values)).any():
-            raise DataError(
-                "it holds infinite values",
-                dataset=dataset,
-                column=name,
-                fix="Replace them by missing values or drop those rows",
-            )
+    _require_finite(real, "real")
+    _require_finite(synthetic, "synthetic")
     numbers = as_numbers(real)
     slots = (_MISSING,) if missing else ()
     if kind == "boolean":
         return ColumnCode(name, kind, 0, 1 + missing, slots=slots)
     center, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers))
-    if not scale > 1e-12 * max(1.0, abs(center)):
-        notes.append(f"dropped, constant in real: {name}")
-        return None
+    if is_constant(numbers):
+        return _without_values(name, missing, notes)
     return ColumnCode(name, kind, 0, 1 + missing, center=center, scale=scale, slots=slots)
 
 
@@ -306,9 +337,11 @@ def _fit_levels(
     if unseen:
         rows = int(sum(other[level] for level in unseen))
         notes.append(f"{name}: {rows} synthetic rows have levels unseen in real: {_names(unseen)}")
-    if len(levels) + len(slots) < 2:
-        notes.append(f"dropped, constant in real: {name}")
+    if not levels and slots == [_RARE]:
+        notes.append(f"dropped, every level is rare in real: {name}")
         return None
+    if len(levels) + len(slots) < 2:
+        return _without_values(name, False, notes)
     if len(levels) == 2 and not slots:
         # Two levels need one coordinate, not two: the same distance at half the width.
         return ColumnCode(name, "categorical", 0, 1, levels=levels)
@@ -324,11 +357,38 @@ def _fit_levels(
     )
 
 
+def is_constant(numbers: NDArray[np.float64]) -> bool:
+    """Whether numbers differ by no more than their own rounding."""
+    largest = float(np.nanmax(np.abs(numbers)))
+    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= 1e-12 * largest)
+
+
+def _without_values(name: str, missing: bool, notes: list[str]) -> ColumnCode | None:
+    """A constant column says nothing, but where it is missing may."""
+    if missing:
+        notes.append(f"{name} is constant in real: only where it is missing counts")
+        return ColumnCode(name, "presence", 0, 1)
+    notes.append(f"dropped, constant in real: {name}")
+    return None
+
+
+def _require_finite(values: pd.Series, dataset: str) -> None:
+    if np.isinf(as_numbers(values)).any():
+        raise DataError(
+            "it holds infinite values",
+            dataset=dataset,
+            column=str(values.name),
+            fix="Replace them by missing values or drop those rows",
+        )
+
+
 def _fill(block: NDArray[np.float64], code: ColumnCode, values: pd.Series) -> None:
     if code.kind == "categorical":
         text = level_names(values)
         if block.shape[1] == 1:
-            block[:, 0] = (text == code.levels[1]).to_numpy()
+            # What is neither level is as far from the one as from the other.
+            place = {code.levels[0]: 0.0, code.levels[1]: 1.0}
+            block[:, 0] = [place.get(level, 0.5) for level in text]
             return
         position = {level: i for i, level in enumerate(code.levels)}
         extra = {slot: len(code.levels) + i for i, slot in enumerate(code.slots)}
@@ -340,6 +400,9 @@ def _fill(block: NDArray[np.float64], code: ColumnCode, values: pd.Series) -> No
         at = slot.fillna(extra.get(_MISSING, -1)).to_numpy(dtype=np.int64)
         rows = np.flatnonzero(at >= 0)
         block[rows, at[rows]] = np.sqrt(0.5)
+        return
+    if code.kind == "presence":
+        block[:, 0] = values.isna()
         return
     numbers = as_numbers(values)
     known = ~np.isnan(numbers)

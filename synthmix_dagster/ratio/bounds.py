@@ -94,12 +94,13 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
     """
     distance = max(gap, 0.0)
     slope = capacity / n - lipschitz * distance
-    weight = max(0.0, slope / (capacity * (1 / n + 1 / m)))
+    pooled = m / (n + m)
+    weight = pooled if distance == 0 else max(0.0, slope / (capacity * (1 / n + 1 / m)))
     return Bound(
         name="stability",
         weight=weight,
-        ratio=weight / (1 - weight),
-        interior=bool(0 < weight < m / (n + m)),
+        ratio=m / n if weight == pooled else weight / (1 - weight),
+        interior=bool(0 < weight < pooled * (1 - 1e-12)),
         critical_gap=capacity / (n * lipschitz) if lipschitz > 0 else float("inf"),
         constants={
             "gap": distance,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.encoding import as_numbers, level_names
+from synthmix_dagster.distance.encoding import as_numbers, is_constant, level_names
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 Floats = NDArray[np.float64]
@@ -149,15 +149,14 @@ class TargetCode:
                 )
             return cls(column, task, classes=classes)
         numbers = _target_numbers(values, "real", column)
-        scale = float(np.std(numbers))
-        if not scale > 0:
+        if is_constant(numbers):
             raise DataError(
                 f"the target is constant ({numbers[0]:g})",
                 dataset="real",
                 column=column,
                 fix="Check the file, or name another target",
             )
-        return cls(column, task, center=float(np.mean(numbers)), scale=scale)
+        return cls(column, task, center=float(np.mean(numbers)), scale=float(np.std(numbers)))
 
     def encode(self, frame: pd.DataFrame, dataset: str) -> Floats:
         """Return targets of shape (n, 1), or (n, n_classes) with ones at the row's class."""

@@ -44,7 +44,7 @@ class RiskPath:
     risks : ndarray of shape (n_counts,)
         Predicted squared error (regression, in real variances) or Brier score.
     ridges : ndarray of shape (n_counts,)
-        Ridge chosen at each count.
+        Ridge chosen at each count, as a multiple of the identity beside the weighted moments.
     losses : ndarray of shape (n_counts, n_judged)
         Loss of every judged row; ``risks`` is their mean plus the subsampling variance.
     """
@@ -128,7 +128,8 @@ def risk_path(
             added = amplified * _drawn_variance(beta, thinning[i], noise, cost, spread, d)
             risk = loss.mean() + added
             if risk < best[i]:
-                best[i], chosen[i], losses[i] = risk, ridge, loss
+                # M is (1-a)(A + l I) + b (B + l I): the ridge of this fit is l (1 - a + b).
+                best[i], chosen[i], losses[i] = risk, ridge * (1 - alpha + beta), loss
     return RiskPath(counts=k, risks=best, ridges=chosen, losses=losses)
 
 

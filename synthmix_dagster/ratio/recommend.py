@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.measure import require_rows
-from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.bounds import Bound, estimated_constants, stability_bound
 from synthmix_dagster.ratio.decision import Decision, decide
 from synthmix_dagster.ratio.features import NystroemMap, TargetCode
@@ -67,7 +67,8 @@ def recommend(
     -------
     Recommendation
     """
-    if max_ratio is not None and not max_ratio >= 0:
+    cap = np.inf if max_ratio is None else max_ratio
+    if not cap >= 0:
         raise ConfigError(f"it is {max_ratio}", option="max_ratio", fix="Set it to 0 or more")
     frames = {"real": real, "synthetic": synthetic}
     if evaluation is not None:
@@ -78,14 +79,16 @@ def recommend(
     targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
     categorical = [column for column in categorical if column != target]
     encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=[*ignore, target])
-    _require_columns(encoder, frames)
+    if evaluation is not None:
+        encoder.require(evaluation, "evaluation")
     points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}
     feature_map = NystroemMap.fit(
         points["real"], points["synthetic"], rng=np.random.default_rng(seed)
     )
     features = {dataset: feature_map.transform(at) for dataset, at in points.items()}
     n, m = len(real), len(synthetic)
-    most = m if max_ratio is None else min(m, int(np.floor(max_ratio * n)))
+    # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
+    most = int(min(m, np.floor(cap * n + 1e-9)))
     path = risk_path(
         features["real"],
         targets["real"],
@@ -125,19 +128,12 @@ def recommend(
         n_real=n,
         n_synthetic=m,
         seed=seed,
-        notes=(*notes, *encoder.notes, *_warnings(bound, (low, high), evaluation is None)),
+        notes=(
+            *notes,
+            *encoder.notes,
+            *_warnings(bound, (low, high), float(ratios[-1]), evaluation is None),
+        ),
     )
-
-
-def _require_columns(encoder: Encoder, frames: dict[str, pd.DataFrame]) -> None:
-    for dataset, frame in frames.items():
-        missing = [code.column for code in encoder.codes if code.column not in frame.columns]
-        if missing:
-            raise DataError(
-                f"it has no column '{missing[0]}'",
-                dataset=dataset,
-                fix="Give it the columns of the real dataset",
-            )
 
 
 def _bound(
@@ -179,6 +175,8 @@ def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[fl
         if low == high
         else f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
     )
+    if len(path.counts) == 1:
+        return "No synthetic rows were allowed ('max_ratio'), so none are used."
     if ratio == 0:
         return f"Use no synthetic rows: no amount is predicted to help ({span})."
     change = float(path.risks[decision.chosen] / path.risks[0] - 1)
@@ -190,12 +188,15 @@ def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[fl
     )
 
 
-def _warnings(bound: Bound, interval: tuple[float, float], left_out: bool) -> list[str]:
+def _warnings(
+    bound: Bound, interval: tuple[float, float], highest: float, left_out: bool
+) -> list[str]:
     warnings = []
     low, high = interval
-    if not low <= bound.ratio <= high:
+    wanted = min(bound.ratio, highest)
+    if not low <= wanted <= high:
         warnings.append(
-            f"the stability bound, a prior, would choose {bound.ratio:.2f}, outside the interval "
+            f"the stability bound, a prior, would choose {wanted:.2f}, outside the interval "
             f"{low:.2f} to {high:.2f} of the risk curve, which decides"
         )
     if left_out:

@@ -87,9 +87,6 @@ def test_equal_distributions_have_a_gap_below_the_floor_and_no_small_p_value():
     assert report.p_value > 0.05
 
 
-@pytest.mark.xfail(
-    strict=True, reason="with ten synthetic rows a real one, equal distributions show a gap"
-)
 def test_more_synthetic_rows_than_real_ones_make_no_gap():
     rng = np.random.default_rng(0)
     squares = [
@@ -281,7 +278,6 @@ def test_a_sample_of_no_rows_is_refused(sample_rows, real):
         measure_distance(real, real, sample_rows=sample_rows)
 
 
-@pytest.mark.xfail(strict=True, reason="a tiny sample_rows is blamed on the dataset")
 def test_a_sample_too_small_is_blamed_on_the_option(real):
     with pytest.raises(ConfigError, match="sample_rows"):
         measure_distance(real, real, sample_rows=5)
@@ -296,7 +292,6 @@ def test_key_and_ignored_columns_take_no_part(real, synthetic):
     assert report.notes == ()
 
 
-@pytest.mark.xfail(strict=True, reason="an unknown key is reported as an error in 'ignore'")
 def test_an_unknown_key_is_blamed_on_the_key(real):
     with pytest.raises((ConfigError, DataError), match="'key'"):
         measure_distance(real, real, key=["idd"], permutations=1)
@@ -363,7 +358,6 @@ def test_an_empty_dataset_is_refused(real):
     assert caught.value.dataset == "synthetic"
 
 
-@pytest.mark.xfail(strict=True, reason="_check_target reads decimals as objects, not as numbers")
 def test_a_decimal_target_is_a_number(real, synthetic):
     # What a price in a database comes as.
     pair = [

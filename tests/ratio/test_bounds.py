@@ -41,7 +41,6 @@ def test_without_a_gap_the_bound_pools_everything(n, m, lipschitz, capacity):
     assert bound.weight == pytest.approx(m / (n + m))
 
 
-@pytest.mark.xfail(strict=True, reason="rounding lets the pooled optimum pass for an interior one")
 def test_pooling_everything_is_never_interior():
     assert not any(
         stability_bound(n, m, gap=0.0, lipschitz=1.3, capacity=17.3).interior

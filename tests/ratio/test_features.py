@@ -191,6 +191,5 @@ def test_an_unknown_task_is_refused_with_the_nearest():
     assert "Did you mean 'classification'" in str(error)
 
 
-@pytest.mark.xfail(strict=True, reason="the standard deviation of equal numbers may round above 0")
 def test_a_constant_target_is_refused_whatever_its_rounding():
     refusal(DataError, [0.1] * 37, synthetic=[0.1])

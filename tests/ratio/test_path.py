@@ -62,13 +62,12 @@ def left_out_losses(data, k, ridge, rows=None):
 @pytest.mark.parametrize("q", [1, 3])
 @pytest.mark.parametrize("ridge", [1e-4, 1e-2, 1.0])
 def test_left_out_losses_are_those_of_naive_refits(ridge, q):
-    data = toy(q=q)
-    counts = [0, 1, 5, 25, 40]
-    path = risk_path(*data, counts, ridges=[ridge])
-    for i, k in enumerate(counts):
-        np.testing.assert_allclose(path.losses[i], left_out_losses(data, k, ridge), rtol=1e-6)
-    for i in (0, -1):
-        assert path.risks[i] == pytest.approx(path.losses[i].mean())
+    for m in (1, 5, 25, 40):
+        data = toy(q=q, m=m)
+        path = risk_path(*data, [0, m], ridges=[ridge])
+        for i, k in enumerate((0, m)):
+            np.testing.assert_allclose(path.losses[i], left_out_losses(data, k, ridge), rtol=1e-6)
+            assert path.risks[i] == pytest.approx(path.losses[i].mean())
 
 
 @settings(derandomize=True, deadline=None, max_examples=20)
@@ -81,9 +80,8 @@ def test_left_out_losses_are_those_of_naive_refits(ridge, q):
 )
 def test_left_out_losses_are_those_of_naive_refits_on_random_data(n, m, p, ridge, seed):
     data = toy(n, m, p, 2, seed=seed)
-    path = risk_path(*data, [m // 2, m], ridges=[ridge])
-    np.testing.assert_allclose(path.losses[0], left_out_losses(data, m // 2, ridge), rtol=1e-6)
-    np.testing.assert_allclose(path.losses[1], left_out_losses(data, m, ridge), rtol=1e-6)
+    path = risk_path(*data, [m], ridges=[ridge])
+    np.testing.assert_allclose(path.losses[0], left_out_losses(data, m, ridge), rtol=1e-6)
 
 
 def test_without_synthetic_rows_it_is_ridge_regression():
@@ -160,14 +158,14 @@ def test_all_rows_make_the_plain_fit_of_both_datasets_together():
 
 @pytest.mark.parametrize("ridge", [1e-4, 1e-2, 1.0])
 def test_evaluation_rows_are_judged_by_explicit_fits(ridge):
-    data = toy(q=2)
     x, truth = toy(n=15, q=2, seed=9)[:2]
-    counts = [0, 5, 25, 40]
-    path = risk_path(*data, counts, evaluation=(x, truth), ridges=[ridge])
-    assert path.losses.shape == (4, 15)
-    for i, k in enumerate(counts):
-        expected = np.sum((truth - x @ mix(data, k, ridge)) ** 2, axis=1)
-        np.testing.assert_allclose(path.losses[i], expected, rtol=1e-7)
+    for m in (5, 25, 40):
+        data = toy(q=2, m=m)
+        path = risk_path(*data, [0, m], evaluation=(x, truth), ridges=[ridge])
+        assert path.losses.shape == (2, 15)
+        for i, k in enumerate((0, m)):
+            expected = np.sum((truth - x @ mix(data, k, ridge)) ** 2, axis=1)
+            np.testing.assert_allclose(path.losses[i], expected, rtol=1e-7)
 
 
 # --- choice of the ridge -------------------------------------------------------------------------
@@ -177,9 +175,10 @@ def test_each_count_takes_the_ridge_of_least_risk():
     data = toy(n=15, p=10, noise=2.0)
     counts = [0, 5, 40]
     together = risk_path(*data, counts)
-    alone = np.array([risk_path(*data, counts, ridges=[ridge]).risks for ridge in RIDGES])
-    np.testing.assert_allclose(together.risks, alone.min(axis=0))
-    np.testing.assert_allclose(together.ridges, np.array(RIDGES)[alone.argmin(axis=0)])
+    alone = [risk_path(*data, counts, ridges=[ridge]) for ridge in RIDGES]
+    risks, ridges = (np.array([getattr(path, of) for path in alone]) for of in ("risks", "ridges"))
+    np.testing.assert_allclose(together.risks, risks.min(axis=0))
+    np.testing.assert_allclose(together.ridges, ridges[risks.argmin(axis=0), [0, 1, 2]])
 
 
 def test_a_fit_that_interpolates_is_skipped():
@@ -193,55 +192,41 @@ def test_a_fit_that_interpolates_is_skipped():
 
 
 def test_using_fewer_rows_at_the_same_weight_costs_more():
-    real, y, synthetic, t = toy()
+    real, y, synthetic, t = toy(shift=0.0)
     # Twice the same rows: the same averages, more rows to draw k from.
     double = np.concatenate((synthetic, synthetic)), np.concatenate((t, t))
     k = len(synthetic)
     whole = risk_path(real, y, synthetic, t, [k], ridges=[0.1])
     half = risk_path(real, y, *double, [k], ridges=[0.1])
-    np.testing.assert_allclose(half.losses, whole.losses)
     assert half.risks[0] > whole.risks[0]
+    assert half.ridges[0] < whole.ridges[0] == 0.1
 
 
-@pytest.mark.parametrize(("n", "m", "p", "k"), [(200, 400, 10, 20), (40, 2000, 5, 400)])
-def test_the_cost_of_k_of_m_rows_is_that_of_random_subsets(n, m, p, k):
-    """Well specified and k >= p: the added risk agrees within a fifth, the risk within 3 %.
-
-    The p unit vectors as evaluation rows with noiseless targets are the population itself.
-    """
-    ridge, sums = 1e-3, np.zeros(3)
-    for seed in range(20):
+@pytest.mark.parametrize("judges", ["evaluation", "left out"])
+@pytest.mark.parametrize("ridge", [1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("k", [3, 10, 30, 100])
+def test_the_risk_of_k_of_m_rows_is_that_of_random_subsets(k, ridge, judges):
+    """Fewer and more rows than the 30 features; the mean of many explicit fits, within 5 %."""
+    n, m, p = 60, 600, 30
+    sums = np.zeros(2)
+    for seed in range(10):
         rng = np.random.default_rng(seed)
         real, synthetic = (rng.normal(size=(rows, p)) / np.sqrt(p) for rows in (n, m))
         truth = 2 * rng.normal(size=(p, 1))
         y, t = (x @ truth + 0.5 * rng.normal(size=(len(x), 1)) for x in (real, synthetic))
-        data = (real, y, synthetic, t)
-        path = risk_path(*data, [k], evaluation=(np.eye(p), truth), ridges=[ridge])
-        subsets = (rng.permutation(m)[:k] for _ in range(60))
-        risks = [np.mean((truth - mix(data, k, ridge, rows=rows)) ** 2) for rows in subsets]
-        sums += path.risks[0], np.mean(risks), path.losses[0].mean()
-    predicted, explicit, without = sums
-    assert predicted == pytest.approx(explicit, rel=0.03)
-    assert predicted - without == pytest.approx(explicit - without, rel=0.2)
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="under leave-one-out the added variance is not divided by (1 - leverage)^2",
-)
-def test_the_left_out_cost_of_k_of_m_rows_is_that_of_random_subsets():
-    """The same under leave-one-out, where first order gives four fifths of it: within 0.3."""
-    n, m, p, k, ridge = 40, 1000, 20, 40, 1e-4
-    sums = np.zeros(3)
-    for seed in range(10):
-        data = toy(n, m, p, noise=1.0, shift=0.0, seed=seed)
-        path = risk_path(*data, [k], ridges=[ridge])
-        rng = np.random.default_rng(seed)
-        subsets = (rng.permutation(m)[:k] for _ in range(15))
-        risks = [left_out_losses(data, k, ridge, rows).mean() for rows in subsets]
-        sums += path.risks[0], np.mean(risks), path.losses[0].mean()
-    predicted, explicit, without = sums
-    assert predicted - without == pytest.approx(explicit - without, rel=0.3)
+        data = (real, y, synthetic, t + synthetic[:, :1])
+        # The p unit vectors with noiseless targets are the population itself.
+        evaluation = (np.eye(p), truth) if judges == "evaluation" else None
+        path = risk_path(*data, [k], evaluation=evaluation, ridges=[ridge])
+        used = path.ridges[0]
+        subsets = [rng.permutation(m)[:k] for _ in range(40 if evaluation else 8)]
+        if evaluation is None:
+            risks = [left_out_losses(data, k, used, rows).mean() for rows in subsets]
+        else:
+            risks = [np.mean((truth - mix(data, k, used, rows=rows)) ** 2) for rows in subsets]
+        sums += path.risks[0], np.mean(risks)
+    predicted, explicit = sums
+    assert predicted == pytest.approx(explicit, rel=0.05)
 
 
 # --- the grid ------------------------------------------------------------------------------------
