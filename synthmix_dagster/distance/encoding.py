@@ -230,7 +230,7 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
         return "boolean"
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return "datetime"
-    if isinstance(dtype, pd.CategoricalDtype) or isinstance(dtype, pd.StringDtype):
+    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
         return "categorical"
     if pd.api.types.is_timedelta64_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         return "numeric"

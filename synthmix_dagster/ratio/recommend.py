@@ -176,7 +176,7 @@ def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[fl
         else f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
     )
     if len(path.counts) == 1:
-        return "No synthetic rows were allowed ('max_ratio'), so none are used."
+        return "Use no synthetic rows: none are allowed ('max_ratio')."
     if ratio == 0:
         return f"Use no synthetic rows: no amount is predicted to help ({span})."
     change = float(path.risks[decision.chosen] / path.risks[0] - 1)
