@@ -36,9 +36,10 @@ def judge_gap(report: DistanceReport, threshold: float) -> Verdict:
     threshold : float
         Largest acceptable gap, in real standard deviations.
     """
+    low, high = report.interval
     evidence = (
-        f"floor {report.floor:.3f}, p = {report.p_value:.3f}, "
-        f"{report.n_real} real and {report.n_synthetic} synthetic rows"
+        f"95 % interval {low:.2f} to {high:.2f}, floor {report.floor:.3f}, "
+        f"p = {report.p_value:.3f}, {report.n_real} real and {report.n_synthetic} synthetic rows"
     )
     if report.gap <= threshold:
         return Verdict(

@@ -6,16 +6,14 @@ import numpy as np
 import pandas as pd
 
 from synthmix_dagster.distance.encoding import Encoder
+from synthmix_dagster.distance.inference import jackknife, permutation_test, squared_interval
 from synthmix_dagster.distance.report import ColumnGap, DistanceReport
-from synthmix_dagster.distance.wasserstein import (
-    orthonormal_directions,
-    p_value,
-    permutation_null,
-    sliced_estimate,
-)
+from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 METHODS = ("sliced",)
+#: Confidence of the interval.
+LEVEL = 0.95
 #: Halves of fewer rows than this say nothing.
 LEAST_ROWS = 10
 
@@ -32,7 +30,7 @@ def measure(
     seed: int = 0,
     notes: Sequence[str] = (),
 ) -> DistanceReport:
-    """Measure the debiased gap of two frames, its floor, its p-value and its columns.
+    """Measure the debiased gap of two frames, its interval, floor, p-value and columns.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ def measure(
     permutations : int
         Relabellings for the p-value; the smallest p-value is ``1 / (permutations + 1)``.
     seed : int
-        Seed of directions, halves and relabellings.
+        Seed of directions, folds and relabellings.
     notes : sequence of str
         Remarks of the caller to keep with the result.
 
@@ -75,18 +73,23 @@ def measure(
     encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=ignore)
     points, others = encoder.transform(real), encoder.transform(synthetic)
     d = encoder.dimension
-    to_turn, to_split, to_relabel = np.random.default_rng(seed).spawn(3)
-    turned = orthonormal_directions(d, directions, to_turn)
-    estimate = sliced_estimate(points, others, turned, to_split)
-    null = permutation_null(points, others, turned, permutations, to_relabel)
+    to_turn, to_fold, to_relabel = np.random.SeedSequence(seed).spawn(3)
+    turned = orthonormal_directions(d, directions, np.random.default_rng(to_turn))
+    estimate = sliced_estimate(points, others, turned, np.random.default_rng(to_fold))
+    left_out = jackknife(points, others, turned, np.random.default_rng(to_fold))
+    test = permutation_test(points, others, turned, permutations, np.random.default_rng(to_relabel))
     square = float(np.mean(estimate.squares)) * d
+    # Two folds use half of all pairs of rows, the test uses all: hence twice its variance.
+    null_variance = 2 * float(np.var(test.null)) * d**2
+    low, high = squared_interval(square, left_out * d, null_variance, LEVEL)
     gap = signed_root(square)
     return DistanceReport(
         gap=gap,
         gap_squared=square,
         gap_per_column=gap / float(np.sqrt(d)),
         floor=float(np.sqrt(estimate.within_real * d)),
-        p_value=p_value(square / d, null),
+        p_value=test.p_value,
+        interval=(signed_root(low), signed_root(high)),
         columns=_column_gaps(encoder, real, synthetic, seed),
         dimension=d,
         method=method,

@@ -39,9 +39,11 @@ class DistanceReport:
     gap_per_column : float
         ``gap / sqrt(dimension)``.
     floor : float
-        What two halves of the real rows show by chance: the raw distance nobody can get below.
+        What two folds of the real rows show by chance: nobody gets below it without debiasing.
     p_value : float
-        Share of random relabellings with a gap at least as large.
+        Share of random relabellings that are at least as far apart.
+    interval : tuple of float
+        95 % confidence interval of the gap.
     columns : tuple of ColumnGap
         Marginal gap of every column, the largest first.
     dimension : int
@@ -53,7 +55,7 @@ class DistanceReport:
     n_real, n_synthetic : int
         Rows measured.
     seed : int
-        Seed of directions, halves and relabellings.
+        Seed of directions, folds and relabellings.
     notes : tuple of str
         What a reader has to know: columns left out, levels unseen, rows sampled.
     """
@@ -63,6 +65,7 @@ class DistanceReport:
     gap_per_column: float
     floor: float
     p_value: float
+    interval: tuple[float, float]
     columns: tuple[ColumnGap, ...]
     dimension: int
     method: str
@@ -80,9 +83,11 @@ class DistanceReport:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DistanceReport":
         """Rebuild a report from `to_dict`."""
+        low, high = values["interval"]
         return cls(
             **{
                 **values,
+                "interval": (low, high),
                 "columns": tuple(ColumnGap(**c) for c in values["columns"]),
                 "notes": tuple(values["notes"]),
             }

@@ -1,26 +1,31 @@
-"""Debiased sliced Wasserstein-2 distance and its permutation null.
+"""Debiased sliced Wasserstein-2 distance.
 
 An empirical Wasserstein distance between two samples of the *same* distribution is not zero; in
-high dimension it dwarfs the true distance. So both samples are cut into halves and what halves of
-the same side show is subtracted from what halves of opposite sides show (cross minus within):
+high dimension it dwarfs the true distance. So both sides are cut into folds of one size, and what
+folds of the same side show is subtracted from what folds of opposite sides show (cross minus
+within):
 
-    D2 = 1/4 * sum_ij W2^2(R_i, S_j) - 1/2 * [W2^2(R_1, R_2) + W2^2(S_1, S_2)]
+    D2 = mean_ab W2^2(R_a, S_b) - 1/2 mean_(a!=b) W2^2(R_a, R_b) - 1/2 mean_(a!=b) W2^2(S_a, S_b)
 
-On a line W2 is the L2 distance of quantile functions, so with q the quantile functions of the four
-halves this is ``1/2 * [<r1-s1, r2-s2> + <r1-s2, r2-s1>]``: products of independent differences,
-hence without bias and with a sign. A negative value means "indistinguishable at this size".
+On a line W2 is the L2 distance of quantile functions, so with q the quantile function of a fold
+this is ``mean_(a!=b) <r_a, r_b> + mean_(a!=b) <s_a, s_b> - 2 mean_ab <r_a, s_b>``: products of
+independent terms only, hence without bias and with a sign. A negative value means
+"indistinguishable at this size". Folds have one size on both sides because the quantile function of
+a small sample is itself biased, and that bias has to be the same on both to cancel.
 
 Directions come in orthonormal blocks, so that for a translation the mean over a block, times the
 dimension, is the squared shift exactly, whichever way the blocks are turned.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 #: Above this dimension one orthonormal set of this many directions is used.
@@ -62,52 +67,96 @@ def orthonormal_directions(
     return np.concatenate(blocks)
 
 
-@dataclass(frozen=True)
-class QuantileGrid:
-    """The merged steps of two empirical quantile functions with `n` and `m` values.
+def draw_folds(n: int, m: int, rng: np.random.Generator) -> tuple[list[Ints], list[Ints]]:
+    """Cut ``range(n)`` and ``range(m)`` at random into folds of nearly one size, two at least.
 
-    Between two neighbouring steps both functions are constant, so integrals over the grid are
-    exact: nothing is padded, cut or resampled when sizes differ.
+    Returns
+    -------
+    real, synthetic : list of ndarray
+        Positions of each fold; every position is in exactly one.
+
+    Examples
+    --------
+    >>> real, synthetic = draw_folds(10, 40, np.random.default_rng(0))
+    >>> [len(fold) for fold in real], len(synthetic)
+    ([5, 5], 8)
     """
-
-    left: Ints
-    right: Ints
-    weights: NDArray[np.float32]
-
-    @classmethod
-    def merge(cls, n: int, m: int) -> "QuantileGrid":
-        """Build the grid in integer arithmetic, so that equal levels meet exactly.
-
-        Examples
-        --------
-        >>> grid = QuantileGrid.merge(2, 4)
-        >>> grid.left.tolist(), grid.right.tolist(), grid.weights.tolist()
-        ([0, 0, 1, 1], [0, 1, 2, 3], [0.25, 0.25, 0.25, 0.25])
-        """
-        steps = np.union1d(
-            np.arange(1, n + 1, dtype=np.int64) * m, np.arange(1, m + 1, dtype=np.int64) * n
-        )
-        starts = np.concatenate(([0], steps[:-1]))
-        weights = (steps - starts) / (n * m)
-        return cls(starts // m, starts // n, weights.astype(np.float32))
+    size = min(n, m) // 2
+    real, synthetic = (
+        np.array_split(rng.permutation(rows), max(2, round(rows / size))) for rows in (n, m)
+    )
+    return real, synthetic
 
 
-def halves(n: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Cut ``range(n)`` into two random halves of equal size, leaving one out when n is odd."""
-    order = rng.permutation(n)
-    return order[: n // 2], order[n // 2 : 2 * (n // 2)]
+def cell_means(steps: Singles, cells: int) -> Singles:
+    """Average a step function over equal cells of its domain, exactly.
+
+    Sorted values are the steps of an empirical quantile function. Averages over common cells make
+    samples of different sizes comparable; nothing is padded, cut or resampled.
+
+    Parameters
+    ----------
+    steps : ndarray of shape (..., n_steps)
+    cells : int
+        At most n_steps.
+
+    Returns
+    -------
+    ndarray of shape (..., cells)
+
+    Examples
+    --------
+    >>> cell_means(np.array([0.0, 3.0, 6.0], dtype=np.float32), 2).tolist()
+    [1.0, 5.0]
+    """
+    n = steps.shape[-1]
+    if n == cells:
+        return steps
+    first, cut, part = _cell_borders(n, cells)
+    sums = np.add.reduceat(steps, first, axis=-1)
+    # A step that a border cuts belongs to both of its cells, in part.
+    parts = steps[..., cut] * part
+    sums[..., 1:] -= parts
+    sums[..., :-1] += parts
+    sums *= cells / n
+    return sums
+
+
+@lru_cache(maxsize=64)
+def _cell_borders(n: int, cells: int) -> tuple[Ints, Ints, Singles]:
+    """First step of each cell, the step at each inner border, and its share before the border."""
+    first, rest = np.divmod(np.arange(cells, dtype=np.int64) * n, cells)
+    return first, first[1:], (rest[1:] / cells).astype(np.float32)
+
+
+def debiased_squares(real: Sequence[Singles], synthetic: Sequence[Singles]) -> Floats:
+    """Cross minus within, for quantile functions of folds.
+
+    Parameters
+    ----------
+    real, synthetic : sequence of ndarray of shape (n_directions, cells)
+        One array a fold.
+
+    Returns
+    -------
+    ndarray of shape (n_directions,)
+        Signed, debiased squared W2 along each direction.
+    """
+    r, s = _sum(real), _sum(synthetic)
+    cross = _inner(r, s) / (len(real) * len(synthetic))
+    return _between(real, r) + _between(synthetic, s) - 2 * cross
 
 
 @dataclass(frozen=True)
 class SlicedEstimate:
-    """Debiased squares per direction, in the scale of one direction (not yet times d).
+    """Squares per direction, in the scale of one direction (not yet times d).
 
     Attributes
     ----------
     squares : ndarray of shape (n_directions,)
         Signed, debiased squared W2 of each projection.
     within_real : float
-        Mean squared W2 between the two real halves: the raw floor, squared.
+        Mean squared W2 between two folds of the real side: the raw floor, squared.
     """
 
     squares: Floats
@@ -126,95 +175,51 @@ def sliced_estimate(
     directions : ndarray of shape (n_directions, d)
         Unit vectors.
     rng : numpy.random.Generator
-        Draws the halves.
+        Draws the folds.
 
     Returns
     -------
     SlicedEstimate
     """
-    cuts = (*halves(len(real), rng), *halves(len(synthetic), rng))
-    grid = QuantileGrid.merge(len(cuts[0]), len(cuts[2]))
+    real_folds, synthetic_folds = draw_folds(len(real), len(synthetic), rng)
+    cells = min(len(fold) for fold in (*real_folds, *synthetic_folds))
     squares, within = [], []
-    for r, s in _projections(real, synthetic, directions):
-        r1, r2 = np.sort(r[cuts[0]], axis=0), np.sort(r[cuts[1]], axis=0)
-        s1, s2 = np.sort(s[cuts[2]], axis=0), np.sort(s[cuts[3]], axis=0)
-        squares.append(_debiased_squares(r1, r2, s1, s2, grid))
-        within.append(np.mean((r1 - r2) ** 2, axis=0))
-    return SlicedEstimate(
-        squares=np.concatenate(squares).astype(np.float64),
-        within_real=float(np.mean(np.concatenate(within))),
-    )
+    for r, s in projections(real, synthetic, directions):
+        q = [cell_means(np.sort(r[:, fold], axis=1), cells) for fold in real_folds]
+        p = [cell_means(np.sort(s[:, fold], axis=1), cells) for fold in synthetic_folds]
+        squares.append(debiased_squares(q, p))
+        within.append(2 * (np.mean([_inner(f, f) for f in q], axis=0) - _between(q, _sum(q))))
+    return SlicedEstimate(np.concatenate(squares), float(np.mean(np.concatenate(within))))
 
 
-def permutation_null(
-    real: Floats,
-    synthetic: Floats,
-    directions: Floats,
-    permutations: int,
-    rng: np.random.Generator,
-) -> Floats:
-    """Distribution of the mean debiased square when the two labels mean nothing.
-
-    Each projection of the pooled rows is sorted once; a permutation only relabels the sorted rows,
-    so no further sorting happens.
-
-    Returns
-    -------
-    ndarray of shape (permutations,)
-        The statistic of every relabelling, comparable with ``mean(SlicedEstimate.squares)``.
-    """
-    n, m = len(real), len(synthetic)
-    h, k = n // 2, m // 2
-    grid = QuantileGrid.merge(h, k)
-    sizes = np.zeros(n + m, dtype=np.uint8)
-    sizes[: 2 * h + 2 * k] = np.repeat(np.arange(1, 5, dtype=np.uint8), (h, h, k, k))
-    labels = np.stack([rng.permutation(sizes) for _ in range(permutations)])
-    totals = np.zeros(permutations)
-    for r, s in _projections(real, synthetic, directions):
-        pool = np.concatenate((r, s))
-        order = np.argsort(pool, axis=0, kind="stable")
-        for column in range(pool.shape[1]):
-            values = pool[order[:, column], column]
-            for b in range(permutations):
-                label = labels[b].take(order[:, column])
-                # compress, not values[mask]: four times faster, and this is the inner loop.
-                r1, r2, s1, s2 = (values.compress(label == i)[:, None] for i in (1, 2, 3, 4))
-                totals[b] += float(_debiased_squares(r1, r2, s1, s2, grid)[0])
-    return totals / len(directions)
-
-
-def p_value(statistic: float, null: Floats) -> float:
-    """Share of relabellings at least as extreme, the observed one included.
-
-    Examples
-    --------
-    >>> p_value(2.0, np.array([0.0, 1.0, 3.0]))
-    0.5
-    """
-    return float((1 + np.sum(null >= statistic)) / (1 + len(null)))
-
-
-def _debiased_squares(
-    r1: NDArray[np.float32],
-    r2: NDArray[np.float32],
-    s1: NDArray[np.float32],
-    s2: NDArray[np.float32],
-    grid: QuantileGrid,
-) -> NDArray[np.float32]:
-    """Cross minus within for sorted halves of shape (size, n_directions)."""
-    if len(r1) != len(s1):
-        r1, r2 = r1[grid.left], r2[grid.left]
-        s1, s2 = s1[grid.right], s2[grid.right]
-    product = (r1 - s1) * (r2 - s2) + (r1 - s2) * (r2 - s1)
-    squares: NDArray[np.float32] = 0.5 * np.einsum("i,ij->j", grid.weights, product)
-    return squares
-
-
-def _projections(
+def projections(
     real: Floats, synthetic: Floats, directions: Floats
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    left, right = real.astype(np.float32), synthetic.astype(np.float32)
+) -> Iterator[tuple[Singles, Singles]]:
+    """Project both sides, some directions at a time.
+
+    Yields
+    ------
+    real, synthetic : ndarray of shape (n_directions_in_chunk, n_rows)
+        In single precision.
+    """
+    left, right = real.astype(np.float32).T, synthetic.astype(np.float32).T
     turned = directions.astype(np.float32)
     for at in range(0, len(turned), CHUNK):
-        chunk = turned[at : at + CHUNK].T
-        yield left @ chunk, right @ chunk
+        yield turned[at : at + CHUNK] @ left, turned[at : at + CHUNK] @ right
+
+
+def _between(folds: Sequence[Singles], total: Singles) -> Floats:
+    """Mean inner product of two different folds of one side."""
+    own = np.sum([_inner(fold, fold) for fold in folds], axis=0)
+    between: Floats = (_inner(total, total) - own) / (len(folds) * (len(folds) - 1))
+    return between
+
+
+def _sum(folds: Sequence[Singles]) -> Singles:
+    return np.sum(np.stack(folds), axis=0) if len(folds) > 2 else folds[0] + folds[1]
+
+
+def _inner(one: Singles, other: Singles) -> Floats:
+    """Inner product of step functions on the unit interval, summed in double precision."""
+    product: Floats = np.einsum("lh,lh->l", one, other, dtype=np.float64) / one.shape[1]
+    return product

@@ -38,6 +38,8 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
     return {
         **of_gate(report, threshold),
         "synthmix/gap_squared": report.gap_squared,
+        "synthmix/gap_low": report.interval[0],
+        "synthmix/gap_high": report.interval[1],
         "synthmix/gap_per_column": report.gap_per_column,
         "synthmix/rows_real": report.n_real,
         "synthmix/rows_synthetic": report.n_synthetic,

@@ -1,21 +1,24 @@
 """The debiased sliced distance against optimal transport, algebra and simulation."""
 
 from fractions import Fraction
-from itertools import pairwise, permutations
-from math import gcd
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthmix_dagster.distance.inference import (
+    PermutationTest,
+    jackknife,
+    permutation_test,
+    squared_interval,
+)
 from synthmix_dagster.distance.wasserstein import (
     CHUNK,
-    QuantileGrid,
-    halves,
+    cell_means,
+    draw_folds,
     orthonormal_directions,
-    p_value,
-    permutation_null,
     sliced_estimate,
 )
 
@@ -34,11 +37,10 @@ def transport(a, b):
     return float(ot.emd2_1d(np.asarray(a, float), np.asarray(b, float), metric="sqeuclidean"))
 
 
-def drawn_halves(real, synthetic, seed):
-    """The four halves that `sliced_estimate` draws with this seed."""
-    rng = generator(seed)
-    cuts = (*halves(len(real), rng), *halves(len(synthetic), rng))
-    return real[cuts[0]], real[cuts[1]], synthetic[cuts[2]], synthetic[cuts[3]]
+def drawn_folds(real, synthetic, seed):
+    """The folds that `sliced_estimate` draws with this seed."""
+    cuts = draw_folds(len(real), len(synthetic), generator(seed))
+    return [real[fold] for fold in cuts[0]], [synthetic[fold] for fold in cuts[1]]
 
 
 # --- directions ----------------------------------------------------------------------------------
@@ -83,63 +85,56 @@ sizes = st.one_of(
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(sizes=sizes)
-def test_the_grid_is_the_merger_of_both_step_functions(sizes):
-    n, m = sizes
-    grid = QuantileGrid.merge(n, m)
-    steps = sorted({Fraction(i, n) for i in range(n + 1)} | {Fraction(j, m) for j in range(m + 1)})
-    middles = [(a + b) / 2 for a, b in pairwise(steps)]
-    assert len(grid.weights) == n + m - gcd(n, m)
-    assert grid.left.tolist() == [int(u * n) for u in middles]
-    assert grid.right.tolist() == [int(u * m) for u in middles]
-    widths = [float(b - a) for a, b in pairwise(steps)]
-    np.testing.assert_allclose(grid.weights, widths, rtol=1e-6)
-
-
-@settings(derandomize=True, deadline=None, max_examples=60)
 @given(sizes=sizes, seed=st.integers(0, 10_000))
-def test_integrals_over_the_grid_are_optimal_transport(sizes, seed):
-    import ot
+def test_cell_means_are_exact_averages_of_the_step_function(sizes, seed):
+    n, cells = max(sizes), min(sizes)
+    values = np.sort(generator(seed).normal(size=n)).astype(np.float32)
+    expected = []
+    for j in range(cells):
+        low, high = Fraction(j, cells), Fraction(j + 1, cells)
+        overlaps = [
+            max(Fraction(0), min(high, Fraction(i + 1, n)) - max(low, Fraction(i, n)))
+            for i in range(n)
+        ]
+        weights = [float(overlap * cells) for overlap in overlaps]
+        expected.append(np.dot(weights, values))
+    np.testing.assert_allclose(cell_means(values, cells), expected, rtol=1e-4, atol=1e-5)
 
-    rng = generator(seed)
-    a, b = rng.normal(size=sizes[0]), rng.standard_cauchy(size=sizes[1])
-    grid = QuantileGrid.merge(*sizes)
-    square = np.sum(grid.weights * (np.sort(a)[grid.left] - np.sort(b)[grid.right]) ** 2)
-    assert square == pytest.approx(transport(a, b), rel=1e-5)
-    assert square == pytest.approx(float(ot.wasserstein_1d(a, b, p=2)), rel=1e-5)
+
+def test_cell_means_of_equal_sizes_are_the_values_themselves():
+    values = np.sort(generator(0).normal(size=7)).astype(np.float32)
+    assert cell_means(values, 7) is values
 
 
-def test_duplicating_every_row_changes_no_integral():
-    a, b = np.sort(generator(0).normal(size=6)), np.sort(generator(1).normal(size=9))
-    squares = []
-    for copies in (1, 2, 5):
-        grid = QuantileGrid.merge(6 * copies, 9)
-        squares.append(
-            np.sum(grid.weights * (a.repeat(copies)[grid.left] - b[grid.right]) ** 2, dtype=float)
-        )
-    np.testing.assert_allclose(squares, squares[0], rtol=1e-6)
+def test_duplicating_every_row_changes_no_cell():
+    values = np.sort(generator(0).normal(size=6)).astype(np.float32)
+    for copies in (2, 5):
+        np.testing.assert_allclose(cell_means(values.repeat(copies), 6), values, rtol=1e-5)
 
 
 # --- the debiased estimate -----------------------------------------------------------------------
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
-@given(n=st.integers(4, 41), m=st.integers(4, 41), d=st.integers(1, 4), seed=st.integers(0, 999))
-def test_the_estimate_is_cross_minus_within(n, m, d, seed):
+@given(
+    half=st.integers(2, 20),
+    folds=st.integers(2, 4),
+    d=st.integers(1, 4),
+    seed=st.integers(0, 999),
+)
+def test_the_estimate_is_cross_minus_within(half, folds, d, seed):
+    n, m = 2 * half, folds * half
     rng = generator(seed)
     real, synthetic = rng.normal(size=(n, d)), rng.gamma(1.0, size=(m, d))
     directions = orthonormal_directions(d, d + 1, rng)
     estimate = sliced_estimate(real, synthetic, directions, generator(seed))
-    r1, r2, s1, s2 = drawn_halves(real, synthetic, seed)
+    left, right = drawn_folds(real, synthetic, seed)
     expected, floors = [], []
     for theta in directions:
-        cross = sum(transport(r @ theta, s @ theta) for r in (r1, r2) for s in (s1, s2)) / 4
-        within_real, within_synthetic = (
-            transport(r1 @ theta, r2 @ theta),
-            transport(s1 @ theta, s2 @ theta),
-        )
-        expected.append(cross - (within_real + within_synthetic) / 2)
-        floors.append(within_real)
+        r, s = [fold @ theta for fold in left], [fold @ theta for fold in right]
+        within = [np.mean([transport(a, b) for a, b in permutations(side, 2)]) for side in (r, s)]
+        expected.append(np.mean([transport(a, b) for a in r for b in s]) - sum(within) / 2)
+        floors.append(within[0])
     np.testing.assert_allclose(estimate.squares, expected, **SINGLE)
     assert estimate.within_real == pytest.approx(np.mean(floors), rel=1e-4)
 
@@ -220,10 +215,6 @@ DRAWS = {
         pytest.param(
             60,
             3000,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="halves of unequal size have quantile functions of unequal bias",
-            ),
         ),
     ],
 )
@@ -232,12 +223,15 @@ def test_equal_distributions_have_squares_of_mean_zero(draw, n, m):
     assert abs(squares.mean()) < 3 * squares.std() / np.sqrt(len(squares))
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
-@given(n=st.integers(2, 200), seed=st.integers(0, 999))
-def test_halves_are_disjoint_and_of_equal_size(n, seed):
-    one, two = halves(n, generator(seed))
-    assert len(one) == len(two) == n // 2
-    assert len({*one.tolist(), *two.tolist()} & set(range(n))) == 2 * (n // 2)
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(n=st.integers(4, 200), m=st.integers(4, 200), seed=st.integers(0, 99))
+def test_folds_share_out_every_row_in_nearly_one_size(n, m, seed):
+    sides = draw_folds(n, m, generator(seed))
+    for rows, side in zip((n, m), sides, strict=True):
+        assert len(side) >= 2
+        assert sorted(np.concatenate(side).tolist()) == list(range(rows))
+    sizes = [len(fold) for side in sides for fold in side]
+    assert max(sizes) <= 1.5 * min(sizes) + 1
 
 
 # --- the null ------------------------------------------------------------------------------------
@@ -249,9 +243,7 @@ def p_values(draw, n, m, d, permutations, simulations):
         rng = generator(seed)
         real, synthetic = draw(rng, (n, d)), draw(rng, (m, d))
         directions = orthonormal_directions(d, d, rng)
-        statistic = sliced_estimate(real, synthetic, directions, rng).squares.mean()
-        null = permutation_null(real, synthetic, directions, permutations, rng)
-        values.append(p_value(float(statistic), null))
+        values.append(permutation_test(real, synthetic, directions, permutations, rng).p_value)
     return np.array(values)
 
 
@@ -278,27 +270,68 @@ def test_the_p_value_of_a_large_shift_is_the_smallest_possible():
     rng = generator(0)
     real, synthetic = rng.normal(size=(50, 3)), rng.normal(3.0, 1.0, size=(50, 3))
     directions = orthonormal_directions(3, 3, rng)
-    statistic = sliced_estimate(real, synthetic, directions, rng).squares.mean()
-    null = permutation_null(real, synthetic, directions, 39, rng)
-    assert p_value(float(statistic), null) == 1 / 40
+    assert permutation_test(real, synthetic, directions, 39, rng).p_value == 1 / 40
 
 
-def test_the_null_is_the_estimate_of_relabelled_rows():
-    # Rows of two values each: the statistic of every relabelling can be listed.
+def test_the_null_is_the_distance_of_relabelled_rows():
+    # Two rows a side: the distance of every relabelling can be listed.
     values = np.array([0.0, 1.0, 3.0, 7.0])
-    possible = {
-        round(((r1 - s1) * (r2 - s2) + (r1 - s2) * (r2 - s1)) / 2, 4)
-        for r1, r2, s1, s2 in permutations(values.tolist())
-    }
-    null = permutation_null(values[:2, None], values[2:, None], np.eye(1), 200, generator(0))
-    assert {round(float(t), 4) for t in null} == possible
+    possible = set()
+    for chosen in combinations(range(4), 2):
+        real = np.sort(values[list(chosen)])
+        synthetic = np.sort(np.delete(values, chosen))
+        possible.add(round(float(np.mean((real - synthetic) ** 2)), 4))
+    test = permutation_test(values[:2, None], values[2:, None], np.eye(1), 200, generator(0))
+    assert {round(float(t), 4) for t in test.null} == possible
+    assert test.statistic == pytest.approx(transport(values[:2], values[2:]))
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(
-    null=st.lists(st.integers(-3, 3), min_size=1, max_size=30),
-    statistic=st.integers(-4, 4),
+    null=st.lists(st.integers(0, 5), min_size=1, max_size=30),
+    statistic=st.integers(0, 6),
 )
 def test_the_p_value_counts_the_observed_one_in(null, statistic):
     expected = (1 + sum(t >= statistic for t in null)) / (1 + len(null))
-    assert p_value(statistic, np.array(null, float)) == pytest.approx(expected)
+    assert PermutationTest(statistic, np.array(null, float)).p_value == pytest.approx(expected)
+
+
+# --- the interval --------------------------------------------------------------------------------
+
+
+def test_leaving_a_block_out_is_estimating_without_its_rows():
+    rng = generator(3)
+    real, synthetic = rng.normal(size=(80, 1)), rng.normal(0.5, 1.0, size=(80, 1))
+    left_out = jackknife(real, synthetic, np.eye(1), generator(5))
+    folds = draw_folds(80, 80, generator(5))
+    for b in range(len(left_out)):
+        sides = [
+            [np.sort(np.delete(rows[fold, 0], np.arange(b, 40, 20))) for fold in side]
+            for rows, side in zip((real, synthetic), folds, strict=True)
+        ]
+        (r1, r2), (s1, s2) = sides
+        expected = np.mean(((r1 - s1) * (r2 - s2) + (r1 - s2) * (r2 - s1)) / 2)
+        assert left_out[b] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "n", "m"), [(0.5, 200, 200), (1.0, 100, 400), (0.3, 300, 300)])
+def test_the_interval_covers_the_true_square(shift, n, m):
+    from scipy.stats import binom
+
+    simulations, covered = 200, 0
+    for seed in range(simulations):
+        rng = generator(seed)
+        real, synthetic = rng.normal(size=(n, 3)), rng.normal(size=(m, 3)) + shift / 3**0.5
+        directions = orthonormal_directions(3, 3, rng)
+        square = 3 * sliced_estimate(real, synthetic, directions, generator(seed)).squares.mean()
+        left_out = 3 * jackknife(real, synthetic, directions, generator(seed))
+        null = permutation_test(real, synthetic, directions, 39, rng).null
+        low, high = squared_interval(square, left_out, 2 * 9 * null.var(), 0.95)
+        covered += low <= shift**2 <= high
+    assert binom.ppf(0.001, simulations, 0.93) <= covered <= binom.ppf(0.999, simulations, 0.97)
+
+
+def test_the_interval_is_never_narrower_than_chance_alone():
+    low, high = squared_interval(0.1, np.full(20, 0.1), 0.04, 0.95)
+    assert high - low > 2 * 1.96 * 0.2

@@ -216,7 +216,7 @@ def test_copies_of_the_real_rows_look_good_to_leave_one_out_only(real):
 
 
 def test_evaluation_rows_need_every_column(real, synthetic):
-    with pytest.raises(DataError, match="column 'z'.*is not there") as caught:
+    with pytest.raises(DataError, match=r"column 'z'.*is not there") as caught:
         ask(real, synthetic, evaluation=table(100, 2)[["x", "y"]])
     assert caught.value.dataset == "evaluation"
 
