@@ -23,6 +23,9 @@ from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
 from synthmix_dagster.tables.selection import sample_positions
 
+#: One column, several, or none.
+Names = str | Collection[str] | None
+
 #: Synthetic rows that may be read for each row of the sample, which bounds memory.
 _SYNTHETIC_PER_SAMPLE = 5
 
@@ -33,9 +36,9 @@ def measure_distance(
     *,
     target: str | None = None,
     task: str | None = None,
-    categorical: Collection[str] | None = None,
-    ignore: Collection[str] | None = None,
-    key: Sequence[str] | None = None,
+    categorical: Names = None,
+    ignore: Names = None,
+    key: Names = None,
     method: str = "sliced",
     sample_rows: int = 20_000,
     directions: int = 100,
@@ -87,19 +90,19 @@ def measure_distance(
     (0.5, 0.005)
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    categories = list(categorical or ())
-    _require_usable(sides, sample_rows, key or ())
+    categories, left_out, keys = _listed(categorical), _listed(ignore), _listed(key)
+    _require_usable(sides, sample_rows, keys, seed)
     if target is not None:
         _check_target(sides, target, task)
-        shared_columns(sides[0].columns, sides[1].columns, [*(ignore or ()), *(key or ()), target])
+        shared_columns(sides[0].columns, sides[1].columns, [*left_out, *keys, target])
         if task == "classification" and target not in categories:
             categories.append(target)
     limits = [min(side.rows, sample_rows) for side in sides]
-    samples, notes = _samples(sides, limits, seed, key or ())
+    samples, notes = _samples(sides, limits, seed, keys)
     return measure(
         *samples,
         categorical=categories,
-        ignore=[*(ignore or ()), *(key or ())],
+        ignore=[*left_out, *keys],
         method=method,
         directions=directions,
         permutations=permutations,
@@ -114,9 +117,9 @@ def recommend_ratio(
     *,
     target: str,
     task: str,
-    categorical: Collection[str] | None = None,
-    ignore: Collection[str] | None = None,
-    key: Sequence[str] | None = None,
+    categorical: Names = None,
+    ignore: Names = None,
+    key: Names = None,
     evaluation: Any = None,
     max_ratio: float | None = None,
     rule: str = "largest_equivalent",
@@ -162,16 +165,17 @@ def recommend_ratio(
     8.0
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    _require_usable(sides, sample_rows, key or ())
+    categories, left_out, keys = _listed(categorical), _listed(ignore), _listed(key)
+    _require_usable(sides, sample_rows, keys, seed)
     _check_target(sides, target, task)
     if distance is None:
         distance = measure_distance(
             *sides,
             target=target,
             task=task,
-            categorical=categorical,
-            ignore=ignore,
-            key=key,
+            categorical=categories,
+            ignore=left_out,
+            key=keys,
             sample_rows=sample_rows,
             permutations=1,
             seed=seed,
@@ -183,7 +187,7 @@ def recommend_ratio(
     used = min(n, sample_rows)
     # One fraction for both sides: sampling them apart would change the ratio that is available.
     limits = [used, min(m * used // n, _SYNTHETIC_PER_SAMPLE * sample_rows)]
-    samples, notes = _samples(sides, limits, seed, key or ())
+    samples, notes = _samples(sides, limits, seed, keys)
     if used < n:
         notes.append(
             f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
@@ -193,8 +197,8 @@ def recommend_ratio(
         target=target,
         task=task,
         gap=distance.gap,
-        categorical=list(categorical or ()),
-        ignore=[*(ignore or ()), *(key or ())],
+        categorical=categories,
+        ignore=[*left_out, *keys],
         evaluation=judges,
         max_ratio=max_ratio,
         rule=rule,
@@ -211,8 +215,8 @@ def mix(
     output: Path | str,
     seed: int = 0,
     stratify: str | None = None,
-    key: Sequence[str] | None = None,
-    ignore: Sequence[str] | None = None,
+    key: Names = None,
+    ignore: Names = None,
     rows_per_shard: int = ROWS_PER_SHARD,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
@@ -257,10 +261,15 @@ def mix(
         output=Path(output),
         seed=seed,
         stratify=stratify,
-        key=key or (),
-        optional=[*(ignore or ()), *(key or ())],
+        key=_listed(key),
+        optional=[*_listed(ignore), *_listed(key)],
         rows_per_shard=rows_per_shard,
     )
+
+
+def _listed(names: Names) -> list[str]:
+    """A list of column names; one name is not a list of its letters."""
+    return [names] if isinstance(names, str) else list(names or ())
 
 
 def _samples(
@@ -275,13 +284,17 @@ def _samples(
     return frames, notes
 
 
-def _require_usable(sides: tuple[Dataset, Dataset], sample_rows: int, key: Sequence[str]) -> None:
+def _require_usable(
+    sides: tuple[Dataset, Dataset], sample_rows: int, key: Sequence[str], seed: int
+) -> None:
     for side in sides:
         require_rows(side.rows, side.name)
     if sample_rows < LEAST_ROWS:
         raise ConfigError(
             f"it is {sample_rows}", option="sample_rows", fix=f"Set it to {LEAST_ROWS} or more"
         )
+    if seed < 0:
+        raise ConfigError(f"it is {seed}", option="seed", fix="Set it to 0 or more")
     require_known(key, [*sides[0].columns, *sides[1].columns], "key")
 
 

@@ -197,7 +197,7 @@ class MixConfig(Settings):
             raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
         return value
 
-    @field_validator("threshold", "max_ratio")
+    @field_validator("threshold", "max_ratio", "seed")
     @classmethod
     def _not_negative(cls, value: float | None) -> float | None:
         if value is not None and not (math.isfinite(value) and value >= 0):

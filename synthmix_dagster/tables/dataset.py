@@ -193,6 +193,14 @@ def _listed(path: Path, name: str) -> list[Path]:
         ),
         key=lambda file: file.relative_to(path).as_posix(),
     )
+    for file in found:
+        partitions = [part for part in file.relative_to(path).parent.parts if "=" in part]
+        if partitions:
+            raise DataError(
+                f"the folder '{path}' is partitioned by '{partitions[0]}', which would be lost",
+                dataset=name,
+                fix="Write that column into the files, or pass the rows as a frame",
+            )
     if not found:
         raise DataError(
             f"the folder '{path}' holds no file ending in {', '.join(FORMATS)}",

@@ -70,7 +70,7 @@ def load_release(path: Path | str) -> Release:
     """
     folder = Path(path)
     if (folder / "latest").exists():
-        folder = folder / "latest"
+        folder = inside(folder, "latest")
     folder = folder.resolve()
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
