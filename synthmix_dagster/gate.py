@@ -45,11 +45,13 @@ def judge_gap(report: DistanceReport, threshold: float) -> Verdict:
         return Verdict(
             True, f"The gap of {report.gap:.3f} is within the threshold {threshold:g} ({evidence})."
         )
-    worst = ", ".join(f"{column.column} ({column.gap:.2f})" for column in report.columns[:3])
+    worst = ", ".join(
+        f"{column.column} ({column.part / report.gap_squared:.0%})" for column in report.columns[:3]
+    )
     return Verdict(
         False,
         f"The gap of {report.gap:.3f} is over the threshold {threshold:g} ({evidence}). "
-        f"Columns furthest apart by themselves: {worst}. "
+        f"Columns that make up most of it: {worst}. "
         "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
     )
 

@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from synthmix_dagster.distance.attribution import coordinate_parts
 from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.inference import jackknife, permutation_test, squared_interval
 from synthmix_dagster.distance.report import ColumnGap, DistanceReport
@@ -78,6 +80,7 @@ def measure(
     estimate = sliced_estimate(points, others, turned, np.random.default_rng(to_fold))
     left_out = jackknife(points, others, turned, np.random.default_rng(to_fold))
     test = permutation_test(points, others, turned, permutations, np.random.default_rng(to_relabel))
+    parts = coordinate_parts(points, others, turned, np.random.default_rng(to_fold))
     square = float(np.mean(estimate.squares)) * d
     # Two folds use half of all pairs of rows, the test uses all: hence twice its variance.
     null_variance = 2 * float(np.var(test.null)) * d**2
@@ -90,7 +93,7 @@ def measure(
         floor=float(np.sqrt(estimate.within_real * d)),
         p_value=test.p_value,
         interval=(signed_root(low), signed_root(high)),
-        columns=_column_gaps(encoder, real, synthetic, seed),
+        columns=_column_gaps(encoder, real, synthetic, parts * d, to_fold),
         dimension=d,
         method=method,
         directions=len(turned),
@@ -118,19 +121,24 @@ def signed_root(square: float) -> float:
 
 
 def _column_gaps(
-    encoder: Encoder, real: pd.DataFrame, synthetic: pd.DataFrame, seed: int
+    encoder: Encoder,
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    parts: NDArray[np.float64],
+    to_fold: np.random.SeedSequence,
 ) -> tuple[ColumnGap, ...]:
-    """Marginal gaps: the sum of squares along the axes that a column occupies."""
+    """Sum the coordinates of each column: its part of the whole, and its gap by itself."""
     points, others = encoder.transform(real), encoder.transform(synthetic)
     axes = np.eye(encoder.dimension)
-    squares = sliced_estimate(points, others, axes, np.random.default_rng(seed)).squares
+    squares = sliced_estimate(points, others, axes, np.random.default_rng(to_fold)).squares
     gaps = [
         ColumnGap(
             column=code.column,
+            part=float(np.sum(parts[code.start : code.stop])),
             gap=signed_root(float(np.sum(squares[code.start : code.stop]))),
             real_missing=float(real[code.column].isna().mean()),
             synthetic_missing=float(synthetic[code.column].isna().mean()),
         )
         for code in encoder.codes
     ]
-    return tuple(sorted(gaps, key=lambda column: -column.gap))
+    return tuple(sorted(gaps, key=lambda column: -column.part))

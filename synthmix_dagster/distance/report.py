@@ -7,19 +7,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ColumnGap:
-    """The gap of one column alone.
+    """What one column has to do with the gap.
 
     Attributes
     ----------
     column : str
         Name in the user's data.
+    part : float
+        Its part of the squared gap; the parts of all columns sum to ``gap_squared``.
     gap : float
-        Debiased, signed W2 of this column's marginal distribution, in real standard deviations.
+        Debiased, signed W2 of this column by itself, in real standard deviations.
     real_missing, synthetic_missing : float
         Shares of missing values.
     """
 
     column: str
+    part: float
     gap: float
     real_missing: float
     synthetic_missing: float
@@ -45,7 +48,7 @@ class DistanceReport:
     interval : tuple of float
         95 % confidence interval of the gap.
     columns : tuple of ColumnGap
-        Marginal gap of every column, the largest first.
+        What every column contributes, the largest part first.
     dimension : int
         Number of encoded coordinates.
     method : str

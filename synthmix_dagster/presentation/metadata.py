@@ -34,7 +34,7 @@ def of_dataset(dataset: Dataset) -> Metadata:
 
 
 def of_distance(report: DistanceReport, threshold: float) -> Metadata:
-    """Gap, floor and p-value, with a table of the columns furthest apart."""
+    """Gap, floor and p-value, with a table of the columns that make it up."""
     return {
         **of_gate(report, threshold),
         "synthmix/gap_squared": report.gap_squared,
@@ -50,7 +50,8 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
                 dg.TableRecord(
                     {
                         "column": column.column,
-                        "gap": round(column.gap, 4),
+                        "part_of_squared_gap": round(column.part, 4),
+                        "gap_by_itself": round(column.gap, 4),
                         "missing_real": round(column.real_missing, 4),
                         "missing_synthetic": round(column.synthetic_missing, 4),
                     }
