@@ -79,6 +79,14 @@ class DistanceReport:
     seed: int
     notes: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"DistanceReport(gap={self.gap:.3f}, interval=({low:.3f}, {high:.3f}), "
+            f"floor={self.floor:.3f}, p_value={self.p_value:.3g}, n_real={self.n_real}, "
+            f"n_synthetic={self.n_synthetic}, worst={[c.column for c in self.columns[:3]]})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return asdict(self)

@@ -84,6 +84,14 @@ class Recommendation:
     seed: int
     notes: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        risks = ", ".join(f"{name}={risk:.3g}" for name, risk in self.baselines.items())
+        return (
+            f"Recommendation(ratio={self.ratio:.3g}, interval=({low:.3g}, {high:.3g}), "
+            f"shape={self.shape!r}, risk: {risks})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return {**asdict(self), "bounds": [bound.to_dict() for bound in self.bounds]}

@@ -17,7 +17,14 @@ def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         words,
         cwd=ROOT,
-        env={**os.environ, "PATH": path, "COLUMNS": "200", "NO_COLOR": "1", **environment},
+        env={
+            **os.environ,
+            "PATH": path,
+            "VIRTUAL_ENV": sys.prefix,
+            "COLUMNS": "200",
+            "NO_COLOR": "1",
+            **environment,
+        },
         capture_output=True,
         text=True,
         check=False,
