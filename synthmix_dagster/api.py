@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from synthmix_dagster.distance.encoding import require_known, shared_columns
+from synthmix_dagster.distance.columns import require_known, shared_columns
 from synthmix_dagster.distance.measure import LEAST_ROWS, measure, require_rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean

@@ -10,15 +10,22 @@ missing-value indicator is one slot of 0 and 1, one unit apart as well.
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
-
-Kind = Literal["numeric", "boolean", "datetime", "categorical", "presence", "empty"]
+from synthmix_dagster.distance.columns import (
+    Kind,
+    as_numbers,
+    column_kind,
+    is_constant,
+    require_finite,
+    require_known,
+    shared_columns,
+    some_names,
+)
+from synthmix_dagster.errors import DataError
 
 #: A level rarer than this share of the real rows, or seen fewer than five times, is pooled.
 RARE_SHARE = 0.01
@@ -123,7 +130,7 @@ class Encoder:
         for side, ours, theirs in (("real", real, synthetic), ("synthetic", synthetic, real)):
             only = [c for c in ours.columns if c not in set(theirs.columns) and c not in ignore]
             if only:
-                notes.append(f"left out, only in {side}: {_names(only)}")
+                notes.append(f"left out, only in {side}: {some_names(only)}")
         codes: list[ColumnCode] = []
         start = 0
         for name in shared:
@@ -166,7 +173,7 @@ class Encoder:
                     fix="Convert it, or add the column to 'ignore'",
                 )
             if kind in ("numeric", "datetime"):
-                _require_finite(values, dataset)
+                require_finite(values, dataset)
 
     def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Encode a frame.
@@ -185,95 +192,6 @@ class Encoder:
         for code in self.codes:
             _fill(points[:, code.start : code.stop], code, frame[code.column])
         return points
-
-
-def shared_columns(
-    real: Collection[str], synthetic: Collection[str], ignore: Collection[str]
-) -> list[str]:
-    """Columns of both datasets, in the order of the real ones; at least one has to be left.
-
-    Examples
-    --------
-    >>> shared_columns(["id", "x", "y"], ["y", "x"], ignore=["y"])
-    ['x']
-    """
-    shared = [name for name in real if name in set(synthetic) and name not in set(ignore)]
-    if not shared:
-        wanted = [name for name in real if name not in set(ignore)]
-        raise DataError(
-            f"it has no column in common with the real dataset ({_names(wanted)})",
-            dataset="synthetic",
-            fix="Give the generator's columns the names of the real ones",
-        )
-    return shared
-
-
-def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:
-    """Refuse an option that names a column which no dataset has."""
-    for name in names:
-        if name not in columns:
-            raise ConfigError(
-                f"column '{name}' is in neither dataset",
-                option=option,
-                fix=did_you_mean(name, set(columns)),
-            )
-
-
-def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
-    """Say what a column holds, or refuse what cannot be compared."""
-    if values.isna().all():
-        return "empty"
-    if categorical:
-        return "categorical"
-    dtype = values.dtype
-    if pd.api.types.is_bool_dtype(dtype):
-        return "boolean"
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        return "datetime"
-    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
-        return "categorical"
-    if pd.api.types.is_timedelta64_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
-        return "numeric"
-    sample = values.dropna()
-    kinds = {type(v) for v in sample}
-    if kinds <= {bool, np.bool_}:
-        return "boolean"
-    if kinds <= {str}:
-        return "categorical"
-    raise DataError(
-        f"it holds values of type {', '.join(sorted(k.__name__ for k in kinds))}",
-        dataset=dataset,
-        column=str(values.name),
-        fix="Use numbers, booleans, dates or strings, or add the column to 'ignore'",
-    )
-
-
-def level_names(values: pd.Series) -> "pd.Series[Any]":
-    """Levels as text, the same for ``1`` and ``1.0``, missing values kept missing."""
-    text = values.astype(object).map(_level_name, na_action="ignore")
-    return text.where(values.notna(), None)
-
-
-def _level_name(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def as_numbers(values: pd.Series) -> NDArray[np.float64]:
-    """Numbers, booleans and moments as floats, missing values as NaN."""
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
-        return _seconds(moments.to_numpy(dtype="datetime64[us]"))
-    if pd.api.types.is_timedelta64_dtype(values.dtype):
-        return _seconds(values.to_numpy(dtype="timedelta64[us]"))
-    numbers = pd.to_numeric(values, errors="coerce")
-    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
-
-
-def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:
-    seconds = microseconds.astype(np.int64) / 1e6
-    return np.where(np.isnat(microseconds), np.nan, seconds)
 
 
 def _fit_column(
@@ -295,8 +213,8 @@ def _fit_column(
     missing = bool(real.isna().any() or synthetic.isna().any())
     if kind == "categorical":
         return _fit_levels(name, real, synthetic, missing, notes)
-    _require_finite(real, "real")
-    _require_finite(synthetic, "synthetic")
+    require_finite(real, "real")
+    require_finite(synthetic, "synthetic")
     numbers = as_numbers(real)
     slots = (_MISSING,) if missing else ()
     if kind == "boolean":
@@ -336,7 +254,9 @@ def _fit_levels(
         slots.append(_MISSING)
     if unseen:
         rows = int(sum(other[level] for level in unseen))
-        notes.append(f"{name}: {rows} synthetic rows have levels unseen in real: {_names(unseen)}")
+        notes.append(
+            f"{name}: {rows} synthetic rows have levels unseen in real: {some_names(unseen)}"
+        )
     if not levels and slots == [_RARE]:
         notes.append(f"dropped, every level is rare in real: {name}")
         return None
@@ -357,12 +277,6 @@ def _fit_levels(
     )
 
 
-def is_constant(numbers: NDArray[np.float64]) -> bool:
-    """Whether numbers differ by no more than their own rounding."""
-    largest = float(np.nanmax(np.abs(numbers)))
-    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= 1e-12 * largest)
-
-
 def _without_values(name: str, missing: bool, notes: list[str]) -> ColumnCode | None:
     """A constant column says nothing, but where it is missing may."""
     if missing:
@@ -370,16 +284,6 @@ def _without_values(name: str, missing: bool, notes: list[str]) -> ColumnCode | 
         return ColumnCode(name, "presence", 0, 1)
     notes.append(f"dropped, constant in real: {name}")
     return None
-
-
-def _require_finite(values: pd.Series, dataset: str) -> None:
-    if np.isinf(as_numbers(values)).any():
-        raise DataError(
-            "it holds infinite values",
-            dataset=dataset,
-            column=str(values.name),
-            fix="Replace them by missing values or drop those rows",
-        )
 
 
 def _fill(block: NDArray[np.float64], code: ColumnCode, values: pd.Series) -> None:
@@ -413,9 +317,3 @@ def _fill(block: NDArray[np.float64], code: ColumnCode, values: pd.Series) -> No
 
 def _moved(code: ColumnCode, start: int) -> ColumnCode:
     return replace(code, start=start, stop=start + code.stop)
-
-
-def _names(names: Collection[Any], most: int = 5) -> str:
-    listed = sorted(str(n) for n in names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.encoding import as_numbers, is_constant, level_names
+from synthmix_dagster.distance.columns import as_numbers, is_constant, level_names
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.encoding import Encoder, as_numbers, column_kind, level_names
+from synthmix_dagster.distance.columns import as_numbers, column_kind, level_names
+from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.errors import ConfigError, DataError
 
 ROWS = 60

@@ -1,0 +1,125 @@
+"""What a column holds: its kind, its values as numbers or as level names, and what is refused."""
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+
+Kind = Literal["numeric", "boolean", "datetime", "categorical", "presence", "empty"]
+
+
+def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:
+    """Refuse an option that names a column which no dataset has."""
+    for name in names:
+        if name not in columns:
+            raise ConfigError(
+                f"column '{name}' is in neither dataset",
+                option=option,
+                fix=did_you_mean(name, set(columns)),
+            )
+
+
+def shared_columns(
+    real: Collection[str], synthetic: Collection[str], ignore: Collection[str]
+) -> list[str]:
+    """Columns of both datasets, in the order of the real ones; at least one has to be left.
+
+    Examples
+    --------
+    >>> shared_columns(["id", "x", "y"], ["y", "x"], ignore=["y"])
+    ['x']
+    """
+    shared = [name for name in real if name in set(synthetic) and name not in set(ignore)]
+    if not shared:
+        wanted = [name for name in real if name not in set(ignore)]
+        raise DataError(
+            f"it has no column in common with the real dataset ({some_names(wanted)})",
+            dataset="synthetic",
+            fix="Give the generator's columns the names of the real ones",
+        )
+    return shared
+
+
+def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
+    """Say what a column holds, or refuse what cannot be compared."""
+    if values.isna().all():
+        return "empty"
+    if categorical:
+        return "categorical"
+    dtype = values.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "datetime"
+    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
+        return "categorical"
+    if pd.api.types.is_timedelta64_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
+        return "numeric"
+    sample = values.dropna()
+    kinds = {type(v) for v in sample}
+    if kinds <= {bool, np.bool_}:
+        return "boolean"
+    if kinds <= {str}:
+        return "categorical"
+    raise DataError(
+        f"it holds values of type {', '.join(sorted(k.__name__ for k in kinds))}",
+        dataset=dataset,
+        column=str(values.name),
+        fix="Use numbers, booleans, dates or strings, or add the column to 'ignore'",
+    )
+
+
+def level_names(values: pd.Series) -> "pd.Series[Any]":
+    """Levels as text, the same for ``1`` and ``1.0``, missing values kept missing."""
+    text = values.astype(object).map(_level_name, na_action="ignore")
+    return text.where(values.notna(), None)
+
+
+def _level_name(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def as_numbers(values: pd.Series) -> NDArray[np.float64]:
+    """Numbers, booleans and moments as floats, missing values as NaN."""
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
+        return _seconds(moments.to_numpy(dtype="datetime64[us]"))
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return _seconds(values.to_numpy(dtype="timedelta64[us]"))
+    numbers = pd.to_numeric(values, errors="coerce")
+    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:
+    seconds = microseconds.astype(np.int64) / 1e6
+    return np.where(np.isnat(microseconds), np.nan, seconds)
+
+
+def is_constant(numbers: NDArray[np.float64]) -> bool:
+    """Whether numbers differ by no more than their own rounding."""
+    largest = float(np.nanmax(np.abs(numbers)))
+    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= 1e-12 * largest)
+
+
+def require_finite(values: pd.Series, dataset: str) -> None:
+    """Refuse infinite values."""
+    if np.isinf(as_numbers(values)).any():
+        raise DataError(
+            "it holds infinite values",
+            dataset=dataset,
+            column=str(values.name),
+            fix="Replace them by missing values or drop those rows",
+        )
+
+
+def some_names(names: Collection[Any], most: int = 5) -> str:
+    """List a few names, and say how many more there are."""
+    listed = sorted(str(n) for n in names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
