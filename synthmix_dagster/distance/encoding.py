@@ -20,6 +20,7 @@ from synthmix_dagster.distance.columns import (
     as_numbers,
     column_kind,
     is_constant,
+    level_names,
     require_finite,
     require_known,
     shared_columns,
