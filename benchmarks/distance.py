@@ -65,7 +65,6 @@ def estimators(n: int) -> dict[str, Callable[[Floats, Floats], float]]:
             pd.DataFrame(real, columns=names),
             pd.DataFrame(synthetic, columns=names),
             sample_rows=n,
-            permutations=1,
         )
         return report.gap
 

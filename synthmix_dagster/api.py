@@ -21,7 +21,7 @@ from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
-from synthmix_dagster.tables.selection import sample_positions
+from synthmix_dagster.tables.selection import sample_positions, shared_key
 
 #: One column, several, or none.
 Names = str | Collection[str] | None
@@ -185,12 +185,17 @@ def recommend_ratio(
         judges = open_dataset(evaluation, "evaluation").frame()
     n, m = (side.rows for side in sides)
     used = min(n, sample_rows)
+    most = _SYNTHETIC_PER_SAMPLE * sample_rows
     # One fraction for both sides: sampling them apart would change the ratio that is available.
-    limits = [used, min(m * used // n, _SYNTHETIC_PER_SAMPLE * sample_rows)]
+    limits = [used, max(min(m * used // n, most), LEAST_ROWS)]
     samples, notes = _samples(sides, limits, seed, keys)
     if used < n:
         notes.append(
             f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
+        )
+    if m * used // n > most:
+        notes.append(
+            f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
         )
     return recommend(
         *samples,
@@ -277,8 +282,8 @@ def _samples(
 ) -> tuple[list[pd.DataFrame], list[str]]:
     frames, notes = [], []
     for side, limit in zip(sides, limits, strict=True):
-        known = [column for column in key if column in side.columns]
-        frames.append(side.frame(sample_positions(side, limit, seed, known)))
+        positions = sample_positions(side, limit, seed, shared_key(side, key))
+        frames.append(side.frame(positions))
         if limit < side.rows:
             notes.append(f"a uniform sample of {limit} of {side.rows} {side.name} rows was used")
     return frames, notes

@@ -18,8 +18,7 @@ from synthmix_dagster.gate import judge_gap
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
-from synthmix_dagster.tables.mixing import mix_datasets
-from synthmix_dagster.tables.records import Records
+from synthmix_dagster.tables.mixing import align, mix_datasets
 
 Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
 
@@ -67,7 +66,7 @@ def build_assets(config: MixConfig) -> list[dg.AssetsDefinition]:
 def ingest_step(config: MixConfig, side: str) -> dg.MaterializeResult[Any]:
     """Read one dataset from files and record what was found."""
     dataset = open_dataset(config.dataset(side).path, side)
-    Records(config.output_folder, config.name).write(side, {"fingerprint": dataset.fingerprint})
+    config.records.write(side, {"fingerprint": dataset.fingerprint})
     return dg.MaterializeResult(
         metadata=metadata.of_dataset(dataset),
         data_version=dg.DataVersion(dataset.fingerprint),
@@ -78,8 +77,10 @@ def measure_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     """Measure the gap and record it with the fingerprints it belongs to."""
     sides = _open_sides(config, frames)
     report = measure_distance(*sides, **config.measure_options())
+    # What the release would refuse is refused here, before a gate is green.
+    align(sides[1], sides[0], [*config.ignore, *config.key])
     record = {**_evidence_key(config, sides, "measure"), "result": report.to_dict()}
-    Records(config.output_folder, config.name).write("distribution_distance", record)
+    config.records.write("distribution_distance", record)
     return dg.MaterializeResult(metadata=metadata.of_distance(report, config.threshold))
 
 
@@ -89,7 +90,7 @@ def recommend_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materiali
     report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
     recommendation = recommend_ratio(*sides, distance=report, **config.recommend_options())
     record = {**_evidence_key(config, sides, "recommend"), "result": recommendation.to_dict()}
-    Records(config.output_folder, config.name).write("optimal_ratio", record)
+    config.records.write("optimal_ratio", record)
     return dg.MaterializeResult(metadata=metadata.of_recommendation(recommendation))
 
 
@@ -100,9 +101,9 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     verdict = judge_gap(report, config.threshold)
     if not verdict.passed:
         raise GateError(
-            f"the check 'wasserstein_gap' failed. {verdict.sentence}",
+            f"release refused, the check 'wasserstein_gap' failed. {verdict.sentence}",
             mix=config.name,
-            fix="The last good release was left as it was",
+            fix="No release was touched",
         )
     recommendation = Recommendation.from_dict(_fresh(config, sides, "optimal_ratio", "recommend"))
     release = mix_datasets(
@@ -123,7 +124,7 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
         },
     )
     record = {**_evidence_key(config, sides, "recommend"), "result": {"id": release.release_id}}
-    Records(config.output_folder, config.name).write("training_data", record)
+    config.records.write("training_data", record)
     return dg.MaterializeResult(
         metadata=metadata.of_release(release), data_version=dg.DataVersion(release.release_id)
     )
@@ -189,7 +190,7 @@ def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Datas
     if source.asset is not None:
         return open_dataset(frames[side], side)
     dataset = open_dataset(source.path, side)
-    record = Records(config.output_folder, config.name).read(side)
+    record = config.records.read(side)
     if record is None or record["fingerprint"] != dataset.fingerprint:
         found = "was never ingested" if record is None else "has changed since it was ingested"
         raise GateError(
@@ -203,17 +204,23 @@ def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Datas
 def _evidence_key(config: MixConfig, sides: tuple[Dataset, Dataset], verb: str) -> dict[str, Any]:
     """What a record belongs to: these rows, these settings."""
     options = config.measure_options() if verb == "measure" else config.recommend_options()
-    return {"inputs": {side.name: side.fingerprint for side in sides}, "settings": options}
+    return {
+        "code_version": CODE_VERSION,
+        "inputs": {side.name: side.fingerprint for side in sides},
+        "settings": options,
+    }
 
 
 def _fresh(
     config: MixConfig, sides: tuple[Dataset, Dataset], role: str, verb: str
 ) -> dict[str, Any]:
     """Return a stored result, or refuse one that belongs to other rows or settings."""
-    record = Records(config.output_folder, config.name).read(role)
+    record = config.records.read(role)
     key = _evidence_key(config, sides, verb)
     if record is None:
         problem = f"'{role}' was never materialised"
+    elif record.get("code_version") != CODE_VERSION:
+        problem = f"'{role}' was computed by another version of synthmix-dagster"
     elif record["inputs"] != key["inputs"]:
         problem = f"'{role}' was computed from other rows than these"
     elif record["settings"] != key["settings"]:

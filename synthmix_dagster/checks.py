@@ -15,7 +15,6 @@ from synthmix_dagster.errors import GateError
 from synthmix_dagster.gate import judge_gap, judge_realised, judge_recommendation
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.tables.records import Records
 from synthmix_dagster.tables.releases import verify_release
 
 
@@ -74,7 +73,7 @@ def build_checks(config: MixConfig) -> list[dg.AssetChecksDefinition]:
 
 
 def _result(config: MixConfig, role: str) -> dict[str, Any]:
-    record = Records(config.output_folder, config.name).read(role)
+    record = config.records.read(role)
     if record is None:
         raise GateError(
             f"'{role}' was never materialised",

@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails
 
 from synthmix_dagster.errors import ConfigError, did_you_mean
+from synthmix_dagster.tables.records import Records
+from synthmix_dagster.tables.releases import inside
 
 ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data")
 
@@ -38,6 +40,9 @@ def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationErr
         elif found["type"] == "literal_error":
             words = re.findall("'([^']*)'", found["ctx"]["expected"])
             message = f"unknown value {found['input']!r}. {did_you_mean(found['input'], words)}"
+        elif found["type"] != "missing":
+            # Types that pydantic made up on the way cannot be raised again by their name.
+            message = found["msg"].removeprefix("Value error, ")
         detail = {key: found[key] for key in ("type", "loc", "input", "ctx") if key in found}
         if message:
             detail |= {"type": "value_error", "ctx": {"error": ValueError(message)}}
@@ -98,7 +103,8 @@ class DatasetConfig(Settings):
     @field_validator("deps", mode="before")
     @classmethod
     def _dep_keys(cls, value: Any) -> Any:
-        return [dg.AssetKey.from_coercible(_split(key)) for key in value]
+        keys = [value] if isinstance(value, str | dg.AssetKey) else value
+        return [dg.AssetKey.from_coercible(_split(key)) for key in keys]
 
     @model_validator(mode="after")
     def _one_source(self) -> "DatasetConfig":
@@ -140,8 +146,8 @@ class MixConfig(Settings):
     output_root : str
         Directory below which everything is written.
     output : str, optional
-        Folder of this mix below `output_root`, by default its name. Mixes with the same output
-        compete for one ``latest``: whichever passed its gate last holds it.
+        Folder of this mix below `output_root`, by default its key prefix and name. Mixes with the
+        same output compete for one ``latest``: whichever passed its gate last holds it.
     categorical, ignore, key : sequence of str
         Columns that are categories although numbers; that are left out of distances; that
         identify a row.
@@ -190,10 +196,15 @@ class MixConfig(Settings):
     tags: Mapping[str, str] = {}
     schedule: ScheduleConfig | None = None
 
+    @field_validator("categorical", "ignore", "key", "key_prefix", "owners", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("name")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        if not value.isidentifier():
+        if not (value.isidentifier() and value.isascii()):
             raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
         return value
 
@@ -220,6 +231,16 @@ class MixConfig(Settings):
             )
         return value
 
+    @model_validator(mode="after")
+    def _target_takes_part(self) -> "MixConfig":
+        for option in ("ignore", "key"):
+            if self.target in getattr(self, option):
+                raise ValueError(
+                    f"the target '{self.target}' is also in '{option}'. Leave it out there: a gate "
+                    "that does not look at labels cannot see wrong ones"
+                )
+        return self
+
     def asset_key(self, role: str) -> dg.AssetKey:
         """Key of one of the five assets; a dataset given by key keeps its own."""
         if role in ("real", "synthetic"):
@@ -233,9 +254,25 @@ class MixConfig(Settings):
         return self.real if role == "real" else self.synthetic
 
     @property
+    def qualified_name(self) -> str:
+        """Name with its key prefix, which tells mixes of one name apart."""
+        return "/".join([*self.key_prefix, self.name])
+
+    @property
     def output_folder(self) -> Path:
-        """Directory that holds this mix's ``releases`` and ``latest``."""
-        return Path(self.output_root).expanduser() / (self.output or self.name)
+        """Directory that holds this mix's ``releases`` and ``latest``.
+
+        Raises
+        ------
+        ReleaseError
+            A link leads it out of `output_root`.
+        """
+        return inside(Path(self.output_root).expanduser(), self.output or self.qualified_name)
+
+    @property
+    def records(self) -> Records:
+        """What the assets of this mix leave for each other."""
+        return Records(self.output_folder, self.qualified_name)
 
     def columns_options(self) -> dict[str, Any]:
         """Options shared by measuring, recommending and mixing, as plain lists."""

@@ -58,10 +58,10 @@ class DataError(SynthMixError):
 
 
 class GateError(SynthMixError):
-    """Training data is not released, because the stored verdict on its inputs is bad or missing."""
+    """A step is refused, because what is stored of the steps before it is bad, stale or missing."""
 
     def __init__(self, problem: str, *, mix: str, fix: str) -> None:
-        super().__init__(problem, where=f"release of '{mix}' refused", fix=fix)
+        super().__init__(problem, where=f"mix '{mix}'", fix=fix)
         self.mix = mix
 
 

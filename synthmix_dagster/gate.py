@@ -66,7 +66,8 @@ def judge_recommendation(recommendation: Recommendation) -> Verdict:
             f"The risk curve is flat: no ratio from {low:.2f} to {high:.2f} differs from another "
             "by more than its standard error. More real rows would tell them apart.",
         )
-    if recommendation.ratio > 0 and recommendation.ratio == highest:
+    lowest = min(recommendation.curve, key=lambda point: point.risk)
+    if highest > 0 and lowest.ratio == highest:
         return Verdict(
             False,
             f"The risk is still falling at {highest:.2f}, the highest ratio considered. Generate "

@@ -1,5 +1,6 @@
 """The job and the schedule of a mix."""
 
+import re
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -19,7 +20,8 @@ def build_job(config: MixConfig) -> "UnresolvedAssetJobDefinition":
         for role in ROLES
         if role not in ("real", "synthetic") or config.dataset(role).asset is None
     ]
-    return dg.define_asset_job("_".join([*config.key_prefix, config.name, "job"]), selection=own)
+    name = re.sub(r"\W", "_", "_".join([*config.key_prefix, config.name, "job"]), flags=re.ASCII)
+    return dg.define_asset_job(name, selection=own)
 
 
 def build_schedules(

@@ -12,13 +12,17 @@ GROUP = "flights"
 
 @dg.asset(key=["flights", "labelled"], group_name=GROUP, kinds={"pandas"})
 def labelled() -> pd.DataFrame:
-    """Six hundred real flights with their arrival delay: all the labels there are."""
+    """Six hundred real flights with their arrival delay: all the labels this team has."""
     return split(all_flights())[0][["time_hour", *COLUMNS]]
 
 
 @dg.asset(key=["flights", "generated"], group_name=GROUP, kinds={"pandas"})
 def generated() -> pd.DataFrame:
-    """Flights from a generator that was fitted on other flights than the labelled ones."""
+    """Flights from a generator that somebody else fitted on 30,000 flights of their own.
+
+    None of them is among the labelled ones. The gain that the demo shows is what their labels, by
+    way of the generator, are worth to a team that may not see them.
+    """
     return CartGenerator(seed=1).fit(split(all_flights())[1][COLUMNS]).sample(GENERATED)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 
-Kind = Literal["numeric", "boolean", "datetime", "categorical", "presence", "empty"]
+Kind = Literal["numeric", "boolean", "datetime", "categorical", "constant", "presence", "empty"]
 
 
 def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:

@@ -47,8 +47,9 @@ class ColumnCode:
     column : str
         Name in the user's data.
     kind : str
-        ``numeric``, ``boolean``, ``datetime``, ``categorical``, or ``presence`` for a column whose
-        values say nothing but which is missing in some rows.
+        ``numeric``, ``boolean``, ``datetime``, ``categorical``; ``constant`` for a number that is
+        the same in all real rows (one slot: is it another?); ``presence`` for a column whose values
+        say nothing but which is missing in some rows.
     start, stop : int
         The coordinates this column occupies, as a half-open range.
     center, scale : float
@@ -166,7 +167,8 @@ class Encoder:
                 )
             values = frame[code.column]
             kind = column_kind(values, dataset, categorical=code.kind == "categorical")
-            if code.kind != "presence" and kind not in (code.kind, "empty"):
+            expected = "numeric" if code.kind == "constant" else code.kind
+            if code.kind != "presence" and kind not in (expected, "empty"):
                 raise DataError(
                     f"it is {kind} ({values.dtype}) but {code.kind} in the real dataset",
                     dataset=dataset,
@@ -222,6 +224,10 @@ def _fit_column(
         return ColumnCode(name, kind, 0, 1 + missing, slots=slots)
     center, scale = float(np.nanmean(numbers)), float(np.nanstd(numbers))
     if is_constant(numbers):
+        others = as_numbers(synthetic)
+        if np.any(np.abs(others[~np.isnan(others)] - center) > 1e-9 * max(abs(center), 1e-300)):
+            notes.append(f"{name} is constant in real but not in synthetic")
+            return ColumnCode(name, "constant", 0, 1 + missing, center=center, slots=slots)
         return _without_values(name, missing, notes)
     return ColumnCode(name, kind, 0, 1 + missing, center=center, scale=scale, slots=slots)
 
@@ -245,11 +251,18 @@ def _fit_levels(
     # an honest generator looks guilty of every level that a small real sample does not contain.
     other = level_names(synthetic).value_counts()
     unseen = {str(level) for level in other.index} - set(levels) - pooled
-    likely_missed = {
-        level for level in unseen if other[level] < least / present * max(1, int(other.sum()))
-    }
-    pooled |= likely_missed
-    unseen -= likely_missed
+    # Good and Turing: the share of a distribution that a sample of it lacks is about the share of
+    # its values that were seen once; three standard errors are allowed on top.
+    singles = int((counts == 1).sum())
+    allowed = (singles + 3 * np.sqrt(singles + 1)) / present
+    mass = float(sum(other[level] for level in unseen)) / max(1, int(other.sum()))
+    if mass <= allowed:
+        if unseen:
+            notes.append(
+                f"{name}: {mass:.1%} of synthetic rows have levels that real may have missed"
+            )
+        pooled |= unseen
+        unseen = set()
     slots = [slot for slot, used in ((_RARE, pooled), (_UNSEEN, unseen)) if used]
     if missing:
         slots.append(_MISSING)
@@ -311,7 +324,11 @@ def _fill(block: NDArray[np.float64], code: ColumnCode, values: pd.Series) -> No
         return
     numbers = as_numbers(values)
     known = ~np.isnan(numbers)
-    block[known, 0] = (numbers[known] - code.center) / code.scale
+    if code.kind == "constant":
+        away = np.abs(numbers[known] - code.center) > 1e-9 * max(abs(code.center), 1e-300)
+        block[known, 0] = away
+    else:
+        block[known, 0] = (numbers[known] - code.center) / code.scale
     if code.slots:
         block[~known, 1] = 1.0
 

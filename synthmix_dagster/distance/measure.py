@@ -81,6 +81,7 @@ def measure(
     left_out = jackknife(points, others, turned, np.random.default_rng(to_fold))
     test = permutation_test(points, others, turned, permutations, np.random.default_rng(to_relabel))
     parts = coordinate_parts(points, others, turned, np.random.default_rng(to_fold))
+    own = sliced_estimate(points, others, np.eye(d), np.random.default_rng(to_fold)).squares
     square = float(np.mean(estimate.squares)) * d
     # Two folds use half of all pairs of rows, the test uses all: hence twice its variance.
     null_variance = 2 * float(np.var(test.null)) * d**2
@@ -93,7 +94,7 @@ def measure(
         floor=float(np.sqrt(estimate.within_real * d)),
         p_value=test.p_value,
         interval=(signed_root(low), signed_root(high)),
-        columns=_column_gaps(encoder, real, synthetic, parts * d, to_fold),
+        columns=_column_gaps(encoder, real, synthetic, parts * d, own),
         dimension=d,
         method=method,
         directions=len(turned),
@@ -125,17 +126,14 @@ def _column_gaps(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
     parts: NDArray[np.float64],
-    to_fold: np.random.SeedSequence,
+    own: NDArray[np.float64],
 ) -> tuple[ColumnGap, ...]:
     """Sum the coordinates of each column: its part of the whole, and its gap by itself."""
-    points, others = encoder.transform(real), encoder.transform(synthetic)
-    axes = np.eye(encoder.dimension)
-    squares = sliced_estimate(points, others, axes, np.random.default_rng(to_fold)).squares
     gaps = [
         ColumnGap(
             column=code.column,
             part=float(np.sum(parts[code.start : code.stop])),
-            gap=signed_root(float(np.sum(squares[code.start : code.stop]))),
+            gap=signed_root(float(np.sum(own[code.start : code.stop]))),
             real_missing=float(real[code.column].isna().mean()),
             synthetic_missing=float(synthetic[code.column].isna().mean()),
         )

@@ -20,9 +20,9 @@ class Decision:
     chosen, best : int
         Recommended and lowest-risk candidate.
     low, high : int
-        First and last candidate equivalent to the best.
+        First and last candidate of the unbroken run around the best that is equivalent to it.
     equivalent : ndarray of shape (n_counts,)
-        Whether a candidate's risk is within one standard error of the best.
+        Whether a candidate is in that run: all of it within one standard error of the best.
     excess_errors : ndarray of shape (n_counts,)
         Standard error of the paired difference to the best.
     shape : {"flat", "decreasing", "increasing", "u-shaped"}
@@ -54,9 +54,11 @@ def decide(path: RiskPath, rule: str) -> Decision:
     differences = path.losses - path.losses[best]
     judged = path.losses.shape[1]
     errors = np.std(differences, axis=1, ddof=1) / np.sqrt(judged)
-    equivalent = path.risks - path.risks[best] <= errors
-    within = np.flatnonzero(equivalent)
-    low, high = int(within[0]), int(within[-1])
+    apart = np.flatnonzero(path.risks - path.risks[best] > errors)
+    low = int(max(apart[apart < best], default=-1)) + 1
+    high = int(min(apart[apart > best], default=len(path.risks))) - 1
+    position = np.arange(len(path.risks))
+    equivalent = (low <= position) & (position <= high)
     chosen = {"largest_equivalent": high, "best": best, "smallest_equivalent": low}[rule]
     return Decision(
         chosen=chosen,

@@ -201,7 +201,7 @@ def _warnings(
         )
     if left_out:
         warnings.append(
-            "the predicted risk is optimistic if the generator was fitted on these real rows: pass "
-            "rows it never saw as 'evaluation'"
+            "the predicted risk is optimistic if the generator was fitted on these real rows: keep "
+            "some from it and judge by them, as 'evaluation' of recommend_ratio"
         )
     return warnings

@@ -230,9 +230,15 @@ def _read(path: Path, name: str) -> pa.Table:
             return pyarrow.parquet.read_table(path, partitioning=None)
         import pyarrow.csv
 
-        table = pyarrow.csv.read_csv(path)
-        for column, kind in zip(table.column_names, table.schema.types, strict=True):
-            if pa.types.is_binary(kind):
+        # What is empty is missing, in text as in numbers; "NA" is text, for it may be Namibia.
+        missing = pyarrow.csv.ConvertOptions(
+            null_values=["", "NaN", "nan", "NULL", "null"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        table = pyarrow.csv.read_csv(path, convert_options=missing)
+        for column, found in zip(table.column_names, table.schema.types, strict=True):
+            if pa.types.is_binary(found):
                 raise ValueError(f"column '{column}' is not UTF-8")
         return table
     except (ValueError, TypeError, OSError, pa.ArrowException) as error:
@@ -250,7 +256,9 @@ def _to_arrow(source: Any, name: str) -> pa.Table:
         if isinstance(source, pa.Table):
             return _without_views(source)
         if isinstance(source, pd.DataFrame):
-            return _without_views(pa.Table.from_pandas(source, preserve_index=False))
+            named = any(name is not None for name in source.index.names)
+            rows = source.reset_index() if named else source
+            return _without_views(pa.Table.from_pandas(rows, preserve_index=False))
         if hasattr(source, "__arrow_c_stream__"):
             return _without_views(pa.table(source))
     except (ValueError, TypeError, pa.ArrowException) as error:
@@ -278,10 +286,13 @@ def _without_views(table: pa.Table) -> pa.Table:
 
     columns = []
     for column in table.columns:
-        # A dictionary of views cannot be cast at once: unpack it first.
-        if pa.types.is_dictionary(column.type) and plain(column.type) != column.type.value_type:
-            column = column.cast(column.type.value_type)
-        wanted = column.type if pa.types.is_dictionary(column.type) else plain(column.type)
+        wanted = plain(column.type)
+        if pa.types.is_dictionary(column.type) and column.type.value_type == wanted:
+            wanted = column.type
+        elif pa.types.is_dictionary(column.type):
+            # Arrow cannot cast a dictionary of views: look its values up instead.
+            chunks = [c.dictionary.cast(wanted).take(c.indices) for c in column.chunks]
+            column = pa.chunked_array(chunks, type=wanted)
         columns.append(column if wanted == column.type else column.cast(wanted))
     return pa.table(columns, names=table.column_names)
 

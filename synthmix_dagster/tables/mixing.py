@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from synthmix_dagster.tables.selection import (
     choose_exactly,
     in_priority_order,
     row_ids,
+    shared_key,
     strata_of,
 )
 
@@ -105,7 +106,8 @@ def mix_datasets(
         "inputs": {"real": _input(real), "synthetic": _input(synthetic)},
         "evidence": dict(evidence or {}),
     }
-    release_id = _release_id(request)
+    # Evidence stays out of the id: its last digits vary with the number of threads.
+    release_id = _release_id({name: request[name] for name in ("mix", "inputs")})
 
     def write(folder: Path) -> Mapping[str, Any]:
         shards = write_shards(rows, folder, rows_per_shard)
@@ -186,9 +188,7 @@ def _shuffled_mix(
     key: Sequence[str],
 ) -> pa.Table:
     """All real rows and k of the aligned synthetic ones, labelled, in seeded order."""
-    # A generator has no keys to copy: without all key columns its rows go by place or content.
-    known = key if set(key) <= set(synthetic.columns) else ()
-    ids = row_ids(synthetic, known)
+    ids = row_ids(synthetic, shared_key(synthetic, key))
     strata = None
     if stratify is not None:
         strata_of(real, stratify)
@@ -213,7 +213,7 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
     try:
         cast = values.cast(field.type, safe=True)
         plain = values.cast(_unpacked(values.type))
-        if cast.cast(_unpacked(field.type)).cast(plain.type).equals(plain):
+        if _same(cast.cast(_unpacked(field.type)).cast(plain.type), plain):
             return cast
     except (ValueError, TypeError, pa.ArrowException) as error:
         problem = f" ({error})"
@@ -225,15 +225,27 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
     )
 
 
+def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    """Equality for which NaN is NaN, as Arrow's is not."""
+    if not pa.types.is_floating(one.type):
+        return bool(one.equals(other))
+    valid = one.is_valid().equals(other.is_valid())
+    return valid and np.array_equal(one.to_numpy(), other.to_numpy(), equal_nan=True)
+
+
 def _unpacked(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _number(value: Any, kind: type, option: str) -> Any:
+def _number(value: Any, kind: Callable[..., Any], option: str) -> Any:
     """A plain Python number, whatever numeric type it came as."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ConfigError(f"it is {value!r}", option=option, fix="Set it to a number")
-    return kind(value)
+    plain = float(value)
+    number = kind(value) if math.isfinite(plain) else plain
+    if number != value and not math.isnan(plain):
+        raise ConfigError(f"it is {value!r}", option=option, fix="Set it to a whole number")
+    return number
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
@@ -267,5 +279,7 @@ def _strata_counts(table: pa.Table, stratify: str | None) -> dict[str, dict[str,
 
 
 def _release_id(request: Mapping[str, Any]) -> str:
-    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(
+        {**request, "version": MANIFEST_VERSION}, sort_keys=True, separators=(",", ":")
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

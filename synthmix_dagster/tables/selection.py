@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.tables.dataset import Dataset
+from synthmix_dagster.tables.fingerprint import row_hashes
 
 Ints = NDArray[np.int64]
 
@@ -46,6 +47,11 @@ def row_ids(dataset: Dataset, key: Sequence[str] = ()) -> Ints:
             ]
         )
     return _content_ids(dataset)
+
+
+def shared_key(dataset: Dataset, key: Sequence[str]) -> Sequence[str]:
+    """The key, where the dataset has all of it: generators have no keys to copy."""
+    return key if set(key) <= set(dataset.columns) else ()
 
 
 def priorities(ids: Ints, seed: int) -> Ints:
@@ -193,16 +199,9 @@ def _key_ids(dataset: Dataset, key: Sequence[str]) -> Ints:
 
 
 def _content_ids(dataset: Dataset) -> Ints:
-    try:
-        hashes = pd.util.hash_pandas_object(dataset.frame(), index=False)
-    except TypeError as error:
-        raise DataError(
-            "its rows hold lists or other nested values and have no key",
-            dataset=dataset.name,
-            fix="Name key columns as 'key', or read the dataset from files",
-        ) from error
-    copies = hashes.groupby(hashes).cumcount().to_numpy(dtype=np.uint64)
-    mixed = hashes.to_numpy() + copies * np.uint64(0x9E3779B97F4A7C15)
+    hashes = row_hashes(dataset.table)
+    copies = pd.Series(hashes).groupby(hashes).cumcount().to_numpy(dtype=np.uint64)
+    mixed = hashes + copies * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(64 - _ID_BITS)).astype(np.int64)
 
 

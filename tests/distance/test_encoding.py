@@ -197,7 +197,7 @@ def test_a_level_that_a_small_real_sample_may_have_missed_is_rare_rather_than_un
     synthetic = frame(c=["a"] * 490 + ["b"] * 490 + ["odd"] * 20)
     encoder = Encoder.fit(real, synthetic)
     assert encoder.codes[0].slots == ("rare",)
-    assert encoder.notes == ()
+    assert "may have missed" in encoder.notes[0]
 
 
 def test_the_same_share_is_unseen_where_the_real_sample_is_large():
@@ -418,3 +418,22 @@ def test_booleans_with_gaps_are_still_booleans():
 )
 def test_kinds_of_columns(values, kind):
     assert column_kind(pd.Series(values), "real", categorical=False) == kind
+
+
+def test_many_levels_that_no_real_row_has_are_news_however_rare_each_is():
+    rng = np.random.default_rng(0)
+    real = frame(c=["a"] * 300 + list(rng.choice([f"r{i}" for i in range(60)], 200)))
+    synthetic = frame(c=["a"] * 300 + [f"garbage {i}" for i in range(200)])
+    encoder = Encoder.fit(real, synthetic)
+    assert "unseen" in encoder.codes[0].slots
+    assert "200 synthetic rows have levels unseen in real" in encoder.notes[0]
+
+
+def test_a_number_that_only_real_rows_hold_constant_is_compared():
+    rng = np.random.default_rng(0)
+    real = frame(c=[5.0] * 50, x=rng.normal(size=50))
+    synthetic = frame(c=[5.0, 1e9] * 25, x=rng.normal(size=50))
+    encoder = Encoder.fit(real, synthetic)
+    assert encoder.codes[0].kind == "constant"
+    assert encoder.transform(real)[:, 0].tolist() == [0.0] * 50
+    assert encoder.transform(synthetic)[:, 0].tolist() == [0.0, 1.0] * 25

@@ -144,3 +144,25 @@ def test_a_mistyped_asset_key_is_found_at_definition_time(tmp_path: Path) -> Non
     )
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="reel"):
         dg.Definitions.validate_loadable(defs)
+
+
+@pytest.mark.parametrize("option", ["categorical", "ignore", "key", "key_prefix"])
+def test_one_name_is_a_list_of_one(option: str) -> None:
+    keys = build_synthmix_defs(**{**MINIMAL, option: "abc"}).resolve_all_asset_keys()
+    assert len(list(keys)) == 5
+
+
+def test_one_dependency_is_a_list_of_one() -> None:
+    real = {"path": "real.csv", "deps": "landing/files"}
+    defs = dg.Definitions.merge(
+        build_synthmix_defs(**{**MINIMAL, "real": real}),
+        dg.Definitions(assets=[dg.AssetSpec(["landing", "files"])]),
+    )
+    parents = defs.resolve_asset_graph().get(dg.AssetKey(["demo", "real"])).parent_keys
+    assert parents == {dg.AssetKey(["landing", "files"])}
+
+
+@pytest.mark.parametrize("option", ["ignore", "key"])
+def test_a_gate_that_would_not_see_the_labels_is_refused(option: str) -> None:
+    with pytest.raises(SynthMixError, match="cannot see wrong ones"):
+        build_synthmix_defs(**MINIMAL, **{option: ["y"]})

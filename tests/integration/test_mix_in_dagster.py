@@ -108,7 +108,7 @@ def test_training_data_alone_refuses_after_a_failed_gate_and_keeps_the_last_rele
     alone = run(options, instance, "training_data")
     assert not alone.success
     reason = failure(alone)
-    assert "release of 'demo' refused" in reason
+    assert "mix 'demo': release refused" in reason
     assert "wasserstein_gap" in reason
     assert "over the threshold 0.5" in reason
     after = verify_release(latest(options))
@@ -296,3 +296,63 @@ def test_the_manifest_is_plain_json_that_names_no_path_of_the_machine(
     text = (verify_release(latest(options)).path / "manifest.json").read_text()
     assert str(tmp_path) not in text
     assert json.loads(text)["manifest_version"] == 1
+
+
+def test_mixes_of_one_name_under_two_prefixes_keep_apart(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = write_inputs(tmp_path)
+    released = []
+    for prefix in ("a", "b"):
+        defs = build_synthmix_defs(**options, key_prefix=[prefix], seed=len(released))
+        result = defs.resolve_job_def(f"{prefix}_demo_job").execute_in_process(instance=instance)
+        assert result.success
+        released.append(verify_release(Path(options["output_root"]) / prefix / "demo"))
+    assert released[0].release_id != released[1].release_id
+
+
+def test_an_output_that_links_out_of_its_root_is_refused(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = write_inputs(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "mixes").mkdir()
+    (tmp_path / "mixes" / "demo").symlink_to(tmp_path / "elsewhere")
+    result = run(options, instance)
+    assert "lies outside it" in failure(result)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_assets_whose_rows_come_in_another_order_each_time_are_the_same_rows(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    loads = iter(range(100))
+
+    class Warehouse(dg.ConfigurableIOManager):
+        def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+            obj.to_parquet(tmp_path / f"{context.asset_key.path[-1]}.parquet")
+
+        def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+            path = tmp_path / f"{context.asset_key.path[-1]}.parquet"
+            return pd.read_parquet(path).sample(frac=1, random_state=next(loads))
+
+    @dg.asset(io_manager_key="warehouse")
+    def table_real() -> pd.DataFrame:
+        return rows(100, seed=0)
+
+    @dg.asset(io_manager_key="warehouse")
+    def table_generated() -> pd.DataFrame:
+        return good()
+
+    options = write_inputs(tmp_path / "data")
+    options |= {"real": {"asset": "table_real"}, "synthetic": {"asset": "table_generated"}}
+    defs = dg.Definitions.merge(
+        build_synthmix_defs(**options),
+        dg.Definitions(assets=[table_real, table_generated], resources={"warehouse": Warehouse()}),
+    )
+    job = defs.resolve_implicit_global_asset_job_def()
+    first = job.execute_in_process(instance=instance)
+    assert first.success
+    before = verify_release(latest(options)).release_id
+    assert job.execute_in_process(instance=instance).success
+    assert verify_release(latest(options)).release_id == before
