@@ -205,7 +205,8 @@ def recommend_ratio(
         categorical=categories,
         ignore=[*left_out, *keys],
         evaluation=judges,
-        max_ratio=max_ratio,
+        # Whatever was sampled, a mix cannot hold more rows than there are.
+        max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),
         rule=rule,
         seed=seed,
         notes=notes,

@@ -64,3 +64,16 @@ def test_a_wrong_option_is_named(
     with pytest.raises(SynthMixError) as found:
         measure_distance(real, good(), **{**TASK, **options})
     assert named in str(found.value)
+
+
+def test_a_ratio_is_never_above_what_there_is_however_it_was_sampled(tmp_path: Path) -> None:
+    many, few = rows(3000, seed=0), good(11)
+    advice = recommend_ratio(many, few, sample_rows=500, **TASK)
+    assert advice.curve[-1].ratio <= 11 / 3000
+    mix(many, few, ratio=advice.ratio, output=tmp_path)
+
+
+def test_a_cap_on_the_rows_that_are_read_is_said(real: pd.DataFrame) -> None:
+    advice = recommend_ratio(real, good(700), sample_rows=100, **TASK)
+    assert advice.curve[-1].ratio == 5.0
+    assert any("raise 'sample_rows'" in note for note in advice.notes)
