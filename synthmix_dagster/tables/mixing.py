@@ -207,6 +207,13 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
     """Cast, cast back, and compare: Arrow's own safe cast rounds floats and drops times of day."""
     if values.type == field.type:
         return values
+    if pa.types.is_null(field.type):
+        raise DataError(
+            f"it holds no value, so that its type is unknown, but is {values.type} in {dataset}",
+            dataset="real",
+            column=field.name,
+            fix="Give it a type where it is written, or drop it on both sides",
+        )
     if pa.types.is_null(values.type):
         return pa.chunked_array([pa.nulls(len(values), field.type)], type=field.type)
     problem = ""

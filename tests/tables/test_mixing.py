@@ -607,3 +607,9 @@ def test_the_order_of_the_rows_of_a_frame_changes_nothing(tmp_path):
     assert one.release_id == two.release_id
     shards = [shard["sha256"] for shard in one.manifest["shards"]]
     assert shards == [shard["sha256"] for shard in two.manifest["shards"]]
+
+
+def test_a_real_column_without_any_value_is_named(tmp_path):
+    empty, full = pa.table({"x": [1, 2], "c": [None, None]}), pa.table({"x": [3], "c": ["a"]})
+    with pytest.raises(DataError, match="dataset 'real', column 'c': it holds no value"):
+        mix(empty, full, ratio=0.5, output=tmp_path)
