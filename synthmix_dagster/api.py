@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from synthmix_dagster.distance.columns import require_known, shared_columns
-from synthmix_dagster.distance.measure import LEAST_ROWS, measure, require_rows
+from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap, require_rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.ratio.features import TargetCode, target_values
@@ -147,7 +147,7 @@ def recommend_ratio(
         Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
         synthetic rows, so that ratios keep their meaning; of those at most five times as many.
     distance : DistanceReport, optional
-        A distance measured before; without it the gap is measured again for the bound.
+        A distance measured before; without it the gap alone is measured, for the bound.
     seed : int
 
     Returns
@@ -168,18 +168,6 @@ def recommend_ratio(
     categories, left_out, keys = _listed(categorical), _listed(ignore), _listed(key)
     _require_usable(sides, sample_rows, keys, seed)
     _check_target(sides, target, task)
-    if distance is None:
-        distance = measure_distance(
-            *sides,
-            target=target,
-            task=task,
-            categorical=categories,
-            ignore=left_out,
-            key=keys,
-            sample_rows=sample_rows,
-            permutations=1,
-            seed=seed,
-        )
     judges = None
     if evaluation is not None:
         judges = open_dataset(evaluation, "evaluation").frame()
@@ -197,11 +185,16 @@ def recommend_ratio(
         notes.append(
             f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
         )
+    if distance is None:
+        levels = [*categories, target] if task == "classification" else categories
+        gap = measure_gap(*samples, categorical=levels, ignore=[*left_out, *keys], seed=seed)
+    else:
+        gap = distance.gap
     return recommend(
         *samples,
         target=target,
         task=task,
-        gap=distance.gap,
+        gap=gap,
         categorical=categories,
         ignore=[*left_out, *keys],
         evaluation=judges,

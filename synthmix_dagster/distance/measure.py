@@ -106,6 +106,30 @@ def measure(
     )
 
 
+def measure_gap(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    *,
+    categorical: Collection[str] = (),
+    ignore: Collection[str] = (),
+    directions: int = 100,
+    seed: int = 0,
+) -> float:
+    """Measure the gap and nothing else: the same number as `measure`, at a fraction of the cost.
+
+    Parameters
+    ----------
+    real, synthetic, categorical, ignore, directions, seed
+        As in `measure`.
+    """
+    encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=ignore)
+    to_turn, to_fold, _ = np.random.SeedSequence(seed).spawn(3)
+    turned = orthonormal_directions(encoder.dimension, directions, np.random.default_rng(to_turn))
+    points, others = encoder.transform(real), encoder.transform(synthetic)
+    estimate = sliced_estimate(points, others, turned, np.random.default_rng(to_fold))
+    return signed_root(float(np.mean(estimate.squares)) * encoder.dimension)
+
+
 def require_rows(rows: int, dataset: str) -> None:
     """Refuse a dataset too small to judge."""
     if rows < LEAST_ROWS:

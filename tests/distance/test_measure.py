@@ -366,3 +366,14 @@ def test_a_decimal_target_is_a_number(real, synthetic):
     ]
     report = measure_distance(*pair, target="y", task="regression", permutations=1)
     assert "y" in gaps(report)
+
+
+def test_the_gap_alone_is_the_gap_of_the_whole_report():
+    from synthmix_dagster.distance.measure import measure_gap
+
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame({"x": rng.normal(size=80), "c": rng.choice(["a", "b", "c"], 80)})
+    synthetic = pd.DataFrame({"x": rng.normal(1, 1, 200), "c": rng.choice(["a", "b"], 200)})
+    options = {"categorical": ["c"], "directions": 20, "seed": 3}
+    report = measure(real, synthetic, permutations=1, **options)
+    assert measure_gap(real, synthetic, **options) == report.gap
