@@ -63,7 +63,7 @@ def judge_recommendation(recommendation: Recommendation) -> Verdict:
     if recommendation.shape == "flat" and highest > 0:
         return Verdict(
             False,
-            f"The risk curve is flat: no ratio from {low:.2f} to {high:.2f} differs from another "
+            f"The risk curve is flat: neither {low:.2f} nor {high:.2f} differs from the best ratio "
             "by more than its standard error. More real rows would tell them apart.",
         )
     lowest = min(recommendation.curve, key=lambda point: point.risk)

@@ -20,9 +20,10 @@ class Decision:
     chosen, best : int
         Recommended and lowest-risk candidate.
     low, high : int
-        First and last candidate of the unbroken run around the best that is equivalent to it.
+        First and last candidate equivalent to the best. Candidates between them need not be: the
+        difference to a near neighbour of the best is known more precisely than that to a far one.
     equivalent : ndarray of shape (n_counts,)
-        Whether a candidate is in that run: all of it within one standard error of the best.
+        Whether a candidate's risk is within one standard error of the best.
     excess_errors : ndarray of shape (n_counts,)
         Standard error of the paired difference to the best.
     shape : {"flat", "decreasing", "increasing", "u-shaped"}
@@ -35,6 +36,11 @@ class Decision:
     equivalent: NDArray[np.bool_]
     excess_errors: NDArray[np.float64]
     shape: str
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether every candidate from `low` to `high` is equivalent to the best."""
+        return bool(self.equivalent[self.low : self.high + 1].all())
 
 
 def decide(path: RiskPath, rule: str) -> Decision:
@@ -54,11 +60,9 @@ def decide(path: RiskPath, rule: str) -> Decision:
     differences = path.losses - path.losses[best]
     judged = path.losses.shape[1]
     errors = np.std(differences, axis=1, ddof=1) / np.sqrt(judged)
-    apart = np.flatnonzero(path.risks - path.risks[best] > errors)
-    low = int(max(apart[apart < best], default=-1)) + 1
-    high = int(min(apart[apart > best], default=len(path.risks))) - 1
-    position = np.arange(len(path.risks))
-    equivalent = (low <= position) & (position <= high)
+    equivalent = path.risks - path.risks[best] <= errors
+    within = np.flatnonzero(equivalent)
+    low, high = int(within[0]), int(within[-1])
     chosen = {"largest_equivalent": high, "best": best, "smallest_equivalent": low}[rule]
     return Decision(
         chosen=chosen,

@@ -174,6 +174,7 @@ def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[fl
         "no other ratio is equivalent to it"
         if low == high
         else f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
+        + ("" if decision.unbroken else ", though not all between them")
     )
     if len(path.counts) == 1:
         return "Use no synthetic rows: none are allowed ('max_ratio')."

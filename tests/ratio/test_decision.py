@@ -99,12 +99,12 @@ def test_an_unknown_rule_is_refused_with_the_nearest():
         decide(path(U_SHAPED), "largest_equivalant")
 
 
-def test_equivalence_ends_where_it_first_breaks():
-    """Both ends are close to the best, what lies before it is not: the run is unbroken."""
+def test_a_break_among_the_equivalents_is_known():
+    """Both ends are within their error of the best; what lies before it is known to be apart."""
     risks = np.array([1.01, 1.5, 1.4, 1.0, 1.005])
     rng = np.random.default_rng(0)
     losses = risks[:, None] + rng.normal(0, 0.3, size=(5, 400))
-    path = RiskPath(np.arange(5), risks, np.ones(5), losses)
-    found = decide(path, "largest_equivalent")
-    assert (found.low, found.high) == (3, 4)
-    assert found.shape == "decreasing"
+    found = decide(RiskPath(np.arange(5), risks, np.ones(5), losses), "largest_equivalent")
+    assert (found.low, found.high, found.chosen) == (0, 4, 4)
+    assert found.equivalent.tolist() == [True, False, False, True, True]
+    assert not found.unbroken
