@@ -16,7 +16,7 @@ from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 METHODS = ("sliced",)
 #: Confidence of the interval.
 LEVEL = 0.95
-#: Halves of fewer rows than this say nothing.
+#: Folds of fewer rows than this say nothing.
 LEAST_ROWS = 10
 
 

@@ -61,15 +61,11 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
         try:
             urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
         except (urllib.error.URLError, OSError):
-            process_tick()
+            # Another process: only the clock can be waited on.
+            time.sleep(0.2)
         else:
             return url
     raise TimeoutError("the webserver did not answer")
-
-
-def process_tick() -> None:
-    """Give the server a moment: it is another process, and only the clock can be waited on."""
-    time.sleep(0.2)
 
 
 def ask(url: str, query: str) -> dict[str, Any]:
