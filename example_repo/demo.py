@@ -19,7 +19,7 @@ from example_repo.flights import TARGET, all_flights, home, split
 from example_repo.runs import WIDTH, Refusal, Runs, UnexpectedError
 from example_repo.tables import evidence_tables, refusal_text
 from synthmix_dagster import Recommendation, Release, verify_release
-from synthmix_dagster.presentation.plots import risk_curve_png
+from synthmix_dagster.presentation.plots import plot_risk_curve, png
 
 MIX, CANDIDATE, FILES = "arrival_delay", "arrival_delay_candidate", "late_arrival"
 
@@ -109,7 +109,7 @@ def afterwards(released: Release, broken: pd.DataFrame) -> dict[str, float]:
 def save_picture(recommendation: Recommendation) -> Path:
     """Draw the risk curve next to everything else the demo wrote."""
     path = home() / "risk_curve.png"
-    path.write_bytes(risk_curve_png(recommendation))
+    path.write_bytes(png(plot_risk_curve(recommendation)))
     return path
 
 

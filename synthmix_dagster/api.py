@@ -5,19 +5,20 @@ hands a bounded sample to the numerics and returns a frozen result. The Dagster 
 very functions.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known, shared_columns
 from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap, require_rows
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
-from synthmix_dagster.ratio.features import TargetCode, target_values
+from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError, did_you_mean
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.target import TargetCode, target_values
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
@@ -28,6 +29,8 @@ Names = str | Collection[str] | None
 
 #: Synthetic rows that may be read for each row of the sample, which bounds memory.
 _SYNTHETIC_PER_SAMPLE = 5
+#: Whether the gap is that of a sample or of every row.
+ROWS = ("sample", "all")
 
 
 def measure_distance(
@@ -39,10 +42,16 @@ def measure_distance(
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
+    groups: str | None = None,
     method: str = "sliced",
+    p: int = 2,
+    rows: str = "sample",
     sample_rows: int = 20_000,
     directions: int = 100,
     permutations: int = 199,
+    memory_mb: int = 1_000,
     seed: int = 0,
 ) -> DistanceReport:
     """Measure how far synthetic rows are from real ones.
@@ -53,7 +62,8 @@ def measure_distance(
         The two datasets; columns are matched by name.
     target : str, optional
         Label column. It takes part in the distance like any other column; naming it makes sure
-        that it is there and complete.
+        that it is there and complete, and adds the gap of the inputs alone and that of the target
+        given the inputs.
     task : {"regression", "classification"}, optional
         With ``classification`` the target is compared as a category even where it is a number.
     categorical : collection of str, optional
@@ -62,12 +72,29 @@ def measure_distance(
         Columns to leave out, such as free text.
     key : sequence of str, optional
         Columns that identify a row; they are left out as well.
-    method : {"sliced"}
-        Estimator of the distance.
+    weights : mapping of str to float, optional
+        Factor on a column's part of every squared distance, 1 by default.
+    scaling : {"standard", "robust", "rank"}
+        What makes numbers comparable: mean and standard deviation, median and quartiles, or ranks,
+        always those of the real rows.
+    groups : str, optional
+        Column of both sides whose rows belong together, such as a session or a day. Whole groups
+        are cut into folds and relabelled by the test; the column is left out of the distance.
+    method : {"sliced", "exact", "sinkhorn", "gaussian"}
+        Estimator of the distance. ``exact`` and ``sinkhorn`` draw a bounded number of rows;
+        ``gaussian`` sees means and covariances only and is a diagnostic.
+    p : {1, 2}
+        Order of the distance.
+    rows : {"sample", "all"}
+        With ``all`` (``sliced`` only) the gap is that of every row, read in two passes; p-value,
+        columns and target gaps are those of the sample.
     sample_rows : int
-        Most rows of either side to measure, drawn uniformly.
+        Most rows of either side in the sample, drawn uniformly.
     directions, permutations : int
-        Size of the computation; the smallest p-value is ``1 / (permutations + 1)``.
+        Size of the computation; the smallest p-value is ``1 / (permutations + 1)``. With no
+        permutations there is neither p-value nor interval.
+    memory_mb : int
+        Most memory to plan for, in MB, the inputs not counted.
     seed : int
 
     Returns
@@ -97,15 +124,24 @@ def measure_distance(
         shared_columns(sides[0].columns, sides[1].columns, [*left_out, *keys, target])
         if task == "classification" and target not in categories:
             categories.append(target)
+    if rows not in ROWS:
+        raise UnknownChoiceError(rows, option="rows", known=ROWS)
     limits = [min(side.rows, sample_rows) for side in sides]
     samples, notes = _samples(sides, limits, seed, keys)
     return measure(
         *samples,
+        target=target,
         categorical=categories,
         ignore=[*left_out, *keys],
+        weights=weights,
+        scaling=scaling,
+        groups=groups,
         method=method,
+        p=p,
+        every_row=(sides[0].batches, sides[1].batches) if rows == "all" else None,
         directions=directions,
         permutations=permutations,
+        memory_mb=memory_mb,
         seed=seed,
         notes=notes,
     )
@@ -120,6 +156,8 @@ def recommend_ratio(
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
     evaluation: Any = None,
     max_ratio: float | None = None,
     rule: str = "largest_equivalent",
@@ -135,7 +173,7 @@ def recommend_ratio(
     target : str
         Label column.
     task : {"regression", "classification"}
-    categorical, ignore, key : see `measure_distance`
+    categorical, ignore, key, weights, scaling : see `measure_distance`
     evaluation : path, DataFrame or Arrow table, optional
         Real rows, not in `real`, that the generator never saw. They judge the risk; without them
         each real row is judged by a fit that leaves it out.
@@ -187,7 +225,14 @@ def recommend_ratio(
         )
     if distance is None:
         levels = [*categories, target] if task == "classification" else categories
-        gap = measure_gap(*samples, categorical=levels, ignore=[*left_out, *keys], seed=seed)
+        gap = measure_gap(
+            *samples,
+            categorical=levels,
+            ignore=[*left_out, *keys],
+            weights=weights,
+            scaling=scaling,
+            seed=seed,
+        )
     else:
         gap = distance.gap
     return recommend(
@@ -197,6 +242,8 @@ def recommend_ratio(
         gap=gap,
         categorical=categories,
         ignore=[*left_out, *keys],
+        weights=weights,
+        scaling=scaling,
         evaluation=judges,
         # Whatever was sampled, a mix cannot hold more rows than there are.
         max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),

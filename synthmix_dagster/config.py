@@ -151,14 +151,26 @@ class MixConfig(Settings):
     categorical, ignore, key : sequence of str
         Columns that are categories although numbers; that are left out of distances; that
         identify a row.
+    weights : mapping of str to float
+        Factor on a column's part of every squared distance, 1 by default.
+    scaling : {"standard", "robust", "rank"}
+        What makes numbers comparable.
+    groups : str, optional
+        Column whose rows belong together, such as a session or a day.
+    method : {"sliced", "exact", "sinkhorn", "gaussian"}
+        Estimator of the distance.
+    p : {1, 2}
+        Order of the distance.
+    rows : {"sample", "all"}
+        Whether the gap is that of the sample or of every row.
     stratify : str, optional
         Column whose shares among the synthetic rows the mix keeps.
     max_ratio : float, optional
         Highest ratio to consider.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         Which of the equivalent ratios to take.
-    sample_rows, directions, permutations : int
-        Size of the computation.
+    sample_rows, directions, permutations, memory_mb : int
+        Size of the computation, and the most memory to plan for in MB.
     rows_per_shard : int
         Rows in one Parquet file of a release.
     seed : int
@@ -182,12 +194,19 @@ class MixConfig(Settings):
     categorical: Sequence[str] = ()
     ignore: Sequence[str] = ()
     key: Sequence[str] = ()
+    weights: Mapping[str, float] = {}
+    scaling: Literal["standard", "robust", "rank"] = "standard"
+    groups: str | None = None
+    method: Literal["sliced", "exact", "sinkhorn", "gaussian"] = "sliced"
+    p: int = 2
+    rows: Literal["sample", "all"] = "sample"
     stratify: str | None = None
     max_ratio: float | None = None
     rule: Literal["largest_equivalent", "best", "smallest_equivalent"] = "largest_equivalent"
     sample_rows: int = 20_000
     directions: int = 100
     permutations: int = 199
+    memory_mb: int = 1_000
     rows_per_shard: int = 1_000_000
     seed: int = 0
     key_prefix: Sequence[str] = ()
@@ -208,18 +227,36 @@ class MixConfig(Settings):
             raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
         return value
 
-    @field_validator("threshold", "max_ratio", "seed")
+    @field_validator("threshold", "max_ratio", "seed", "permutations")
     @classmethod
     def _not_negative(cls, value: float | None) -> float | None:
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise ValueError(f"it is {value}. Set it to a number of 0 or more")
         return value
 
-    @field_validator("sample_rows", "directions", "permutations", "rows_per_shard")
+    @field_validator("sample_rows", "directions", "memory_mb", "rows_per_shard")
     @classmethod
     def _positive(cls, value: int) -> int:
         if value < 1:
             raise ValueError(f"it is {value}. Set it to 1 or more")
+        return value
+
+    @field_validator("p")
+    @classmethod
+    def _one_or_two(cls, value: int) -> int:
+        if value not in (1, 2):
+            raise ValueError(f"it is {value}. Set it to 1 or 2")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _above_zero(cls, value: Mapping[str, float]) -> Mapping[str, float]:
+        for column, weight in value.items():
+            if not (math.isfinite(weight) and weight > 0):
+                raise ValueError(
+                    f"the weight of '{column}' is {weight}. Set it to a number above 0, or add the "
+                    "column to 'ignore'"
+                )
         return value
 
     @field_validator("output")
@@ -274,30 +311,38 @@ class MixConfig(Settings):
         """What the assets of this mix leave for each other."""
         return Records(self.output_folder, self.qualified_name)
 
-    def columns_options(self) -> dict[str, Any]:
-        """Options shared by measuring, recommending and mixing, as plain lists."""
-        return {"ignore": list(self.ignore), "key": list(self.key), "seed": self.seed}
+    def shared_options(self) -> dict[str, Any]:
+        """Options shared by measuring and recommending, as plain values."""
+        return {
+            "target": self.target,
+            "task": self.task,
+            "categorical": list(self.categorical),
+            "ignore": list(self.ignore),
+            "key": list(self.key),
+            "weights": dict(self.weights),
+            "scaling": self.scaling,
+            "sample_rows": self.sample_rows,
+            "seed": self.seed,
+        }
 
     def measure_options(self) -> dict[str, Any]:
         """Options of `measure_distance`."""
         return {
-            **self.columns_options(),
-            "target": self.target,
-            "task": self.task,
-            "categorical": list(self.categorical),
-            "sample_rows": self.sample_rows,
+            **self.shared_options(),
+            "groups": self.groups,
+            "method": self.method,
+            "p": self.p,
+            "rows": self.rows,
             "directions": self.directions,
             "permutations": self.permutations,
+            "memory_mb": self.memory_mb,
         }
 
     def recommend_options(self) -> dict[str, Any]:
         """Options of `recommend_ratio`."""
         return {
-            **self.columns_options(),
-            "target": self.target,
-            "task": self.task,
-            "categorical": list(self.categorical),
-            "sample_rows": self.sample_rows,
+            **self.shared_options(),
+            "ignore": [*self.ignore, *([self.groups] if self.groups else [])],
             "max_ratio": self.max_ratio,
             "rule": self.rule,
         }

@@ -36,18 +36,17 @@ def judge_gap(report: DistanceReport, threshold: float) -> Verdict:
     threshold : float
         Largest acceptable gap, in real standard deviations.
     """
-    low, high = report.interval
-    evidence = (
-        f"95 % interval {low:.2f} to {high:.2f}, floor {report.floor:.3f}, "
-        f"p = {report.p_value:.3f}, {report.n_real} real and {report.n_synthetic} synthetic rows"
-    )
+    evidence = f"floor {report.floor:.3f}, "
+    if report.interval is not None and report.p_value is not None:
+        low, high = report.interval
+        evidence = f"95 % interval {low:.2f} to {high:.2f}, {evidence}p = {report.p_value:.3f}, "
+    evidence += f"{report.n_real} real and {report.n_synthetic} synthetic rows"
     if report.gap <= threshold:
         return Verdict(
             True, f"The gap of {report.gap:.3f} is within the threshold {threshold:g} ({evidence})."
         )
-    worst = ", ".join(
-        f"{column.column} ({column.part / report.gap_squared:.0%})" for column in report.columns[:3]
-    )
+    whole = sum(column.part for column in report.columns)
+    worst = ", ".join(f"{c.column} ({c.part / whole:.0%})" for c in report.columns[:3])
     return Verdict(
         False,
         f"The gap of {report.gap:.3f} is over the threshold {threshold:g} ({evidence}). "

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 
-Kind = Literal["numeric", "boolean", "datetime", "categorical", "constant", "presence", "empty"]
+Kind = Literal[
+    "numeric", "boolean", "datetime", "categorical", "vector", "constant", "presence", "empty"
+]
 
 
 def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:
@@ -65,18 +67,44 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
         return "boolean"
     if kinds <= {str}:
         return "categorical"
+    if kinds <= {list, tuple, np.ndarray}:
+        _require_vectors(sample, dataset)
+        return "vector"
     raise DataError(
         f"it holds values of type {', '.join(sorted(k.__name__ for k in kinds))}",
         dataset=dataset,
         column=str(values.name),
-        fix="Use numbers, booleans, dates or strings, or add the column to 'ignore'",
+        fix="Use numbers, booleans, dates, strings or vectors, or add the column to 'ignore'",
     )
+
+
+def _require_vectors(sample: pd.Series, dataset: str) -> None:
+    lengths = {len(vector) for vector in sample}
+    problem = ""
+    if len(lengths) > 1 or lengths == {0}:
+        problem = f"its vectors have {min(lengths)} to {max(lengths)} numbers"
+    else:
+        try:
+            finite = bool(np.isfinite(as_vectors(sample)).all())
+        except (TypeError, ValueError):
+            problem = "its lists hold other values than numbers"
+        else:
+            problem = "" if finite else "its vectors hold values that are missing or infinite"
+    if problem:
+        raise DataError(
+            problem,
+            dataset=dataset,
+            column=str(sample.name),
+            fix="Give every row a vector of as many numbers, or add the column to 'ignore'",
+        )
 
 
 def level_names(values: pd.Series) -> "pd.Series[Any]":
     """Levels as text, the same for ``1`` and ``1.0``, missing values kept missing."""
-    text = values.astype(object).map(_level_name, na_action="ignore")
-    return text.where(values.notna(), None)
+    codes, distinct = pd.factorize(values)
+    names = np.array([*(_level_name(level) for level in distinct.astype(object)), None])
+    # What is missing has the code -1, which takes the last name.
+    return pd.Series(names[codes], index=values.index, name=values.name, dtype=object)
 
 
 def _level_name(value: Any) -> str:
@@ -94,6 +122,12 @@ def as_numbers(values: pd.Series) -> NDArray[np.float64]:
         return _seconds(values.to_numpy(dtype="timedelta64[us]"))
     numbers = pd.to_numeric(values, errors="coerce")
     return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def as_vectors(values: pd.Series) -> NDArray[np.float64]:
+    """Vectors that are there, as rows of a matrix."""
+    known = values.dropna()
+    return np.array(known.tolist(), dtype=np.float64).reshape(len(known), -1)
 
 
 def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:

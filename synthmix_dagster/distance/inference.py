@@ -1,7 +1,8 @@
-"""Is the gap more than chance, and how sure is its size? A permutation test and a jackknife.
+"""Is the gap more than chance, and how sure is its size? A permutation test and an interval.
 
-The test asks whether both sides have one distribution. Its statistic is the plain sliced W2^2 of
+The test asks whether both sides have one distribution. Its statistic is the plain sliced W_p^2 of
 the two whole samples: under relabelling its bias is the same every time, so it needs no debiasing.
+It is the test of every estimator, because the question does not depend on the estimator.
 
 The interval is that of the debiased square. A delete-block jackknife measures its variance. Where
 the two distributions are equal the estimate is a degenerate quadratic form, whose variance a
@@ -9,22 +10,23 @@ jackknife counts twice (Efron and Stein, 1981); one such part, known from the pe
 off again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.distance.folds import Ints, Side
 from synthmix_dagster.distance.wasserstein import (
     Floats,
-    Ints,
+    Singles,
     cell_means,
     debiased_squares,
-    draw_folds,
     projections,
+    squared,
 )
 
-#: Blocks of the jackknife: enough for a stable variance, few enough to be cheap.
-BLOCKS = 20
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PermutationTest:
     Attributes
     ----------
     statistic : float
-        Mean over directions of the squared W2 of the two samples.
+        Mean over directions of the squared W_p of the two samples.
     null : ndarray of shape (n_permutations,)
         The same for random relabellings.
     """
@@ -51,11 +53,14 @@ class PermutationTest:
 
 
 def permutation_test(
-    real: Floats,
-    synthetic: Floats,
+    real: Singles,
+    synthetic: Singles,
     directions: Floats,
     permutations: int,
     rng: np.random.Generator,
+    *,
+    p: int = 2,
+    groups: Sequence[Ints] | None = None,
 ) -> PermutationTest:
     """Compare the observed distance with those of random relabellings.
 
@@ -69,89 +74,124 @@ def permutation_test(
     permutations : int
     rng : numpy.random.Generator
         Draws the relabellings.
+    p : {1, 2}
+        Order of the distance.
+    groups : pair of ndarray of int, optional
+        Group of every row, numbered from 0 on each side: whole groups are relabelled.
     """
-    n, m = len(real), len(synthetic)
-    observed = np.arange(n + m) < n
-    labels = [observed, *(rng.permutation(observed) for _ in range(permutations))]
-    cells = min(n, m)
+    labels = relabellings(len(real), len(synthetic), permutations, rng, groups)
     totals = np.zeros(1 + permutations)
     for r, s in projections(real, synthetic, directions):
         for pool in np.concatenate((r, s), axis=1):
             order = np.argsort(pool, kind="stable")
             values = pool[order]
-            for b, label in enumerate(labels):
+            for b, (label, cells) in enumerate(labels):
                 is_real = label.take(order)
                 # compress, not values[mask]: four times faster, and this is the inner loop.
                 one = cell_means(values.compress(is_real), cells)
                 other = cell_means(values.compress(~is_real), cells)
-                apart = one - other
-                totals[b] += float(apart @ apart) / cells
+                totals[b] += squared((one - other)[None], p)[0]
     totals /= len(directions)
     return PermutationTest(float(totals[0]), totals[1:])
 
 
+def relabellings(
+    n: int,
+    m: int,
+    permutations: int,
+    rng: np.random.Generator,
+    groups: Sequence[Ints] | None,
+) -> list[tuple[Flags, int]]:
+    """The observed labels and random ones, true for real, each with the size of its smaller side."""
+    if groups is None:
+        observed = np.arange(n + m) < n
+        labels = [observed, *(rng.permutation(observed) for _ in range(permutations))]
+    else:
+        real_groups = 1 + int(groups[0].max())
+        pooled = np.concatenate((groups[0], groups[1] + real_groups))
+        of_groups = np.arange(1 + int(pooled.max())) < real_groups
+        labels = [of_groups[pooled]]
+        labels += [rng.permutation(of_groups)[pooled] for _ in range(permutations)]
+    return [(label, int(min(label.sum(), n + m - label.sum()))) for label in labels]
+
+
 def jackknife(
-    real: Floats, synthetic: Floats, directions: Floats, rng: np.random.Generator
+    real: Singles,
+    synthetic: Singles,
+    directions: Floats,
+    sides: tuple[Side, Side],
+    p: int = 2,
 ) -> Floats:
     """Debiased square, mean over directions, with one block of rows left out at a time.
 
-    Blocks are spread evenly over the folds, so that folds keep one size.
-
     Parameters
     ----------
-    real, synthetic, directions, rng
-        As in `sliced_estimate`; the same generator draws the same folds.
+    real, synthetic, directions, sides, p
+        As in `sliced_estimate`.
 
     Returns
     -------
     ndarray of shape (n_blocks,)
     """
-    folds = draw_folds(len(real), len(synthetic), rng)
-    smallest = min(len(fold) for side in folds for fold in side)
-    blocks = min(BLOCKS, smallest)
+    blocks = sides[0].n_blocks
     # The fewest rows that a fold keeps when its largest block goes.
-    cells = smallest - -(-smallest // blocks)
+    cells = min(
+        len(of_rows) - int(np.bincount(of_rows).max()) for side in sides for of_rows in side.blocks
+    )
     totals = np.zeros(blocks)
-    for sides in projections(real, synthetic, directions):
-        for lines in zip(*sides, strict=True):
-            quantiles = [
-                [_without_each_block(line[fold], blocks, cells) for fold in side]
-                for line, side in zip(lines, folds, strict=True)
-            ]
-            totals += debiased_squares(*quantiles)
+    for lines in projections(real, synthetic, directions):
+        for pair in zip(*lines, strict=True):
+            r, s = (
+                [
+                    _without_each_block(line[fold], of_rows, blocks, cells)
+                    for fold, of_rows in zip(side.folds, side.blocks, strict=True)
+                ]
+                for line, side in zip(pair, sides, strict=True)
+            )
+            totals += debiased_squares(r, s, p)
     return totals / len(directions)
 
 
-def _without_each_block(
-    values: NDArray[np.float32], blocks: int, cells: int
-) -> NDArray[np.float32]:
+def _without_each_block(values: Singles, of_rows: Ints, blocks: int, cells: int) -> Singles:
     """Quantile functions of a fold without each of its blocks, one a row."""
     order: Ints = np.argsort(values)
-    ranked, block = values[order], order % blocks
+    ranked, block = values[order], of_rows[order]
     rows = [cell_means(ranked.compress(block != b), cells) for b in range(blocks)]
-    return np.stack(rows).astype(np.float32)
+    return np.stack(rows)
+
+
+def jackknife_variance(left_out: Floats) -> float:
+    """Variance of an estimate from its values with one block left out at a time.
+
+    Examples
+    --------
+    >>> jackknife_variance(np.array([1.0, 3.0]))
+    1.0
+    """
+    blocks = len(left_out)
+    return float((blocks - 1) / blocks * np.sum((left_out - np.mean(left_out)) ** 2))
 
 
 def squared_interval(
-    square: float, left_out: Floats, null_variance: float, level: float
+    square: float, variance: float, blocks: int, level: float, null_variance: float = 0.0
 ) -> tuple[float, float]:
-    """Confidence interval of the debiased square.
+    """Confidence interval of a debiased square.
 
     Parameters
     ----------
     square : float
         The estimate.
-    left_out : ndarray of shape (n_blocks,)
-        The estimate without each block.
-    null_variance : float
-        Variance the estimate would have if both distributions were equal.
+    variance : float
+        Its variance by the jackknife.
+    blocks : int
+        Blocks of the jackknife; one less is the degrees of freedom.
     level : float
         Confidence level, such as 0.95.
+    null_variance : float
+        Variance the estimate would have if both distributions were equal, where that is known.
     """
     from scipy.stats import t
 
-    blocks = len(left_out)
-    jackknifed = (blocks - 1) / blocks * float(np.sum((left_out - np.mean(left_out)) ** 2))
-    variance = max(jackknifed - null_variance, null_variance)
-    reach = float(t.ppf(0.5 + level / 2, blocks - 1)) * float(np.sqrt(variance))
+    spread = float(np.sqrt(max(variance - null_variance, null_variance)))
+    reach = float(t.ppf(0.5 + level / 2, blocks - 1)) * spread
     return square - reach, square + reach

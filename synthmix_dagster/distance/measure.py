@@ -1,34 +1,67 @@
 """Measure the gap between two samples and say how sure that is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import comb
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from synthmix_dagster.distance.attribution import coordinate_parts
+from synthmix_dagster.distance.codes import Scaling
+from synthmix_dagster.distance.columns import require_known
+from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
 from synthmix_dagster.distance.encoding import Encoder
-from synthmix_dagster.distance.inference import jackknife, permutation_test, squared_interval
-from synthmix_dagster.distance.report import ColumnGap, DistanceReport
-from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
+from synthmix_dagster.distance.estimate import (
+    METHODS,
+    Points,
+    TargetGaps,
+    estimate_gap,
+    from_every_row,
+    signed_root,
+    target_gaps,
+)
+from synthmix_dagster.distance.features import LANDMARKS
+from synthmix_dagster.distance.folds import Ints, draw_sides
+from synthmix_dagster.distance.histograms import streamed_estimate
+from synthmix_dagster.distance.inference import permutation_test
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.distance.scales import rescalings
+from synthmix_dagster.distance.transport import MOST_ROWS
+from synthmix_dagster.distance.wasserstein import (
+    CHUNK,
+    Singles,
+    orthonormal_directions,
+    sliced_estimate,
+)
+from synthmix_dagster.distance.worst import worst_directions
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
-METHODS = ("sliced",)
-#: Confidence of the interval.
-LEVEL = 0.95
 #: Folds of fewer rows than this say nothing.
 LEAST_ROWS = 10
+#: Directions in which the sides differ most.
+WORST_DIRECTIONS = 3
+
+#: Opens a fresh pass over all rows of a side.
+Frames = Callable[[], Iterator[pd.DataFrame]]
 
 
 def measure(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
     *,
+    target: str | None = None,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
+    groups: str | None = None,
     method: str = "sliced",
+    p: int = 2,
+    every_row: tuple[Frames, Frames] | None = None,
     directions: int = 100,
     permutations: int = 199,
+    memory_mb: int = 1_000,
     seed: int = 0,
     notes: Sequence[str] = (),
 ) -> DistanceReport:
@@ -37,16 +70,29 @@ def measure(
     Parameters
     ----------
     real, synthetic : DataFrame
-        Rows to compare. A target column that is present takes part: pass ``ignore=[target]`` to
-        compare inputs alone.
-    categorical, ignore : collection of str
+        Rows to compare.
+    target : str, optional
+        Label column. It takes part in the gap like any other; naming it adds the gap of the inputs
+        without it, and that of the target given the inputs.
+    categorical, ignore, weights, scaling
         See `Encoder.fit`.
-    method : {"sliced"}
-        Estimator.
+    groups : str, optional
+        Column of both sides whose rows belong together (session, day). Whole groups are cut into
+        folds and relabelled. It is left out of the distance.
+    method : {"sliced", "exact", "sinkhorn", "gaussian"}
+        Estimator. All but ``sliced`` take a bounded number of rows and draw that many.
+    p : {1, 2}
+        Order of the distance.
+    every_row : pair of callable, optional
+        Passes over all rows of both sides. With them the gap, its floor and its interval are those
+        of every row, and the frames are the sample from which all else is computed.
     directions : int
         Directions wanted; rounded up to whole orthonormal blocks.
     permutations : int
-        Relabellings for the p-value; the smallest p-value is ``1 / (permutations + 1)``.
+        Relabellings for the p-value, the smallest of which is ``1 / (permutations + 1)``. With 0
+        there is neither p-value nor interval.
+    memory_mb : int
+        Most memory to plan for, in MB, the inputs not counted.
     seed : int
         Seed of directions, folds and relabellings.
     notes : sequence of str
@@ -55,6 +101,11 @@ def measure(
     Returns
     -------
     DistanceReport
+
+    Raises
+    ------
+    ConfigError, DataError
+        An option is wrong or needs more memory than allowed; the frames cannot be compared.
 
     Examples
     --------
@@ -65,44 +116,98 @@ def measure(
     >>> round(report.gap, 1), report.p_value
     (1.0, 0.05)
     """
-    if method not in METHODS:
-        raise UnknownChoiceError(method, option="method", known=METHODS)
-    for option, value in (("directions", directions), ("permutations", permutations)):
-        if value < 1:
-            raise ConfigError(f"it is {value}", option=option, fix="Set it to 1 or more")
+    _require_options(method, p, directions, permutations, every_row is not None)
     for dataset, frame in (("real", real), ("synthetic", synthetic)):
         require_rows(len(frame), dataset)
-    encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=ignore)
-    points, others = encoder.transform(real), encoder.transform(synthetic)
-    d = encoder.dimension
-    to_turn, to_fold, to_relabel = np.random.SeedSequence(seed).spawn(3)
-    turned = orthonormal_directions(d, directions, np.random.default_rng(to_turn))
-    estimate = sliced_estimate(points, others, turned, np.random.default_rng(to_fold))
-    left_out = jackknife(points, others, turned, np.random.default_rng(to_fold))
-    test = permutation_test(points, others, turned, permutations, np.random.default_rng(to_relabel))
-    parts = coordinate_parts(points, others, turned, np.random.default_rng(to_fold))
-    own = sliced_estimate(points, others, np.eye(d), np.random.default_rng(to_fold)).squares
-    square = float(np.mean(estimate.squares)) * d
-    # Two folds use half of all pairs of rows, the test uses all: hence twice its variance.
-    null_variance = 2 * float(np.var(test.null)) * d**2
-    low, high = squared_interval(square, left_out * d, null_variance, LEVEL)
-    gap = signed_root(square)
+    to_draw, to_turn, to_fold, to_relabel, to_seek, to_fit = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)
+    )
+    remarks = list(notes)
+    if method in MOST_ROWS:
+        real, synthetic = (
+            _drawn(side, name, method, to_draw, remarks)
+            for side, name in ((real, "real"), (synthetic, "synthetic"))
+        )
+    members = None if groups is None else _group_codes(real, synthetic, groups)
+    encoder = Encoder.fit(
+        real,
+        synthetic,
+        categorical=categorical,
+        ignore=[*ignore, *([] if groups is None else [groups])],
+        weights=weights,
+        scaling=scaling,
+    )
+    n, m, d = len(real), len(synthetic), encoder.dimension
+    memory = planned_memory(n, m, d, method, permutations)
+    if memory > memory_mb:
+        raise ConfigError(
+            f"measuring {n} real and {m} synthetic rows of {d} coordinates needs about "
+            f"{memory} MB, but {memory_mb} are allowed",
+            option="memory_mb",
+            fix="Raise it, or lower 'sample_rows'",
+        )
+    ours, theirs = (encoder.transform(side, np.float32) for side in (real, synthetic))
+    sides = draw_sides(n, m, to_fold, members)
+    points = Points(ours, theirs, sides, rescalings(encoder, ours, sides[0]))
+    turned = orthonormal_directions(d, directions, to_turn)
+    estimate = estimate_gap(points, turned, method, p, with_variance=permutations > 0)
+    columns = column_gaps(encoder, real, synthetic, points, estimate.parts, p)
+    p_value = None
+    if permutations:
+        test = permutation_test(
+            points.real, points.synthetic, turned, permutations, to_relabel, p=p, groups=members
+        )
+        p_value = test.p_value
+        if method == "sliced":
+            # Two folds use half of all pairs of rows, the test uses all: hence twice its variance.
+            estimate = replace(estimate, null_variance=2 * float(np.var(test.null)) * d**2)
+        if members is not None:
+            remarks += _few_relabellings(members, permutations)
+    clipped = 0.0
+    if every_row is not None:
+        remarks.append(
+            f"the gap, its floor and its interval are those of every row, all else that of {n} "
+            f"real and {m} synthetic rows"
+        )
+        passes = [partial(_encoded, encoder, frames) for frames in every_row]
+        whole = streamed_estimate(passes[0], passes[1], turned, seed=seed, p=p)
+        estimate = from_every_row(whole, points, estimate)
+        n, m, clipped = whole.n_real, whole.n_synthetic, whole.clipped
+    about_target = TargetGaps()
+    if target is not None and target in encoder.columns:
+        about_target = target_gaps(
+            points, encoder.coordinates(target), directions, p, to_fit, permutations > 0
+        )
+    elif target is not None:
+        remarks.append(f"no conditional gap: the target '{target}' says nothing in real")
     return DistanceReport(
-        gap=gap,
-        gap_squared=square,
-        gap_per_column=gap / float(np.sqrt(d)),
-        floor=float(np.sqrt(estimate.within_real * d)),
-        p_value=test.p_value,
-        interval=(signed_root(low), signed_root(high)),
-        columns=_column_gaps(encoder, real, synthetic, parts * d, own),
+        gap=signed_root(estimate.square),
+        gap_squared=estimate.square,
+        gap_per_column=signed_root(estimate.square) / float(np.sqrt(d)),
+        floor=float(np.sqrt(max(estimate.within_real, 0.0))),
+        p_value=p_value,
+        interval=estimate.interval if permutations else None,
+        input_gap=about_target.inputs,
+        conditional_gap=about_target.conditional,
+        conditional_interval=about_target.interval,
+        columns=columns,
+        directions=named_directions(
+            encoder, worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek)
+        ),
+        differences=worst_differences(encoder, columns, real, synthetic),
         dimension=d,
         method=method,
-        directions=len(turned),
-        permutations=permutations,
-        n_real=len(real),
-        n_synthetic=len(synthetic),
+        p=p,
+        scaling=scaling,
+        rows="sample" if every_row is None else "all",
+        n_real=n,
+        n_synthetic=m,
+        n_directions=len(turned),
+        n_permutations=permutations,
+        clipped=clipped,
+        memory_mb=memory,
         seed=seed,
-        notes=(*notes, *encoder.notes),
+        notes=(*remarks, *encoder.notes),
     )
 
 
@@ -112,22 +217,41 @@ def measure_gap(
     *,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
     directions: int = 100,
     seed: int = 0,
 ) -> float:
-    """Measure the gap and nothing else: the same number as `measure`, at a fraction of the cost.
+    """Measure the sliced gap and nothing else: the same number as `measure`, at a part of its cost.
 
     Parameters
     ----------
-    real, synthetic, categorical, ignore, directions, seed
+    real, synthetic, categorical, ignore, weights, scaling, directions, seed
         As in `measure`.
     """
-    encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=ignore)
-    to_turn, to_fold, _ = np.random.SeedSequence(seed).spawn(3)
-    turned = orthonormal_directions(encoder.dimension, directions, np.random.default_rng(to_turn))
-    points, others = encoder.transform(real), encoder.transform(synthetic)
-    estimate = sliced_estimate(points, others, turned, np.random.default_rng(to_fold))
-    return signed_root(float(np.mean(estimate.squares)) * encoder.dimension)
+    encoder = Encoder.fit(
+        real, synthetic, categorical=categorical, ignore=ignore, weights=weights, scaling=scaling
+    )
+    _, to_turn, to_fold, *_ = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)
+    )
+    sides = draw_sides(len(real), len(synthetic), to_fold)
+    turned = orthonormal_directions(encoder.dimension, directions, to_turn)
+    points, others = (encoder.transform(side, np.float32) for side in (real, synthetic))
+    squares = sliced_estimate(points, others, turned, sides).squares
+    return signed_root(float(np.mean(squares)) * encoder.dimension)
+
+
+def planned_memory(n: int, m: int, dimension: int, method: str, permutations: int) -> int:
+    """Most memory that `measure` needs for n and m rows, in MB, the inputs not counted."""
+    rows = n + m
+    points = 3 * 4 * rows * dimension
+    lines = CHUNK * rows * 40
+    labels = rows * (permutations + 1)
+    directions = 8 * dimension * (max(dimension, 100) + 4 * dimension)
+    transports = 0 if method not in MOST_ROWS else 6 * 8 * (min(n, m) // 2) ** 2
+    features = rows * LANDMARKS * 8 * 3
+    return 1 + (points + directions + labels + max(lines, transports, features)) // 2**20
 
 
 def require_rows(rows: int, dataset: str) -> None:
@@ -140,27 +264,72 @@ def require_rows(rows: int, dataset: str) -> None:
         )
 
 
-def signed_root(square: float) -> float:
-    """``sign(x) * sqrt(|x|)``: a distance that keeps the sign of its debiased square."""
-    return float(np.sign(square) * np.sqrt(abs(square)))
-
-
-def _column_gaps(
-    encoder: Encoder,
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    parts: NDArray[np.float64],
-    own: NDArray[np.float64],
-) -> tuple[ColumnGap, ...]:
-    """Sum the coordinates of each column: its part of the whole, and its gap by itself."""
-    gaps = [
-        ColumnGap(
-            column=code.column,
-            part=float(np.sum(parts[code.start : code.stop])),
-            gap=signed_root(float(np.sum(own[code.start : code.stop]))),
-            real_missing=float(real[code.column].isna().mean()),
-            synthetic_missing=float(synthetic[code.column].isna().mean()),
+def _require_options(
+    method: str, p: int, directions: int, permutations: int, every_row: bool
+) -> None:
+    if method not in METHODS:
+        raise UnknownChoiceError(method, option="method", known=METHODS)
+    if p not in (1, 2):
+        raise ConfigError(f"it is {p}", option="p", fix="Set it to 1 or 2")
+    if p == 1 and method == "gaussian":
+        raise ConfigError(
+            "the distance of two Gaussians is known for p = 2 only",
+            option="p",
+            fix="Set it to 2, or use another method",
         )
-        for code in encoder.codes
-    ]
-    return tuple(sorted(gaps, key=lambda column: -column.part))
+    if every_row and method != "sliced":
+        raise ConfigError(
+            f"the method '{method}' cannot measure every row",
+            option="rows",
+            fix="Set it to 'sample', or the method to 'sliced'",
+        )
+    for option, value, least in (("directions", directions, 1), ("permutations", permutations, 0)):
+        if value < least:
+            raise ConfigError(f"it is {value}", option=option, fix=f"Set it to {least} or more")
+
+
+def _drawn(
+    frame: pd.DataFrame, name: str, method: str, rng: np.random.Generator, remarks: list[str]
+) -> pd.DataFrame:
+    """The rows that a method of bounded size can take."""
+    most = MOST_ROWS[method]
+    if len(frame) <= most:
+        return frame
+    remarks.append(f"the method '{method}' takes {most} of {len(frame)} {name} rows")
+    return frame.iloc[rng.permutation(len(frame))[:most]].reset_index(drop=True)
+
+
+def _group_codes(real: pd.DataFrame, synthetic: pd.DataFrame, groups: str) -> tuple[Ints, Ints]:
+    require_known([groups], [*map(str, real.columns), *map(str, synthetic.columns)], "groups")
+    codes = []
+    for dataset, frame in (("real", real), ("synthetic", synthetic)):
+        if groups not in frame.columns:
+            raise DataError(
+                f"it has no column '{groups}', which 'groups' names",
+                dataset=dataset,
+                fix="Give both sides a group for every row, or leave out 'groups'",
+            )
+        code, _ = pd.factorize(frame[groups])
+        if (code < 0).any():
+            raise DataError(
+                f"the group is missing in {int(np.sum(code < 0))} of {len(frame)} rows",
+                dataset=dataset,
+                column=groups,
+                fix="Give every row a group, or leave out 'groups'",
+            )
+        codes.append(code.astype(np.int64))
+    return codes[0], codes[1]
+
+
+def _few_relabellings(members: tuple[Ints, Ints], permutations: int) -> list[str]:
+    """With few groups there are fewer relabellings than were asked for."""
+    first, second = (1 + int(codes.max()) for codes in members)
+    distinct = comb(first + second, first)
+    if distinct > permutations:
+        return []
+    return [f"{first} and {second} groups can be relabelled in {distinct} ways only"]
+
+
+def _encoded(encoder: Encoder, frames: Frames) -> Iterator[Singles]:
+    for frame in frames():
+        yield encoder.transform(frame, np.float32)

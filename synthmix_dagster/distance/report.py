@@ -1,8 +1,15 @@
 """The answer to "how far": one frozen result that gates, metadata and plots read."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthmix_dagster.distance.differences import Difference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -14,11 +21,16 @@ class ColumnGap:
     column : str
         Name in the user's data.
     part : float
-        Its part of the squared gap; the parts of all columns sum to ``gap_squared``.
+        Its part of the squared gap; the parts of all columns sum to the debiased square of the
+        rows that were sampled.
     gap : float
-        Debiased, signed W2 of this column by itself, in real standard deviations.
+        Debiased, signed distance of this column by itself, in real standard deviations.
     real_missing, synthetic_missing : float
         Shares of missing values.
+    unseen : int
+        Synthetic values with a level that no real row has.
+    clipped : int
+        Synthetic values beyond the real extremes, where ranks end.
     """
 
     column: str
@@ -26,16 +38,34 @@ class ColumnGap:
     gap: float
     real_missing: float
     synthetic_missing: float
+    unseen: int = 0
+    clipped: int = 0
 
 
 @dataclass(frozen=True)
+class WorstDirection:
+    """A direction along which the two sides differ most.
+
+    Attributes
+    ----------
+    gap : float
+        Debiased, signed distance along it, from rows that were not used to find it.
+    columns : tuple of (str, float)
+        The columns it leans on, and how much: shares of its squared length, the largest first.
+    """
+
+    gap: float
+    columns: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, repr=False)
 class DistanceReport:
     """How far the synthetic rows are from the real ones.
 
     Attributes
     ----------
     gap : float
-        Debiased Wasserstein-2 distance with the sign of its square, in real standard deviations.
+        Debiased Wasserstein distance with the sign of its square, in real standard deviations.
         Negative means indistinguishable at this sample size.
     gap_squared : float
         The debiased square itself; this is the unbiased quantity.
@@ -43,20 +73,42 @@ class DistanceReport:
         ``gap / sqrt(dimension)``.
     floor : float
         What two folds of the real rows show by chance: nobody gets below it without debiasing.
-    p_value : float
-        Share of random relabellings that are at least as far apart.
-    interval : tuple of float
-        95 % confidence interval of the gap.
+    p_value : float, optional
+        Share of random relabellings that are at least as far apart; None without permutations.
+    interval : tuple of float, optional
+        95 % confidence interval of the gap; None without permutations.
+    input_gap : float, optional
+        The same without the target; None where no target was named.
+    conditional_gap : float, optional
+        Shift of the target given the inputs, as the root mean square difference of what kernel
+        ridge regression learns from either side, debiased, in real standard deviations of the
+        target (for classes, one unit is another class). None where no target was named.
+    conditional_interval : tuple of float, optional
+        95 % confidence interval of the conditional gap.
     columns : tuple of ColumnGap
         What every column contributes, the largest part first.
+    directions : tuple of WorstDirection
+        Where the two sides differ most, the widest first.
+    differences : tuple of Difference
+        Plain statistics of the columns with the largest parts.
     dimension : int
         Number of encoded coordinates.
     method : str
         Estimator used.
-    directions, permutations : int
-        Size of the computation.
+    p : int
+        Order of the distance.
+    scaling : str
+        How numbers became comparable.
+    rows : str
+        ``sample``, or ``all`` where the gap is that of every row. All else is from the sample.
     n_real, n_synthetic : int
-        Rows measured.
+        Rows the gap was measured on.
+    n_directions, n_permutations : int
+        Size of the computation.
+    clipped : float
+        With ``rows="all"``, share of values that fell outside the bins of the histograms.
+    memory_mb : int
+        What the computation was planned to need at most, the inputs not counted.
     seed : int
         Seed of directions, folds and relabellings.
     notes : tuple of str
@@ -67,25 +119,75 @@ class DistanceReport:
     gap_squared: float
     gap_per_column: float
     floor: float
-    p_value: float
-    interval: tuple[float, float]
+    p_value: float | None
+    interval: Interval | None
+    input_gap: float | None
+    conditional_gap: float | None
+    conditional_interval: Interval | None
     columns: tuple[ColumnGap, ...]
+    directions: tuple[WorstDirection, ...]
+    differences: tuple[Difference, ...]
     dimension: int
     method: str
-    directions: int
-    permutations: int
+    p: int
+    scaling: str
+    rows: str
     n_real: int
     n_synthetic: int
+    n_directions: int
+    n_permutations: int
+    clipped: float
+    memory_mb: int
     seed: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
+
+    @property
+    def effect_size(self) -> float:
+        """The gap in floors: from about 1 on, a difference would show without debiasing too."""
+        return self.gap / self.floor if self.floor > 0 else float("nan")
 
     def __repr__(self) -> str:
-        low, high = self.interval
-        return (
-            f"DistanceReport(gap={self.gap:.3f}, interval=({low:.3f}, {high:.3f}), "
-            f"floor={self.floor:.3f}, p_value={self.p_value:.3g}, n_real={self.n_real}, "
-            f"n_synthetic={self.n_synthetic}, worst={[c.column for c in self.columns[:3]]})"
+        lines = [
+            f"gap {self.gap:.3f}{_between(self.interval)}, floor {self.floor:.3f}, "
+            f"effect size {self.effect_size:.2f}"
+            + ("" if self.p_value is None else f", p = {self.p_value:.3g}")
+        ]
+        if self.input_gap is not None:
+            lines.append(f"without the target {self.input_gap:.3f}")
+        if self.conditional_gap is not None:
+            lines[-1] += (
+                f"; of the target given the rest {self.conditional_gap:.3f}"
+                f"{_between(self.conditional_interval)}"
+            )
+        worst = ", ".join(f"{c.column} {c.part:.3f}" for c in self.columns[:3])
+        lines.append(f"largest parts of {self.gap_squared:.3f} = gap squared: {worst}")
+        lines.append(
+            f"{self.method}, p = {self.p}, {self.rows} rows: {self.n_real} real, "
+            f"{self.n_synthetic} synthetic, {self.dimension} coordinates, seed {self.seed}"
         )
+        lines += [f"note: {note}" for note in self.notes]
+        return "<DistanceReport\n  " + "\n  ".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        from synthmix_dagster.presentation.html import distance_html
+
+        return distance_html(self)
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the part of every column beside the gap of the column by itself.
+
+        Parameters
+        ----------
+        axes : matplotlib Axes, optional
+            Where to draw; a figure of its own by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from synthmix_dagster.presentation.plots import plot_distance
+
+        return plot_distance(self, axes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
@@ -94,12 +196,27 @@ class DistanceReport:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DistanceReport":
         """Rebuild a report from `to_dict`."""
-        low, high = values["interval"]
+        intervals = {
+            name: None if values[name] is None else (values[name][0], values[name][1])
+            for name in ("interval", "conditional_interval")
+        }
         return cls(
             **{
                 **values,
-                "interval": (low, high),
-                "columns": tuple(ColumnGap(**c) for c in values["columns"]),
+                **intervals,
+                "columns": tuple(ColumnGap(**column) for column in values["columns"]),
+                "directions": tuple(
+                    WorstDirection(
+                        direction["gap"],
+                        tuple((name, share) for name, share in direction["columns"]),
+                    )
+                    for direction in values["directions"]
+                ),
+                "differences": tuple(Difference(**row) for row in values["differences"]),
                 "notes": tuple(values["notes"]),
             }
         )
+
+
+def _between(interval: Interval | None) -> str:
+    return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"

@@ -1,4 +1,4 @@
-"""Debiased sliced Wasserstein-2 distance.
+"""Debiased sliced Wasserstein distance.
 
 An empirical Wasserstein distance between two samples of the *same* distribution is not zero; in
 high dimension it dwarfs the true distance. So both sides are cut into folds of one size, and what
@@ -13,6 +13,9 @@ independent terms only, hence without bias and with a sign. A negative value mea
 "indistinguishable at this size". Folds have one size on both sides because the quantile function of
 a small sample is itself biased, and that bias has to be the same on both to cancel.
 
+For p = 1 the same difference is taken of squared W1. It has mean zero at equality, because folds of
+both sides are then exchangeable, and is the squared shift for a translation that exceeds the noise.
+
 Directions come in orthonormal blocks, so that for a translation the mean over a block, times the
 dimension, is the squared shift exactly, whichever way the blocks are turned.
 """
@@ -24,9 +27,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.distance.folds import Ints, Side
+
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 #: Above this dimension one orthonormal set of this many directions is used.
 MOST_DIRECTIONS = 512
@@ -65,27 +69,6 @@ def orthonormal_directions(
         q, r = np.linalg.qr(rng.standard_normal((dimension, width)))
         blocks.append((q * np.sign(np.diag(r))).T)
     return np.concatenate(blocks)
-
-
-def draw_folds(n: int, m: int, rng: np.random.Generator) -> tuple[list[Ints], list[Ints]]:
-    """Cut ``range(n)`` and ``range(m)`` at random into folds of nearly one size, two at least.
-
-    Returns
-    -------
-    real, synthetic : list of ndarray
-        Positions of each fold; every position is in exactly one.
-
-    Examples
-    --------
-    >>> real, synthetic = draw_folds(10, 40, np.random.default_rng(0))
-    >>> [len(fold) for fold in real], len(synthetic)
-    ([5, 5], 8)
-    """
-    size = min(n, m) // 2
-    real, synthetic = (
-        np.array_split(rng.permutation(rows), max(2, round(rows / size))) for rows in (n, m)
-    )
-    return real, synthetic
 
 
 def cell_means(steps: Singles, cells: int) -> Singles:
@@ -129,22 +112,40 @@ def _cell_borders(n: int, cells: int) -> tuple[Ints, Ints, Singles]:
     return first, first[1:], (rest[1:] / cells).astype(np.float32)
 
 
-def debiased_squares(real: Sequence[Singles], synthetic: Sequence[Singles]) -> Floats:
+def debiased_squares(real: Sequence[Singles], synthetic: Sequence[Singles], p: int = 2) -> Floats:
     """Cross minus within, for quantile functions of folds.
 
     Parameters
     ----------
-    real, synthetic : sequence of ndarray of shape (n_directions, cells)
-        One array a fold.
+    real, synthetic : sequence of ndarray of shape (n_lines, cells)
+        One array a fold, two folds at least.
+    p : {1, 2}
+        Order of the distance; its square is what is averaged and subtracted.
 
     Returns
     -------
-    ndarray of shape (n_directions,)
-        Signed, debiased squared W2 along each direction.
+    ndarray of shape (n_lines,)
+        Signed, debiased squared W_p along each line.
     """
+    if p == 1:
+        cross: Floats = np.mean([squared(r - s, 1) for r in real for s in synthetic], axis=0)
+        return cross - 0.5 * (_within(real, 1) + _within(synthetic, 1))
     r, s = _sum(real), _sum(synthetic)
-    cross = _inner(r, s) / (len(real) * len(synthetic))
-    return _between(real, r) + _between(synthetic, s) - 2 * cross
+    crossed = _inner(r, s) / (len(real) * len(synthetic))
+    return _between(real, r) + _between(synthetic, s) - 2 * crossed
+
+
+def squared(apart: Singles, p: int) -> Floats:
+    """Squared W_p of two quantile functions on equal cells, from their difference.
+
+    Parameters
+    ----------
+    apart : ndarray of shape (n_lines, cells)
+    p : {1, 2}
+    """
+    if p == 1:
+        return np.square(np.mean(np.abs(apart), axis=1, dtype=np.float64))
+    return _inner(apart, apart)
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,9 @@ class SlicedEstimate:
     Attributes
     ----------
     squares : ndarray of shape (n_directions,)
-        Signed, debiased squared W2 of each projection.
+        Signed, debiased squared W_p of each projection.
     within_real : float
-        Mean squared W2 between two folds of the real side: the raw floor, squared.
+        Mean squared W_p between two folds of the real side: the raw floor, squared.
     """
 
     squares: Floats
@@ -164,9 +165,13 @@ class SlicedEstimate:
 
 
 def sliced_estimate(
-    real: Floats, synthetic: Floats, directions: Floats, rng: np.random.Generator
+    real: Singles,
+    synthetic: Singles,
+    directions: Floats,
+    sides: tuple[Side, Side],
+    p: int = 2,
 ) -> SlicedEstimate:
-    """Estimate the debiased squared W2 along each direction.
+    """Estimate the debiased squared W_p along each direction.
 
     Parameters
     ----------
@@ -174,26 +179,30 @@ def sliced_estimate(
     synthetic : ndarray of shape (m, d)
     directions : ndarray of shape (n_directions, d)
         Unit vectors.
-    rng : numpy.random.Generator
-        Draws the folds.
+    sides : pair of Side
+        The folds, from `draw_sides`.
+    p : {1, 2}
+        Order of the distance.
 
     Returns
     -------
     SlicedEstimate
     """
-    real_folds, synthetic_folds = draw_folds(len(real), len(synthetic), rng)
-    cells = min(len(fold) for fold in (*real_folds, *synthetic_folds))
+    folds = [side.folds for side in sides]
+    cells = min(len(fold) for side in folds for fold in side)
     squares, within = [], []
-    for r, s in projections(real, synthetic, directions):
-        q = [cell_means(np.sort(r[:, fold], axis=1), cells) for fold in real_folds]
-        p = [cell_means(np.sort(s[:, fold], axis=1), cells) for fold in synthetic_folds]
-        squares.append(debiased_squares(q, p))
-        within.append(2 * (np.mean([_inner(f, f) for f in q], axis=0) - _between(q, _sum(q))))
+    for lines in projections(real, synthetic, directions):
+        q, s = (
+            [cell_means(np.sort(line[:, fold], axis=1), cells) for fold in side]
+            for line, side in zip(lines, folds, strict=True)
+        )
+        squares.append(debiased_squares(q, s, p))
+        within.append(_within(q, p))
     return SlicedEstimate(np.concatenate(squares), float(np.mean(np.concatenate(within))))
 
 
 def projections(
-    real: Floats, synthetic: Floats, directions: Floats
+    real: Singles, synthetic: Singles, directions: Floats
 ) -> Iterator[tuple[Singles, Singles]]:
     """Project both sides, some directions at a time.
 
@@ -202,10 +211,21 @@ def projections(
     real, synthetic : ndarray of shape (n_directions_in_chunk, n_rows)
         In single precision.
     """
-    left, right = real.astype(np.float32).T, synthetic.astype(np.float32).T
+    left, right = (np.asarray(side, dtype=np.float32).T for side in (real, synthetic))
     turned = directions.astype(np.float32)
     for at in range(0, len(turned), CHUNK):
         yield turned[at : at + CHUNK] @ left, turned[at : at + CHUNK] @ right
+
+
+def _within(folds: Sequence[Singles], p: int) -> Floats:
+    """Mean squared W_p of two different folds of one side."""
+    if p == 2:
+        own = np.mean([_inner(fold, fold) for fold in folds], axis=0)
+        return 2 * (own - _between(folds, _sum(folds)))
+    # Each fold beside the next: as free of bias as all pairs, of which there may be thousands.
+    pairs = zip(folds, (*folds[1:], folds[0]), strict=True)
+    within: Floats = np.mean([squared(one - other, p) for one, other in pairs], axis=0)
+    return within
 
 
 def _between(folds: Sequence[Singles], total: Singles) -> Floats:

@@ -12,7 +12,8 @@ import dagster as dg
 import pyarrow as pa
 
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.presentation.plots import risk_curve_markdown
+from synthmix_dagster.presentation.html import readable
+from synthmix_dagster.presentation.plots import distance_markdown, risk_curve_markdown
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.dataset import Dataset
 from synthmix_dagster.tables.releases import Release
@@ -37,14 +38,26 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
     """Gap, floor and p-value, with a table of the columns that make it up."""
     return {
         **of_gate(report, threshold),
-        "synthmix/gap_squared": report.gap_squared,
-        "synthmix/gap_low": report.interval[0],
-        "synthmix/gap_high": report.interval[1],
-        "synthmix/gap_per_column": report.gap_per_column,
+        **_finite(
+            {
+                "synthmix/gap_squared": report.gap_squared,
+                **_ends("gap", report.interval),
+                "synthmix/gap_per_column": report.gap_per_column,
+                "synthmix/effect_size": report.effect_size,
+                "synthmix/input_gap": report.input_gap,
+                "synthmix/conditional_gap": report.conditional_gap,
+                **_ends("conditional_gap", report.conditional_interval),
+            }
+        ),
+        "synthmix/rows": report.rows,
         "synthmix/rows_real": report.n_real,
         "synthmix/rows_synthetic": report.n_synthetic,
         "synthmix/method": report.method,
+        "synthmix/order": report.p,
+        "synthmix/scaling": report.scaling,
+        "synthmix/clipped": report.clipped,
         "synthmix/seed": report.seed,
+        "synthmix/parts_of_gap": dg.MetadataValue.md(distance_markdown(report)),
         "synthmix/columns": dg.MetadataValue.table(
             [
                 dg.TableRecord(
@@ -59,6 +72,7 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
                 for column in report.columns[:WORST_COLUMNS]
             ]
         ),
+        **_tables(report),
         "synthmix/notes": list(report.notes),
     }
 
@@ -126,10 +140,47 @@ def of_realised(release: Release) -> Metadata:
     }
 
 
+def _tables(report: DistanceReport) -> Metadata:
+    """Where the sides differ most, and what differs there, as far as there is something to list."""
+    directions = [
+        dg.TableRecord(
+            {
+                "gap": round(direction.gap, 4),
+                "columns": ", ".join(f"{name} {share:.0%}" for name, share in direction.columns),
+            }
+        )
+        for direction in report.directions
+    ]
+    # One type a cell: dates are text, numbers are numbers, so all of them are shown as text.
+    differences = [
+        dg.TableRecord(
+            {
+                "column": row.column,
+                "statistic": row.statistic,
+                "real": readable(row.real),
+                "synthetic": readable(row.synthetic),
+            }
+        )
+        for row in report.differences
+    ]
+    found = {"synthmix/directions": directions, "synthmix/differences": differences}
+    return {key: dg.MetadataValue.table(rows) for key, rows in found.items() if rows}
+
+
+def _ends(name: str, interval: tuple[float, float] | None) -> dict[str, float]:
+    if interval is None:
+        return {}
+    return {f"synthmix/{name}_low": interval[0], f"synthmix/{name}_high": interval[1]}
+
+
 def _schema(schema: pa.Schema) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
 
 
-def _finite(values: Mapping[str, float]) -> dict[str, float]:
+def _finite(values: Mapping[str, float | None]) -> dict[str, float]:
     """Leave out what is not a number: Dagster would store it but not plot it."""
-    return {key: float(value) for key, value in values.items() if math.isfinite(value)}
+    return {
+        key: float(value)
+        for key, value in values.items()
+        if value is not None and math.isfinite(value)
+    }

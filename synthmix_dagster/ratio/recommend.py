@@ -1,19 +1,21 @@
 """From two samples to a recommended ratio: encode, predict every risk, decide, explain."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.encoding import Encoder
+from synthmix_dagster.distance.features import NystroemMap
 from synthmix_dagster.distance.measure import require_rows
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.bounds import Bound, estimated_constants, stability_bound
 from synthmix_dagster.ratio.decision import Decision, decide
-from synthmix_dagster.ratio.features import NystroemMap, TargetCode
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid, risk_path
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
+from synthmix_dagster.ratio.target import TargetCode
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +34,8 @@ def recommend(
     gap: float,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
     evaluation: pd.DataFrame | None = None,
     max_ratio: float | None = None,
     rule: str = "largest_equivalent",
@@ -49,8 +53,8 @@ def recommend(
     task : {"regression", "classification"}
     gap : float
         Debiased gap of inputs and target together, for the bound.
-    categorical, ignore : collection of str
-        See `Encoder.fit`.
+    categorical, ignore, weights, scaling
+        See `Encoder.fit`; the weight of the target has no meaning here.
     evaluation : DataFrame, optional
         Real rows that are not in `real` and that the generator never saw. They judge the risk;
         without them each real row is judged by a fit that leaves it out.
@@ -78,7 +82,14 @@ def recommend(
     code = TargetCode.fit(real, target, task)
     targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
     categorical = [column for column in categorical if column != target]
-    encoder = Encoder.fit(real, synthetic, categorical=categorical, ignore=[*ignore, target])
+    encoder = Encoder.fit(
+        real,
+        synthetic,
+        categorical=categorical,
+        ignore=[*ignore, target],
+        weights=weights,
+        scaling=scaling,
+    )
     if evaluation is not None:
         encoder.require(evaluation, "evaluation")
     points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}

@@ -1,11 +1,12 @@
 """Where rows enter: files, folders and frames become one kind of object.
 
-A `Dataset` is a table with a name, a fingerprint of its content and, when it came from files, the
-place of every row in them. Everything downstream asks it and nothing else.
+A `Dataset` has a name, a fingerprint of its content and, when it came from files, the place of
+every row in them. Everything downstream asks it and nothing else. Rows of files stay there until
+they are asked for (`tables.reading`).
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from synthmix_dagster.errors import DataError
-from synthmix_dagster.tables.fingerprint import content_sha256, file_sha256
-
-FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv"}
+from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.tables.fingerprint import content_sha256
+from synthmix_dagster.tables.reading import FORMATS, StoredRows, format_of, require_unique
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Dataset:
     ----------
     name : str
         What messages call it, such as ``real``.
-    table : pyarrow.Table
+    source : pyarrow.Table or StoredRows
+        The rows, in memory or in files.
     fingerprint : str
         SHA-256 over the bytes of its files, or over its rows when it came from memory.
     files : tuple of SourceFile
@@ -53,23 +54,33 @@ class Dataset:
     """
 
     name: str
-    table: pa.Table
+    source: pa.Table | StoredRows
     fingerprint: str
     files: tuple[SourceFile, ...] = ()
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return int(self.table.num_rows)
+        return int(self.source.num_rows)
 
     @property
     def columns(self) -> list[str]:
         """Names of the columns."""
-        return [str(name) for name in self.table.column_names]
+        return [str(name) for name in self.source.column_names]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and Arrow types of the columns."""
+        return self.source.schema
+
+    @property
+    def table(self) -> pa.Table:
+        """All rows in memory; read anew from the files at every call."""
+        return self.source.read() if isinstance(self.source, StoredRows) else self.source
 
     def select(self, columns: Sequence[str]) -> "Dataset":
-        """The same rows with some of the columns."""
-        return replace(self, table=self.table.select(list(columns)))
+        """The same rows with some of the columns; of files, the others are not read."""
+        return replace(self, source=self.source.select(list(columns)))
 
     def frame(self, indices: Any = None) -> pd.DataFrame:
         """Return some or all rows for the numerics, as pandas.
@@ -77,15 +88,46 @@ class Dataset:
         Parameters
         ----------
         indices : array-like of int, optional
-            Positions to take, in that order.
+            Positions to take, in that order. Of files, no more is held in memory than these rows
+            and a part of a file.
         """
-        table = self.table if indices is None else self.table.take(pa.array(indices))
-        fields = [
-            pa.field(f.name, pa.float64()) if pa.types.is_decimal(f.type) else f
-            for f in table.schema
-        ]
-        plain = table.cast(pa.schema(fields))
-        return plain.to_pandas(date_as_object=False, ignore_metadata=True)
+        if indices is None:
+            return _as_pandas(self.table)
+        if isinstance(self.source, StoredRows):
+            return _as_pandas(self.source.take(indices))
+        return _as_pandas(self.source.take(pa.array(indices)))
+
+    def batches(
+        self, columns: Sequence[str] | None = None, rows: int = 65_536
+    ) -> Iterator[pd.DataFrame]:
+        """Pass all rows to the numerics in order, as `frame` would, some at a time.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to read, all by default.
+        rows : int
+            Rows of every batch but the last, whatever the files they lie in.
+
+        Yields
+        ------
+        DataFrame
+            Its index starts at 0. As with `frame`, whole numbers are integers in a batch that
+            lacks none of them and floats in one that does, and a categorical column knows the
+            levels of its own batch at least.
+
+        Examples
+        --------
+        >>> dataset = open_dataset(pd.DataFrame({"x": range(5)}), "real")
+        >>> [batch["x"].tolist() for batch in dataset.batches(rows=2)]
+        [[0, 1], [2, 3], [4]]
+        """
+        if rows < 1:
+            raise ConfigError(f"it is {rows}", option="rows", fix="Set it to 1 or more")
+        source = self.source if columns is None else self.source.select(list(columns))
+        if isinstance(source, StoredRows):
+            return map(_as_pandas, source.slices(rows))
+        return (_as_pandas(source.slice(at, rows)) for at in range(0, self.rows, rows))
 
 
 def open_dataset(source: Any, name: str) -> Dataset:
@@ -121,13 +163,13 @@ def open_dataset(source: Any, name: str) -> Dataset:
             dataset=name,
             fix="Check what writes it, and run that first",
         )
-    _require_unique(dataset.columns, name)
+    require_unique(dataset.columns, name)
     return dataset
 
 
 def _open_path(path: Path, name: str) -> Dataset:
     paths = _listed(path, name)
-    kinds = {_format(file) for file in paths}
+    kinds = {format_of(file) for file in paths}
     if len(kinds) > 1:
         raise DataError(
             f"the folder '{path}' holds files of more than one format ({', '.join(sorted(kinds))})",
@@ -135,43 +177,14 @@ def _open_path(path: Path, name: str) -> Dataset:
             fix="Keep one format in a folder",
         )
     folder = path if path.is_dir() else path.parent
-    tables: list[pa.Table] = []
-    files: list[SourceFile] = []
-    for file in paths:
-        digest = file_sha256(file)
-        table = _read(file, name)
-        _require_same_columns(table, tables, file, name)
-        tables.append(table)
-        files.append(SourceFile(file.relative_to(folder).as_posix(), table.num_rows, digest))
-        if file_sha256(file) != digest:
-            raise DataError(
-                f"the file '{file}' changed while it was read",
-                dataset=name,
-                fix="Wait until it is written, then run again",
-            )
-    try:
-        whole = pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(
-            f"its files have columns of types that do not go together ({error})",
-            dataset=name,
-            fix="Write all of them with one schema",
-        ) from error
-    listing = "".join(f"{source.name}\0{source.sha256}\n" for source in files)
+    rows = StoredRows.open(paths, name)
+    files = tuple(
+        SourceFile(file.path.relative_to(folder).as_posix(), file.rows, file.sha256)
+        for file in rows.files
+    )
+    listing = "".join(f"{file.name}\0{file.sha256}\n" for file in files)
     digest = hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
-    return Dataset(name, whole, digest, tuple(files))
-
-
-def _require_same_columns(table: pa.Table, others: list[pa.Table], file: Path, name: str) -> None:
-    _require_unique(table.column_names, name)
-    if others and set(table.column_names) != set(others[0].column_names):
-        odd = sorted(set(table.column_names) ^ set(others[0].column_names))
-        raise DataError(
-            f"the file '{file}' and the files before it do not share this column",
-            dataset=name,
-            column=odd[0],
-            fix="Write all of them with one schema",
-        )
+    return Dataset(name, rows, digest, files)
 
 
 def _listed(path: Path, name: str) -> list[Path]:
@@ -188,7 +201,7 @@ def _listed(path: Path, name: str) -> list[Path]:
             file
             for file in path.rglob("*")
             if file.is_file()
-            and _format(file)
+            and format_of(file)
             and not any(part[0] in "._" for part in file.relative_to(path).parts)
         ),
         key=lambda file: file.relative_to(path).as_posix(),
@@ -210,48 +223,9 @@ def _listed(path: Path, name: str) -> list[Path]:
     return found
 
 
-def _format(path: Path) -> str:
-    lowered = path.name.lower()
-    return next((kind for ending, kind in FORMATS.items() if lowered.endswith(ending)), "")
-
-
-def _read(path: Path, name: str) -> pa.Table:
-    kind = _format(path)
-    if not kind:
-        raise DataError(
-            f"the file '{path}' has an ending that is not known",
-            dataset=name,
-            fix=f"Use one of {', '.join(FORMATS)}",
-        )
-    try:
-        if kind == "parquet":
-            import pyarrow.parquet
-
-            return pyarrow.parquet.read_table(path, partitioning=None)
-        import pyarrow.csv
-
-        # What is empty is missing, in text as in numbers; "NA" is text, for it may be Namibia.
-        missing = pyarrow.csv.ConvertOptions(
-            null_values=["", "NaN", "nan", "NULL", "null"],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-        table = pyarrow.csv.read_csv(path, convert_options=missing)
-        for column, found in zip(table.column_names, table.schema.types, strict=True):
-            if pa.types.is_binary(found):
-                raise ValueError(f"column '{column}' is not UTF-8")
-        return table
-    except (ValueError, TypeError, OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"the file '{path}' cannot be read as {kind} ({error})",
-            dataset=name,
-            fix="Write it again; it may be damaged or only half written",
-        ) from error
-
-
 def _to_arrow(source: Any, name: str) -> pa.Table:
     if isinstance(source, pd.DataFrame):
-        _require_unique([str(column) for column in source.columns], name)
+        require_unique([str(column) for column in source.columns], name)
     try:
         if isinstance(source, pa.Table):
             return _without_views(source)
@@ -297,11 +271,9 @@ def _without_views(table: pa.Table) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
-def _require_unique(columns: Collection[str], name: str) -> None:
-    seen: set[str] = set()
-    for column in columns:
-        if column in seen:
-            raise DataError(
-                "two columns have this name", dataset=name, column=column, fix="Rename one of them"
-            )
-        seen.add(column)
+def _as_pandas(table: pa.Table) -> pd.DataFrame:
+    fields = [
+        pa.field(f.name, pa.float64()) if pa.types.is_decimal(f.type) else f for f in table.schema
+    ]
+    plain = table.cast(pa.schema(fields))
+    return plain.to_pandas(date_as_object=False, ignore_metadata=True)

@@ -163,9 +163,11 @@ def align(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> pa
     the synthetic rows are left out.
     """
     columns = []
-    for field in real.table.schema:
-        if field.name in synthetic.columns:
-            columns.append(_cast(synthetic.table.column(field.name), field, synthetic.name))
+    shared = [name for name in real.columns if name in synthetic.columns]
+    given = synthetic.select(shared).table
+    for field in real.schema:
+        if field.name in shared:
+            columns.append(_cast(given.column(field.name), field, synthetic.name))
         elif field.name in optional:
             columns.append(pa.nulls(synthetic.rows, field.type))
         else:
@@ -175,7 +177,7 @@ def align(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> pa
                 column=field.name,
                 fix="Generate it, or add it to 'ignore' to leave it empty in synthetic rows",
             )
-    return pa.table(columns, schema=_plain(real.table.schema))
+    return pa.table(columns, schema=_plain(real.schema))
 
 
 def _shuffled_mix(

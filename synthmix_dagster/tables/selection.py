@@ -150,7 +150,7 @@ def strata_of(dataset: Dataset, column: str) -> list[str]:
             option="stratify",
             fix=did_you_mean(column, dataset.columns),
         )
-    values = dataset.table.column(column)
+    values = dataset.select([column]).table.column(column)
     if pa.types.is_nested(values.type):
         raise DataError(
             f"values of type {values.type} are no strata",
@@ -177,14 +177,16 @@ def _key_ids(dataset: Dataset, key: Sequence[str]) -> Ints:
                 column=column,
                 fix="Name columns that this dataset has as 'key', or leave 'key' out",
             )
-        if dataset.table.column(column).null_count:
+    table = dataset.select(list(dict.fromkeys(key))).table
+    for column in key:
+        if table.column(column).null_count:
             raise DataError(
                 "this key column holds missing values",
                 dataset=dataset.name,
                 column=column,
                 fix="Fill them, or name another key",
             )
-    rows = zip(*(dataset.table.column(column).to_pylist() for column in key), strict=True)
+    rows = zip(*(table.column(column).to_pylist() for column in key), strict=True)
     names = [json.dumps([str(value) for value in row]) for row in rows]
     repeated = pd.Series(names).duplicated()
     if repeated.any():

@@ -389,9 +389,8 @@ def test_an_unknown_name_in_an_option_is_refused_with_the_nearest(option):
 
 
 def test_values_that_are_no_category_are_refused_by_type():
-    lists = pd.Series([[0.1, 0.2], [0.3, 0.4]], name="embedding")
-    with pytest.raises(DataError, match="type list"):
-        column_kind(lists, "real", categorical=False)
+    with pytest.raises(DataError, match="type dict"):
+        column_kind(pd.Series([{"a": 1}, {"a": 2}], name="x"), "real", categorical=False)
 
 
 def test_booleans_with_gaps_are_still_booleans():

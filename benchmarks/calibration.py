@@ -1,0 +1,188 @@
+"""Can the p-value, the interval and the attribution be believed? Seeded simulations.
+
+null      p-values uniform, false alarms at the nominal level, mean of the debiased square zero
+coverage  how often the 95 % interval holds the true gap
+parts     how much of the gap the one shifted column of fifty gets
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.simulation import repeated
+from synthmix_dagster.distance.measure import measure
+
+Floats = NDArray[np.float64]
+Row = dict[str, Any]
+
+NULLS = {
+    "normal, n=100, d=5": {"n": 100, "d": 5},
+    "normal, n=500, d=5": {"n": 500, "d": 5},
+    "normal, n=2000, d=5": {"n": 2000, "d": 5},
+    "normal, n=100, d=50": {"n": 100, "d": 50},
+    "normal, n=500, d=50": {"n": 500, "d": 50},
+    "normal, n=2000, d=50": {"n": 2000, "d": 50},
+    "100 real, 1000 synthetic, d=5": {"n": 100, "m": 1000, "d": 5},
+    "1000 real, 100 synthetic, d=5": {"n": 1000, "m": 100, "d": 5},
+    "heavy tails (t, 2 degrees), n=500, d=5": {"n": 500, "d": 5, "kind": "heavy"},
+    "heavy tails, 100 real, 1000 synthetic": {"n": 100, "m": 1000, "d": 5, "kind": "heavy"},
+    "categories only, n=500, 5 columns": {"n": 500, "d": 5, "kind": "categories"},
+    "every row several times, n=500, d=5": {"n": 500, "d": 5, "kind": "duplicates"},
+    "sessions of 10 rows, groups, n=500, d=5": {"n": 500, "d": 5, "kind": "sessions"},
+}
+COVERAGES = {
+    "shift 0.3, n=200, d=5": {"n": 200, "d": 5, "shift": 0.3},
+    "shift 1, n=200, d=5": {"n": 200, "d": 5, "shift": 1.0},
+    "shift 2, n=200, d=1": {"n": 200, "d": 1, "shift": 2.0},
+    "shift 0.3, n=1000, d=20": {"n": 1000, "d": 20, "shift": 0.3},
+    "shift 1, n=1000, d=50": {"n": 1000, "d": 50, "shift": 1.0},
+    "shift 1, 200 real, 2000 synthetic, d=5": {"n": 200, "m": 2000, "d": 5, "shift": 1.0},
+    "shift 1, n=500, d=5, p=1": {"n": 500, "d": 5, "shift": 1.0, "p": 1},
+    "shift 1, n=500, d=5, skewed": {"n": 500, "d": 5, "shift": 1.0, "kind": "skewed"},
+    "shift 1, n=500, d=5, exact": {"n": 500, "d": 5, "shift": 1.0, "method": "exact"},
+    "shift 1, n=500, d=5, gaussian": {"n": 500, "d": 5, "shift": 1.0, "method": "gaussian"},
+    "shift 1, n=500, d=5, robust": {"n": 500, "d": 5, "shift": 1.0, "scaling": "robust"},
+}
+
+
+def null(repetitions: int) -> list[Row]:
+    """p-values and squares where both sides have one distribution."""
+    rows = []
+    for name, options in NULLS.items():
+        found = np.array(repeated(_null, repetitions, **options))
+        p_values, squares = found.T
+        error = float(np.std(squares, ddof=1) / np.sqrt(repetitions))
+        rows.append(
+            {
+                "case": name,
+                "p <= 0.05": float(np.mean(p_values <= 0.05 + 1e-9)),
+                "p <= 0.5": float(np.mean(p_values <= 0.5 + 1e-9)),
+                "distance to uniform": _from_uniform(p_values),
+                "expected below": 1.36 / np.sqrt(repetitions),
+                "mean square / error": float(np.mean(squares)) / error,
+            }
+        )
+    return rows
+
+
+def coverage(repetitions: int) -> list[Row]:
+    """How often the interval holds the truth."""
+    rows = []
+    for name, options in COVERAGES.items():
+        found = np.array(repeated(_covered, repetitions, **options))
+        rows.append(
+            {
+                "case": name,
+                "covered": float(np.mean(found[:, 0])),
+                "error": float(np.sqrt(0.95 * 0.05 / repetitions)),
+                "mean width": float(np.mean(found[:, 1])),
+            }
+        )
+    return rows
+
+
+def parts(repetitions: int) -> list[Row]:
+    """Share of the gap that the shifted column gets, and the largest share of any other."""
+    rows = []
+    for n in (2_000, 10_000):
+        for shift in (0.5, 1.0):
+            found = np.array(repeated(_parts, repetitions, n=n, d=50, shift=shift))
+            rows.append(
+                {
+                    "case": f"1 of 50 columns shifted by {shift:g}, n={n}",
+                    "its share, mean": float(np.mean(found[:, 0])),
+                    "its share, lowest": float(np.min(found[:, 0])),
+                    "others, largest": float(np.max(np.abs(found[:, 1]))),
+                    "raw share": float(np.mean(found[:, 2])),
+                }
+            )
+    return rows
+
+
+def _null(seed: int, **options: Any) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    n, d = options["n"], options["d"]
+    kind = options.get("kind", "normal")
+    pool = rng.standard_normal((60, d))
+    real = _rows(rng, n, d, kind, pool)
+    synthetic = _rows(rng, options.get("m", n), d, kind, pool)
+    report = measure(
+        real,
+        synthetic,
+        groups="session" if kind == "sessions" else None,
+        permutations=99,
+        seed=seed,
+    )
+    assert report.p_value is not None
+    return report.p_value, report.gap_squared
+
+
+def _rows(rng: np.random.Generator, n: int, d: int, kind: str, pool: Floats) -> pd.DataFrame:
+    if kind == "categories":
+        levels = rng.choice(["a", "b", "c", "d"], (n, d), p=[0.5, 0.3, 0.15, 0.05])
+        return pd.DataFrame(levels).add_prefix("c")
+    if kind == "heavy":
+        return pd.DataFrame(rng.standard_t(2, (n, d))).add_prefix("c")
+    if kind == "duplicates":
+        return pd.DataFrame(pool[rng.integers(0, len(pool), n)]).add_prefix("c")
+    if kind == "sessions":
+        centres = rng.standard_normal((n // 10, d)).repeat(10, axis=0)
+        rows = pd.DataFrame(centres + 0.5 * rng.standard_normal((n, d))).add_prefix("c")
+        return rows.assign(session=np.arange(n) // 10)
+    return pd.DataFrame(rng.standard_normal((n, d))).add_prefix("c")
+
+
+def _covered(seed: int, **options: Any) -> tuple[bool, float]:
+    rng = np.random.default_rng(seed)
+    n, d, shift = options["n"], options["d"], options["shift"]
+    m, scaling = options.get("m", n), options.get("scaling", "standard")
+    if options.get("kind") == "skewed":
+        real, synthetic = (rng.exponential(size=(rows, d)) for rows in (n, m))
+    else:
+        real, synthetic = (rng.standard_normal((rows, d)) for rows in (n, m))
+    report = measure(
+        pd.DataFrame(real).add_prefix("c"),
+        pd.DataFrame(synthetic + shift / np.sqrt(d)).add_prefix("c"),
+        method=options.get("method", "sliced"),
+        p=options.get("p", 2),
+        scaling=scaling,
+        permutations=99,
+        seed=seed,
+    )
+    assert report.interval is not None
+    low, high = report.interval
+    return low <= shift <= high, high - low
+
+
+def _parts(seed: int, *, n: int, d: int, shift: float) -> tuple[float, float, float]:
+    rng = np.random.default_rng(seed)
+    real, synthetic = (rng.standard_normal((n, d)) for _ in range(2))
+    synthetic[:, 0] += shift
+    report = measure(
+        pd.DataFrame(real).add_prefix("c"),
+        pd.DataFrame(synthetic).add_prefix("c"),
+        permutations=0,
+        seed=seed,
+    )
+    shares = {column.column: column.part / report.gap_squared for column in report.columns}
+    moved = shares.pop("c0")
+    return moved, max(shares.values(), key=abs), _raw_share(real[:500], synthetic[:500])
+
+
+def _raw_share(real: Floats, synthetic: Floats) -> float:
+    """Share of the first column in the cost of an optimal plan between raw samples."""
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    rows, columns = linear_sum_assignment(cdist(real, synthetic, "sqeuclidean"))
+    paid = np.mean((real[rows] - synthetic[columns]) ** 2, axis=0)
+    return float(paid[0] / paid.sum())
+
+
+def _from_uniform(p_values: Floats) -> float:
+    """Largest distance of the p-values' distribution from the uniform one on 0.01, 0.02, ..."""
+    grid = np.arange(1, 101) / 100
+    share = np.mean(p_values[:, None] <= grid + 1e-9, axis=0)
+    return float(np.max(np.abs(share - grid)))

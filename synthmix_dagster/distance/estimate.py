@@ -1,0 +1,191 @@
+"""The gap of encoded rows, whichever estimator finds it, and its parts: inputs, target given inputs.
+
+Everything is a debiased square in the scale of W2 on the encoded space; `signed_root` makes a gap
+of it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from synthmix_dagster.distance.attribution import coordinate_parts
+from synthmix_dagster.distance.conditional import conditional_estimate
+from synthmix_dagster.distance.folds import Side
+from synthmix_dagster.distance.histograms import StreamedEstimate
+from synthmix_dagster.distance.inference import jackknife, jackknife_variance, squared_interval
+from synthmix_dagster.distance.transport import transport_estimate
+from synthmix_dagster.distance.wasserstein import (
+    Floats,
+    Singles,
+    orthonormal_directions,
+    sliced_estimate,
+)
+
+METHODS = ("sliced", "exact", "sinkhorn", "gaussian")
+#: Confidence of the intervals.
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Encoded rows of both sides, and how they are cut into folds.
+
+    Attributes
+    ----------
+    real : ndarray of shape (n, d)
+    synthetic : ndarray of shape (m, d)
+    sides : pair of Side
+    rescalings : ndarray of shape (n_blocks, d)
+        See `scales.rescalings`.
+    """
+
+    real: Singles
+    synthetic: Singles
+    sides: tuple[Side, Side]
+    rescalings: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A debiased square with what is known of it.
+
+    Attributes
+    ----------
+    square : float
+        Signed, debiased squared W_p on the encoded space.
+    within_real : float
+        Mean squared W_p of two folds of the real side.
+    parts : ndarray of shape (d,)
+        Signed parts of the coordinates.
+    variance : float
+        Variance of `square`; nan where it was not asked for.
+    blocks : int
+        Blocks that the variance was computed from.
+    null_variance : float
+        Variance that `square` would have if both distributions were equal; 0 where unknown.
+    """
+
+    square: float
+    within_real: float
+    parts: Floats
+    variance: float
+    blocks: int
+    null_variance: float = 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Confidence interval of the gap."""
+        low, high = squared_interval(
+            self.square, self.variance, self.blocks, LEVEL, self.null_variance
+        )
+        return signed_root(low), signed_root(high)
+
+
+@dataclass(frozen=True)
+class TargetGaps:
+    """What a named target adds: the gap without it, and its own given the inputs."""
+
+    inputs: float | None = None
+    conditional: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+def estimate_gap(
+    points: Points, directions: Floats, method: str, p: int, *, with_variance: bool
+) -> Estimate:
+    """Estimate the debiased square of all coordinates together.
+
+    Parameters
+    ----------
+    points : Points
+    directions : ndarray of shape (n_directions, d)
+        For ``sliced``.
+    method : {"sliced", "exact", "sinkhorn", "gaussian"}
+    p : {1, 2}
+    with_variance : bool
+        Measure the variance as well, which costs more than the estimate.
+    """
+    real, synthetic, sides = points.real, points.synthetic, points.sides
+    blocks = sides[0].n_blocks
+    if method != "sliced":
+        found = transport_estimate(real, synthetic, sides, method=method, p=p)
+        variance = found.variance + _scale_variance(points, found.parts)
+        return Estimate(found.square, found.within_real, found.parts, variance, blocks)
+    d = real.shape[1]
+    sliced = sliced_estimate(real, synthetic, directions, sides, p)
+    parts = coordinate_parts(real, synthetic, directions, sides, p) * d
+    variance = float("nan")
+    if with_variance:
+        left_out = jackknife(real, synthetic, directions, sides, p) * d
+        variance = jackknife_variance(left_out + points.rescalings @ parts)
+    return Estimate(
+        square=float(np.mean(sliced.squares)) * d,
+        within_real=sliced.within_real * d,
+        parts=parts,
+        variance=variance,
+        blocks=blocks,
+    )
+
+
+def from_every_row(whole: StreamedEstimate, points: Points, sampled: Estimate) -> Estimate:
+    """The square of all rows, with the parts of a sample and what its variance tells of theirs.
+
+    The variance of a debiased square falls with the rows, but the scales stay those of the sample.
+    """
+    d = points.real.shape[1]
+    share = max(len(points.real) / whole.n_real, len(points.synthetic) / whole.n_synthetic)
+    return replace(
+        sampled,
+        square=float(np.mean(whole.squares)) * d,
+        within_real=whole.within_real * d,
+        variance=share * sampled.variance + _scale_variance(points, sampled.parts),
+        null_variance=0.0,
+    )
+
+
+def _scale_variance(points: Points, parts: Floats) -> float:
+    return jackknife_variance(points.rescalings @ parts)
+
+
+def target_gaps(
+    points: Points,
+    target: slice,
+    directions: int,
+    p: int,
+    rng: np.random.Generator,
+    with_interval: bool,
+) -> TargetGaps:
+    """Measure the gap without the target, and the target's given the inputs.
+
+    Parameters
+    ----------
+    points : Points
+    target : slice
+        Coordinates of the target.
+    directions : int
+        Directions wanted.
+    p : {1, 2}
+    rng : numpy.random.Generator
+    with_interval : bool
+    """
+    labels = points.real[:, target], points.synthetic[:, target]
+    inputs = [np.delete(side, target, axis=1) for side in (points.real, points.synthetic)]
+    d = inputs[0].shape[1]
+    if d == 0:
+        return TargetGaps()
+    turned = orthonormal_directions(d, directions, rng)
+    squares = sliced_estimate(inputs[0], inputs[1], turned, points.sides, p).squares
+    found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], points.sides, rng)
+    interval = None
+    if with_interval:
+        left_out = found.left_out + found.square * points.rescalings[:, target.start]
+        low, high = squared_interval(
+            found.square, jackknife_variance(left_out), len(left_out), LEVEL
+        )
+        interval = signed_root(low), signed_root(high)
+    return TargetGaps(signed_root(float(np.mean(squares)) * d), signed_root(found.square), interval)
+
+
+def signed_root(square: float) -> float:
+    """``sign(x) * sqrt(|x|)``: a distance that keeps the sign of its debiased square."""
+    return float(np.sign(square) * np.sqrt(abs(square)))

@@ -1,0 +1,94 @@
+"""Results as HTML for notebooks: plain tables, everything escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from synthmix_dagster.distance.report import DistanceReport
+
+_STYLE = "border-collapse:collapse;margin:0.4em 0"
+_CELL = "text-align:left;padding:0.1em 0.8em 0.1em 0;border-bottom:1px solid #dddddd"
+
+
+def distance_html(report: DistanceReport) -> str:
+    """Return a distance report as HTML."""
+    facts: list[tuple[str, object]] = [
+        ("gap", readable(report.gap) + _between(report.interval)),
+        ("floor", report.floor),
+        ("effect size (gap / floor)", report.effect_size),
+    ]
+    if report.p_value is not None:
+        facts.append(("p-value", report.p_value))
+    if report.input_gap is not None:
+        facts.append(("gap without the target", report.input_gap))
+    if report.conditional_gap is not None:
+        facts.append(
+            (
+                "gap of the target given the rest",
+                readable(report.conditional_gap) + _between(report.conditional_interval),
+            )
+        )
+    facts.append(
+        (
+            "measured on",
+            f"{report.n_real} real and {report.n_synthetic} synthetic rows "
+            f"({report.method}, p = {report.p}, {report.scaling} scaling, {report.rows} rows)",
+        )
+    )
+    parts = [
+        "<p><b>How far the synthetic rows are from the real ones</b>, in real standard "
+        "deviations</p>",
+        table((), facts),
+        table(
+            ("column", "part of squared gap", "gap by itself", "missing real", "missing synthetic"),
+            [
+                (c.column, c.part, c.gap, c.real_missing, c.synthetic_missing)
+                for c in report.columns[:10]
+            ],
+        ),
+        table(
+            ("widest direction: gap", "leans on"),
+            [
+                (d.gap, ", ".join(f"{name} {share:.0%}" for name, share in d.columns))
+                for d in report.directions
+            ],
+        ),
+        table(
+            ("what differs", "statistic", "real", "synthetic"),
+            [(row.column, row.statistic, row.real, row.synthetic) for row in report.differences],
+        ),
+    ]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    return "".join(parts) + (f"<ul>{notes}</ul>" if notes else "")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as an HTML table, or nothing where there are none."""
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{_CELL}">{escape(readable(v))}</td>' for v in row) + "</tr>"
+        for row in rows
+    )
+    if not body:
+        return ""
+    titles = "".join(f'<th style="{_CELL}">{escape(title)}</th>' for title in head)
+    return (
+        f'<table style="{_STYLE}">' + (f"<tr>{titles}</tr>" if titles else "") + f"{body}</table>"
+    )
+
+
+def readable(value: object) -> str:
+    """A number with four significant digits, a gap for nothing, text as it is.
+
+    Examples
+    --------
+    >>> readable(0.123456), readable(1234567.0), readable(None), readable("red")
+    ('0.1235', '1,234,567', '–', 'red')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return str(value)
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
