@@ -28,7 +28,7 @@ def of_dataset(dataset: Dataset) -> Metadata:
     """Rows, schema and fingerprint of an ingested dataset."""
     return {
         "dagster/row_count": dataset.rows,
-        "dagster/column_schema": _schema(dataset.table.schema),
+        "dagster/column_schema": _schema(dataset.schema),
         "synthmix/fingerprint": dataset.fingerprint,
         "synthmix/files": len(dataset.files),
     }

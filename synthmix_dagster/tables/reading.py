@@ -86,7 +86,11 @@ class StoredRows:
             schema = _promoted(files[0].schema.empty_table(), *(f.schema for f in files)).schema
             for file in files:
                 # Whether 64-bit integers fit a float depends on their values.
-                changed = [f.name for f in file.schema if f.type != schema.field(f.name).type]
+                changed = [
+                    f.name
+                    for f in file.schema
+                    if f.type != schema.field(f.name).type and not pa.types.is_null(f.type)
+                ]
                 if changed:
                     for _ in cls(dataset, (file,), schema).select(changed).pieces():
                         pass
