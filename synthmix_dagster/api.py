@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known, shared_columns
@@ -128,23 +129,24 @@ def measure_distance(
         raise UnknownChoiceError(rows, option="rows", known=ROWS)
     limits = [min(side.rows, sample_rows) for side in sides]
     samples, notes = _samples(sides, limits, seed, keys)
-    return measure(
-        *samples,
-        target=target,
-        categorical=categories,
-        ignore=[*left_out, *keys],
-        weights=weights,
-        scaling=scaling,
-        groups=groups,
-        method=method,
-        p=p,
-        every_row=(sides[0].batches, sides[1].batches) if rows == "all" else None,
-        directions=directions,
-        permutations=permutations,
-        memory_mb=memory_mb,
-        seed=seed,
-        notes=notes,
-    )
+    with _one_thread():
+        return measure(
+            *samples,
+            target=target,
+            categorical=categories,
+            ignore=[*left_out, *keys],
+            weights=weights,
+            scaling=scaling,
+            groups=groups,
+            method=method,
+            p=p,
+            every_row=(sides[0].batches, sides[1].batches) if rows == "all" else None,
+            directions=directions,
+            permutations=permutations,
+            memory_mb=memory_mb,
+            seed=seed,
+            notes=notes,
+        )
 
 
 def recommend_ratio(
@@ -223,34 +225,35 @@ def recommend_ratio(
         notes.append(
             f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
         )
-    if distance is None:
-        levels = [*categories, target] if task == "classification" else categories
-        gap = measure_gap(
+    with _one_thread():
+        if distance is None:
+            levels = [*categories, target] if task == "classification" else categories
+            gap = measure_gap(
+                *samples,
+                categorical=levels,
+                ignore=[*left_out, *keys],
+                weights=weights,
+                scaling=scaling,
+                seed=seed,
+            )
+        else:
+            gap = distance.gap
+        return recommend(
             *samples,
-            categorical=levels,
+            target=target,
+            task=task,
+            gap=gap,
+            categorical=categories,
             ignore=[*left_out, *keys],
             weights=weights,
             scaling=scaling,
+            evaluation=judges,
+            # Whatever was sampled, a mix cannot hold more rows than there are.
+            max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),
+            rule=rule,
             seed=seed,
+            notes=notes,
         )
-    else:
-        gap = distance.gap
-    return recommend(
-        *samples,
-        target=target,
-        task=task,
-        gap=gap,
-        categorical=categories,
-        ignore=[*left_out, *keys],
-        weights=weights,
-        scaling=scaling,
-        evaluation=judges,
-        # Whatever was sampled, a mix cannot hold more rows than there are.
-        max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),
-        rule=rule,
-        seed=seed,
-        notes=notes,
-    )
 
 
 def mix(
@@ -311,6 +314,15 @@ def mix(
         optional=[*_listed(ignore), *_listed(key)],
         rows_per_shard=rows_per_shard,
     )
+
+
+def _one_thread() -> threadpool_limits:
+    """Linear algebra in one thread: matrices are small, and numbers do not depend on the machine.
+
+    On a machine that is shared, or a container that may use fewer processors than it sees, threads
+    that wait for each other took three times as long.
+    """
+    return threadpool_limits(1, user_api="blas")
 
 
 def _listed(names: Names) -> list[str]:

@@ -1,4 +1,4 @@
-"""The gap of encoded rows, whichever estimator finds it, and its parts: inputs, target given inputs.
+"""The gap of encoded rows, whichever estimator finds it, and the two gaps that a target adds.
 
 Everything is a debiased square in the scale of W2 on the encoded space; `signed_root` makes a gap
 of it.

@@ -102,7 +102,7 @@ def relabellings(
     rng: np.random.Generator,
     groups: Sequence[Ints] | None,
 ) -> list[tuple[Flags, int]]:
-    """The observed labels and random ones, true for real, each with the size of its smaller side."""
+    """The observed labels and random ones, true for real, each with its smaller size."""
     if groups is None:
         observed = np.arange(n + m) < n
         labels = [observed, *(rng.permutation(observed) for _ in range(permutations))]

@@ -76,15 +76,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def readable(value: object) -> str:
-    """A number with four significant digits, a gap for nothing, text as it is.
+    """A number with four significant digits, a dash for nothing, text as it is.
 
     Examples
     --------
     >>> readable(0.123456), readable(1234567.0), readable(None), readable("red")
-    ('0.1235', '1,234,567', '–', 'red')
+    ('0.1235', '1,234,567', '-', 'red')
     """
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, float):
         return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
     return str(value)

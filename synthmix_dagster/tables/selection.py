@@ -7,7 +7,7 @@ arithmetic modulo 2**31 - 1 that numpy, SQL and Spark compute alike.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 PRIME = 2**31 - 1
 _LOW_BITS = 30
 _ID_BITS = 60
+_BLOCK_ROWS = 2**20
 
 
 def row_ids(dataset: Dataset, key: Sequence[str] = ()) -> Ints:
@@ -37,16 +38,7 @@ def row_ids(dataset: Dataset, key: Sequence[str] = ()) -> Ints:
     DataError
         A key column is missing, holds missing values or does not identify rows.
     """
-    if key:
-        return _key_ids(dataset, key)
-    if dataset.files:
-        return np.concatenate(
-            [
-                (_digest(file.name, _LOW_BITS) << _LOW_BITS) + np.arange(file.rows, dtype=np.int64)
-                for file in dataset.files
-            ]
-        )
-    return _content_ids(dataset)
+    return np.concatenate(list(_id_blocks(dataset, key)))
 
 
 def shared_key(dataset: Dataset, key: Sequence[str]) -> Sequence[str]:
@@ -88,9 +80,18 @@ def in_priority_order(ids: Ints, seed: int) -> Ints:
 def sample_positions(dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> Ints:
     """Positions of a uniform sample in priority order.
 
-    A larger sample of the same dataset and seed begins with the smaller one.
+    A larger sample of the same dataset and seed begins with the smaller one. Identities that are
+    places in files are never held all at once.
     """
-    return in_priority_order(row_ids(dataset, key), seed)[:rows]
+    kept = positions = np.empty(0, dtype=np.int64)
+    start = 0
+    for ids in _id_blocks(dataset, key):
+        candidates = np.concatenate((kept, ids))
+        places = np.concatenate((positions, np.arange(start, start + len(ids))))
+        lowest = in_priority_order(candidates, seed)[:rows]
+        kept, positions = candidates[lowest], places[lowest]
+        start += len(ids)
+    return positions
 
 
 def quotas(sizes: Mapping[str, int], k: int) -> dict[str, int]:
@@ -166,6 +167,19 @@ def _stratum(value: Any) -> str:
         return "<missing>"
     text = str(value)
     return f"\\{text}" if text.endswith("<missing>") else text
+
+
+def _id_blocks(dataset: Dataset, key: Sequence[str]) -> Iterator[Ints]:
+    """Identities of consecutive rows, a bounded number at a time where they come from files."""
+    if key:
+        yield _key_ids(dataset, key)
+    elif not dataset.files:
+        yield _content_ids(dataset)
+    for file in () if key else dataset.files:
+        place = _digest(file.name, _LOW_BITS) << _LOW_BITS
+        for first in range(0, file.rows, _BLOCK_ROWS):
+            last = min(first + _BLOCK_ROWS, file.rows)
+            yield place + np.arange(first, last, dtype=np.int64)
 
 
 def _key_ids(dataset: Dataset, key: Sequence[str]) -> Ints:

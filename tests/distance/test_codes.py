@@ -1,4 +1,4 @@
-"""Options of the encoding: vectors, weights, robust and rank scaling, counts of what did not fit."""
+"""Options of the encoding: vectors, weights, robust and rank scaling, counts of misfits."""
 
 import numpy as np
 import pandas as pd

@@ -56,6 +56,6 @@ def test_a_side_without_values_has_no_statistics():
 
 def test_vectors_show_the_length_of_their_mean():
     rng = np.random.default_rng(0)
-    found = compared(list(rng.normal(size=(50, 2))), list(rng.normal(size=(50, 2)) + [3.0, 4.0]))
+    found = compared(list(rng.normal(size=(50, 2))), list(rng.normal((3.0, 4.0), size=(50, 2))))
     assert found["length of the mean"] == (pytest.approx(0, abs=0.4), pytest.approx(5, abs=0.4))
     assert found["spread"] == (pytest.approx(2**0.5, rel=0.2), pytest.approx(2**0.5, rel=0.2))

@@ -366,6 +366,27 @@ def test_fewer_rows_than_coordinates_stay_unbiased_for_gaussian():
     assert abs(np.mean(squares) - 4) < 3.5 * np.std(squares) / np.sqrt(len(squares))
 
 
+def test_gaussian_couples_nothing_where_the_sides_share_no_direction():
+    # Each side lies on a line, across the axes and at right angles to the other.
+    rng = generator(22)
+    along = np.array([[0.6, 0.8], [0.8, -0.6]])
+    scale = rng.normal(size=(2, 40))
+    sides = draw_sides(40, 40, rng)
+    estimate = transport_estimate(
+        scale[0][:, None] * along[0], scale[1][:, None] * along[1], sides, method="gaussian"
+    )
+    folds = [[line[fold] for fold in side.folds] for line, side in zip(scale, sides, strict=True)]
+    means, deviations = np.mean(folds, axis=2), np.std(folds, axis=2)
+    expected = np.zeros(2)
+    for r, s in np.ndindex(2, 2):
+        shift = means[0, r] * along[0] - means[1, s] * along[1]
+        parts = shift**2 + (deviations[0, r] * along[0]) ** 2 + (deviations[1, s] * along[1]) ** 2
+        expected += parts / 4
+    apart = np.diff(means)[:, 0] ** 2 + np.diff(deviations)[:, 0] ** 2
+    expected -= apart @ along**2 / 2
+    np.testing.assert_allclose(estimate.parts, expected)
+
+
 @every_way
 def test_constant_columns_and_constant_sides(method, p):
     sides = draw_sides(12, 12, generator(19))

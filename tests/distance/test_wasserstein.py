@@ -234,8 +234,6 @@ def test_equal_distributions_have_squares_of_mean_zero(draw, n, m, p):
 @pytest.mark.parametrize("shift", [0.5, 2.0])
 def test_of_order_one_a_shift_is_its_square_too(shift):
     real, synthetic = generator(0).normal(size=(20_000, 1)), generator(1).normal(size=(20_000, 1))
-    one, two = (
-        estimate(real, synthetic + shift, np.eye(1), 2, p=p).squares[0] for p in (1, 2)
-    )
+    one, two = (estimate(real, synthetic + shift, np.eye(1), 2, p=p).squares[0] for p in (1, 2))
     assert one == pytest.approx(two, rel=0.02)
     assert one == pytest.approx(shift**2, rel=0.1)

@@ -370,3 +370,16 @@ def test_a_larger_sample_begins_with_the_smaller_one():
         assert sample_positions(rows, size, 4).tolist() == whole[:size].tolist()
     assert sample_positions(rows, 500, 4).tolist() == whole.tolist()
     assert sample_positions(rows, 100, 5).tolist() != whole.tolist()
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1000])
+def test_a_sample_of_files_does_not_depend_on_how_many_rows_are_looked_at_at_a_time(
+    block, tmp_path, monkeypatch
+):
+    for name, rows in (("a", 100), ("b", 57)):
+        pd.DataFrame({"x": range(rows)}).to_parquet(tmp_path / f"{name}.parquet")
+    dataset = open_dataset(tmp_path, "real")
+    expected = in_priority_order(row_ids(dataset), 3)[:40].tolist()
+    monkeypatch.setattr("synthmix_dagster.tables.selection._BLOCK_ROWS", block)
+    assert sample_positions(dataset, 40, 3).tolist() == expected
+    assert len(sample_positions(dataset, 500, 3)) == 157

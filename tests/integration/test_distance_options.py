@@ -1,0 +1,109 @@
+"""How the distance is measured, set from YAML or Python, seen in a real Dagster run."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+from scenario import good, rows, write_inputs
+
+from synthmix_dagster import build_synthmix_defs
+from synthmix_dagster.config import mix_config
+from synthmix_dagster.errors import ConfigError
+
+
+def metadata_of(options: dict[str, Any], instance: dg.DagsterInstance) -> dict[str, Any]:
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    assert result.success
+    (event,) = [
+        event
+        for event in result.get_asset_materialization_events()
+        if event.asset_key.path[-1] == "distribution_distance"
+    ]
+    return {key: value.value for key, value in event.materialization.metadata.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"method": "exact"}, {"method": "exact"}),
+        ({"p": 1, "scaling": "rank"}, {"order": 1, "scaling": "rank"}),
+        ({"rows": "all", "sample_rows": 50}, {"rows": "all", "rows_synthetic": 400}),
+        ({"weights": {"x": 0.5}, "scaling": "robust"}, {"scaling": "robust"}),
+    ],
+)
+def test_an_option_reaches_the_measurement(
+    options: dict[str, Any],
+    expected: dict[str, Any],
+    tmp_path: Path,
+    instance: dg.DagsterInstance,
+) -> None:
+    found = metadata_of({**write_inputs(tmp_path), **options}, instance)
+    for key, value in expected.items():
+        assert found[f"synthmix/{key}"] == value
+
+
+def test_target_gaps_directions_and_differences_are_shown(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    found = metadata_of(write_inputs(tmp_path), instance)
+    for key in ("input_gap", "conditional_gap", "conditional_gap_low", "effect_size"):
+        assert isinstance(found[f"synthmix/{key}"], float)
+    assert len(found["synthmix/directions"]) == 3
+    assert {"column", "statistic", "real", "synthetic"} <= found["synthmix/differences"][
+        0
+    ].data.keys()
+    assert found["synthmix/parts_of_gap"].startswith("![Part of every column in the gap](data:")
+
+
+def test_without_permutations_a_mix_is_gated_by_the_gap_alone(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    found = metadata_of({**write_inputs(tmp_path), "permutations": 0}, instance)
+    assert "synthmix/p_value" not in found
+    assert "synthmix/gap_low" not in found
+    assert isinstance(found["synthmix/gap"], float)
+
+
+def test_groups_are_kept_whole_and_left_out_of_distance_and_prediction(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = write_inputs(tmp_path)
+    for name, frame in (("real", rows(100, seed=0)), ("synthetic", good())):
+        days = np.arange(len(frame)) // 5
+        frame.assign(day=pd.Series(days).map("day {}".format)).to_parquet(
+            tmp_path / f"{name}.parquet"
+        )
+    found = metadata_of({**options, "groups": "day"}, instance)
+    assert "day" not in {record.data["column"] for record in found["synthmix/columns"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"p": 3}, "option 'p': it is 3. Set it to 1 or 2"),
+        ({"method": "slised"}, "option 'method'.*Did you mean 'sliced'"),
+        ({"scaling": "minmax"}, "option 'scaling'.*Valid are: rank, robust, standard"),
+        ({"rows": "every"}, "option 'rows'"),
+        ({"weights": {"x": -1.0}}, "option 'weights': the weight of 'x' is -1.0"),
+        ({"permutations": -1}, "option 'permutations': it is -1"),
+        ({"memory_mb": 0}, "option 'memory_mb': it is 0"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_runs(
+    options: dict[str, Any], words: str
+) -> None:
+    settings = {
+        "name": "demo",
+        "real": {"path": "real.parquet"},
+        "synthetic": {"path": "synthetic.parquet"},
+        "target": "y",
+        "task": "regression",
+        "threshold": 0.5,
+        "output_root": "mixes",
+    }
+    with pytest.raises(ConfigError, match=words):
+        mix_config(**{**settings, **options})
