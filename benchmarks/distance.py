@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks import calibration, everyrow, harm, peers, power
+from benchmarks import calibration, everyrow, peers, power
 from synthmix_dagster import measure_distance
 
 Floats = NDArray[np.float64]
@@ -76,6 +76,7 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
         return everyrow.every_row([100_000, 200_000] if quick else [10**6, 3 * 10**6, 10**7], 20)
     if section == "power":
         return power.power(folders, [100, 400], 4 if quick else 20)
+    from benchmarks import harm
     return harm.harm(folders)
 
 

@@ -47,7 +47,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthmix_dagster.distance.folds import Ints, Side
-from synthmix_dagster.distance.wasserstein import Floats
+from synthmix_dagster.distance.wasserstein import Floats, Singles
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 
 #: Rows a side that a method takes in seconds; the caller draws that many and says so.
@@ -100,7 +100,12 @@ class _Solution:
 
 
 def transport_estimate(
-    real: Floats, synthetic: Floats, sides: tuple[Side, Side], *, method: str, p: int = 2
+    real: Floats | Singles,
+    synthetic: Floats | Singles,
+    sides: tuple[Side, Side],
+    *,
+    method: str,
+    p: int = 2,
 ) -> TransportEstimate:
     """Estimate the debiased squared W_p between two samples.
 
