@@ -77,6 +77,7 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
     if section == "power":
         return power.power(folders, [100, 400], 4 if quick else 20)
     from benchmarks import harm
+
     return harm.harm(folders)
 
 

@@ -1,25 +1,26 @@
 """The shift of the target given the inputs, which no distance of the inputs can see.
 
-With f_P and f_Q the mean of y given x on the real and the synthetic side, the gap wanted is that of
-``f_Q - f_P``, averaged over real rows. Two fits, one a side, and their difference will not do:
-where one side has few rows its fit is shrunk or extrapolates, and synthetic rows that merely lie
-elsewhere look mislabelled. So one fold of each side is fitted together,
+With f_P and f_Q the mean of y given x on the real and on the synthetic side, the gap wanted is that
+of ``f_Q - f_P``, averaged over real rows. The difference of two fits, one a side, will not do:
+where a side has few rows its fit shrinks or extrapolates, and synthetic rows that merely lie
+elsewhere look mislabelled. So one fold of each side enters one fit,
 
-    y = g(x) + (w - e(x)) t(x),     w = +1/2 for synthetic rows, -1/2 for real ones,
+    y = g(x) + (w - e(x)) t(x),     w = 1/2 for synthetic rows, -1/2 for real ones,
 
-with e the mean of w given x, found by a fit of its own. g takes what both sides share, and
-``t = f_Q - f_P`` is the contrast. Because ``w - e(x)`` has mean zero at every x, an error in g is
-not taken for a contrast (Robinson 1988; Nie and Wager 2021 call it the R-learner). Where only one
-side has rows, ``w - e(x)`` is near zero and t is shrunk to zero: the estimate speaks for inputs
-that both sides have, and is cautious elsewhere.
+where e is the mean of w given x, from a fit of its own. g takes what both sides share, and t is the
+contrast ``f_Q - f_P``. As ``w - e(x)`` has mean zero at every x, an error in g is not taken for a
+contrast (Robinson 1988; for contrasts that vary with x, Nie and Wager 2021). Where one side alone
+has rows, ``w - e(x)`` is near zero and so is t: the estimate speaks for the inputs that both sides
+have, which is why it comes with their overlap.
 
-As `wasserstein` does, the square is averaged over products of independent estimates only: t of one
-pair of folds times t of a pair that shares no row with it. Swapping the sides of a pair changes the
-sign of t, so without any shift each factor has mean zero, and so has the product, at any size.
+As in `wasserstein`, only products of independent estimates are averaged: t of one pair of folds
+times t of a pair that shares no rows with it. Swapping the sides of a pair changes the sign of t,
+so without any shift each factor has mean zero and so has their product, at any number of rows.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +51,14 @@ class ConditionalEstimate:
         Signed, debiased ``|f_Q - f_P|^2`` averaged over real rows, in squared units of y.
     left_out : ndarray of shape (n_blocks,)
         The square without each block of the jackknife.
+    overlap : float
+        Mean of ``4 (w - e(x))^2`` over the rows: about 1 where both sides have the same inputs, 0
+        where the inputs tell the sides apart and the square therefore says nothing.
     """
 
     square: float
     left_out: Floats
+    overlap: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,41 +115,47 @@ def conditional_estimate(
     )
     blocks = sides[0].n_blocks
     ridge = _common_ridge(real)
-    contrasts = np.array([[_contrasts(r, s, ridge, blocks) for s in synthetic] for r in real])
-    moments = sum(_block_moments(fold.features, fold.blocks, blocks) for fold in real)
-    rows = sum(np.bincount(fold.blocks, minlength=blocks) for fold in real)
+    fits = [[_contrasts(r, s, ridge, blocks) for s in synthetic] for r in real]
+    contrasts = np.array([[found for found, _ in row] for row in fits])
+    moments = np.sum([_block_moments(f.features, f.blocks, blocks) for f in real], axis=0)
+    counts = np.sum([np.bincount(f.blocks, minlength=blocks) for f in real], axis=0)
     squares = [
         _between_pairs(contrasts[:, :, i], moment) / count
         for i, (moment, count) in enumerate(
-            zip(_without_each(moments), _without_each(rows), strict=True)
+            zip(_without_each(moments), _without_each(counts), strict=True)
         )
     ]
-    return ConditionalEstimate(float(squares[0]), np.array(squares[1:]))
+    return ConditionalEstimate(
+        square=squares[0],
+        left_out=np.array(squares[1:]),
+        overlap=float(np.mean([overlap for row in fits for _, overlap in row])),
+    )
 
 
-def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> Floats:
-    """Coefficients of t for one pair of folds, from all its rows and without each block.
-
-    The jackknife keeps e as it is: an error in it has no first-order effect on t.
+def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> tuple[Floats, float]:
+    """Fit one pair of folds.
 
     Returns
     -------
-    ndarray of shape (1 + n_blocks, n_features, q)
+    contrasts : ndarray of shape (1 + n_blocks, n_features, q)
+        Coefficients of t, from all rows and without each block. The jackknife keeps e as it is: an
+        error in e has no first-order effect on t.
+    overlap : float
     """
     features = np.concatenate((real.features, synthetic.features))
     target = np.concatenate((real.target, synthetic.target))
     block = np.concatenate((real.blocks, synthetic.blocks))
     side = np.repeat((-0.5, 0.5), (len(real.features), len(synthetic.features)))[:, None]
-    # w - e(x), with e(x) from the other rows and no further from 0 than w can be.
-    centred = min(_left_out_errors(features, side), key=lambda errors: float(np.sum(errors**2)))
-    centred = side - np.clip(side - centred, -0.5, 0.5)
+    errors = min(_left_out_errors(features, side), key=_sum_of_squares)
+    # w - e(x), where e(x) comes from the other rows and lies between the values of w.
+    centred = side - np.clip(side - errors, -0.5, 0.5)
     joint = np.concatenate((features, features * centred), axis=1)
-    both = np.concatenate((joint, target), axis=1)
     p = joint.shape[1]
-    moments = _without_each(_block_moments(both, block, blocks))
+    moments = _without_each(_block_moments(np.concatenate((joint, target), axis=1), block, blocks))
     counts = _without_each(np.bincount(block, minlength=blocks))
     normal = moments[:, :p, :p] + ridge * counts[:, None, None] * np.eye(p)
-    return np.linalg.solve(normal, moments[:, :p, p:])[:, p // 2 :]
+    fitted: Floats = np.linalg.solve(normal, moments[:, :p, p:])
+    return fitted[:, p // 2 :], float(4 * np.mean(centred**2))
 
 
 def _between_pairs(contrasts: Floats, moment: Floats) -> float:
@@ -172,15 +183,21 @@ def _between_pairs(contrasts: Floats, moment: Floats) -> float:
 
 
 def _common_ridge(folds: list[_Fold]) -> float:
-    """Ridge with the least leave-one-out error over folds of real rows, the same for all fits."""
-    losses = np.zeros(len(RIDGES))
-    for fold in folds:
-        losses += [np.sum(errors**2) for errors in _left_out_errors(fold.features, fold.target)]
-    return RIDGES[int(np.argmin(losses))]
+    """Ridge of the least leave-one-out error over folds of real rows; one for all fits."""
+    losses = [
+        [_sum_of_squares(errors) for errors in _left_out_errors(fold.features, fold.target)]
+        for fold in folds
+    ]
+    return RIDGES[int(np.argmin(np.sum(losses, axis=0)))]
 
 
 def _left_out_errors(features: Floats, target: Floats) -> Iterator[Floats]:
-    """Errors of a ridge fit at rows it leaves out, for each of `RIDGES`; infinite if it fits all."""
+    """Errors of a ridge fit at rows left out of it, for each of `RIDGES`; infinite if it overfits.
+
+    Yields
+    ------
+    ndarray of shape (n, q)
+    """
     n = len(features)
     spectrum, vectors = np.linalg.eigh(features.T @ features / n)
     turned = features @ vectors
@@ -194,12 +211,17 @@ def _left_out_errors(features: Floats, target: Floats) -> Iterator[Floats]:
             yield (target - turned @ (inverse[:, None] * pull)) / (1 - leverage)[:, None]
 
 
+def _sum_of_squares(errors: Floats) -> float:
+    return float(np.sum(errors**2))
+
+
 def _block_moments(rows: Floats, block: Ints, blocks: int) -> Floats:
-    """Second moments ``rows' rows`` of the rows of each block; shape (n_blocks, p, p)."""
-    return np.stack([rows[block == b].T @ rows[block == b] for b in range(blocks)])
+    """Sum of ``r r'`` over the rows r of each block; shape (n_blocks, p, p)."""
+    parts = [rows[block == b] for b in range(blocks)]
+    return np.stack([part.T @ part for part in parts])
 
 
-def _without_each(parts: NDArray[np.generic]) -> Floats:
+def _without_each(parts: NDArray[Any]) -> NDArray[Any]:
     """The sum over blocks, followed by the sum without each block."""
     total = parts.sum(axis=0, keepdims=True)
     return np.concatenate((total, total - parts))

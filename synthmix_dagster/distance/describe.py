@@ -7,9 +7,9 @@ import pandas as pd
 
 from synthmix_dagster.distance.differences import Difference, differences
 from synthmix_dagster.distance.encoding import Encoder
-from synthmix_dagster.distance.estimate import Points, signed_root
+from synthmix_dagster.distance.estimate import Points, cut_estimate, signed_root
 from synthmix_dagster.distance.report import ColumnGap, WorstDirection
-from synthmix_dagster.distance.wasserstein import Floats, sliced_estimate
+from synthmix_dagster.distance.wasserstein import Floats
 from synthmix_dagster.distance.worst import Direction
 
 #: Columns whose statistics are compared.
@@ -38,7 +38,7 @@ def column_gaps(
     p : {1, 2}
     """
     axes = np.eye(encoder.dimension)
-    own = sliced_estimate(points.real, points.synthetic, axes, points.sides, p).squares
+    own = cut_estimate(points, axes, p).squares
     gaps = [
         ColumnGap(
             column=code.column,

@@ -10,13 +10,14 @@ import numpy as np
 
 from synthmix_dagster.distance.attribution import coordinate_parts
 from synthmix_dagster.distance.conditional import conditional_estimate
-from synthmix_dagster.distance.folds import Side
+from synthmix_dagster.distance.folds import Sides
 from synthmix_dagster.distance.histograms import StreamedEstimate
 from synthmix_dagster.distance.inference import jackknife, jackknife_variance, squared_interval
 from synthmix_dagster.distance.transport import transport_estimate
 from synthmix_dagster.distance.wasserstein import (
     Floats,
     Singles,
+    SlicedEstimate,
     orthonormal_directions,
     sliced_estimate,
 )
@@ -34,14 +35,15 @@ class Points:
     ----------
     real : ndarray of shape (n, d)
     synthetic : ndarray of shape (m, d)
-    sides : pair of Side
+    cuts : list of pair of Side
+        See `draw_cuts`. Sliced estimates are averaged over them, others take the first.
     rescalings : ndarray of shape (n_blocks, d)
         See `scales.rescalings`.
     """
 
     real: Singles
     synthetic: Singles
-    sides: tuple[Side, Side]
+    cuts: list[Sides]
     rescalings: Floats
 
 
@@ -105,18 +107,21 @@ def estimate_gap(
     with_variance : bool
         Measure the variance as well, which costs more than the estimate.
     """
-    real, synthetic, sides = points.real, points.synthetic, points.sides
+    real, synthetic, cuts = points.real, points.synthetic, points.cuts
+    sides = cuts[0]
     blocks = sides[0].n_blocks
     if method != "sliced":
         found = transport_estimate(real, synthetic, sides, method=method, p=p)
         variance = found.variance + _scale_variance(points, found.parts)
         return Estimate(found.square, found.within_real, found.parts, variance, blocks)
     d = real.shape[1]
-    sliced = sliced_estimate(real, synthetic, directions, sides, p)
-    parts = coordinate_parts(real, synthetic, directions, sides, p) * d
+    sliced = cut_estimate(points, directions, p)
+    by_cut = [coordinate_parts(real, synthetic, directions, cut, p) * d for cut in cuts]
+    parts: Floats = np.mean(by_cut, axis=0)
     variance = float("nan")
     if with_variance:
-        left_out = jackknife(real, synthetic, directions, sides, p) * d
+        by_cut = [jackknife(real, synthetic, directions, cut, p) * d for cut in cuts]
+        left_out: Floats = np.mean(by_cut, axis=0)
         variance = jackknife_variance(left_out + points.rescalings @ parts)
     return Estimate(
         square=float(np.mean(sliced.squares)) * d,
@@ -124,6 +129,17 @@ def estimate_gap(
         parts=parts,
         variance=variance,
         blocks=blocks,
+    )
+
+
+def cut_estimate(points: Points, directions: Floats, p: int) -> SlicedEstimate:
+    """The sliced estimate, averaged over the cuts."""
+    found = [
+        sliced_estimate(points.real, points.synthetic, directions, cut, p) for cut in points.cuts
+    ]
+    return SlicedEstimate(
+        np.mean([one.squares for one in found], axis=0),
+        float(np.mean([one.within_real for one in found])),
     )
 
 
@@ -174,8 +190,8 @@ def target_gaps(
     if d == 0:
         return TargetGaps()
     turned = orthonormal_directions(d, directions, rng)
-    squares = sliced_estimate(inputs[0], inputs[1], turned, points.sides, p).squares
-    found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], points.sides, rng)
+    squares = cut_estimate(replace(points, real=inputs[0], synthetic=inputs[1]), turned, p).squares
+    found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], points.cuts[0], rng)
     interval = None
     if with_interval:
         left_out = found.left_out + found.square * points.rescalings[:, target.start]

@@ -1,8 +1,9 @@
 """Each side cut at random into folds of one size, and each fold into blocks.
 
 Folds make the estimate free of bias: what two folds of one side show is chance and is subtracted.
-Blocks are what the jackknife leaves out. Both are drawn once and shared by everything that is
-computed on the same rows.
+Which rows share a fold is chance too; where rows are few that is a good part of the noise, so they
+are cut several times and the estimates averaged. Blocks are what the jackknife leaves out, the same
+rows in every cut.
 
 Rows of one group (a session, a day, a customer) are not independent of each other, so a group is
 never cut: it lies in one fold and in one block.
@@ -20,6 +21,9 @@ Ints = NDArray[np.int64]
 
 #: Blocks of the jackknife: enough for a stable variance, few enough to be cheap.
 BLOCKS = 20
+#: Rows are cut up to so many times, as long as all cuts together fold no more rows than this.
+MOST_CUTS = 8
+FOLDED_ROWS = 40_000
 #: Two folds a side, and two groups in each for the jackknife to leave one out.
 LEAST_GROUPS = 4
 
@@ -33,7 +37,8 @@ class Side:
     folds : tuple of ndarray of int
         Positions of the rows of each fold; every row is in exactly one.
     blocks : tuple of ndarray of int
-        For each fold, the jackknife block of each of its rows, in the same order.
+        For each fold, the jackknife block of each of its rows, in the same order; every block has
+        rows in every fold.
     """
 
     folds: tuple[Ints, ...]
@@ -45,12 +50,38 @@ class Side:
         return 1 + int(self.blocks[0].max())
 
 
+Sides = tuple[Side, Side]
+
+
+def draw_cuts(
+    n: int, m: int, rng: np.random.Generator, groups: Sequence[Ints] | None = None
+) -> list[Sides]:
+    """Cut both sides, several times where rows are few.
+
+    Parameters
+    ----------
+    n, m, rng, groups
+        As in `draw_sides`. Rows in groups are cut once.
+
+    Examples
+    --------
+    >>> cuts = [draw_cuts(n, n, np.random.default_rng(0)) for n in (1_000, 5_000, 50_000)]
+    >>> [len(drawn) for drawn in cuts]
+    [8, 4, 1]
+    """
+    if groups is not None:
+        return [draw_sides(n, m, rng, groups)]
+    cuts = max(1, min(MOST_CUTS, FOLDED_ROWS // (n + m)))
+    orders = rng.permutation(n), rng.permutation(m)
+    return [_cut(orders, rng) for _ in range(cuts)]
+
+
 def draw_sides(
     n: int,
     m: int,
     rng: np.random.Generator,
     groups: Sequence[Ints] | None = None,
-) -> tuple[Side, Side]:
+) -> Sides:
     """Cut ``range(n)`` and ``range(m)`` into folds of nearly one size, two at least.
 
     Parameters
@@ -76,17 +107,10 @@ def draw_sides(
     >>> [len(fold) for fold in real.folds], len(synthetic.folds)
     ([5, 5], 8)
     """
-    size = min(n, m) // 2
-    counts = [max(2, round(rows / size)) for rows in (n, m)]
     if groups is None:
-        folds = [
-            np.array_split(rng.permutation(rows), count)
-            for rows, count in zip((n, m), counts, strict=True)
-        ]
-        blocks = min(BLOCKS, *(len(fold) for side in folds for fold in side))
-        return _side(folds[0], blocks), _side(folds[1], blocks)
+        return _cut((rng.permutation(n), rng.permutation(m)), rng)
     cut = []
-    for name, labels, count in zip(("real", "synthetic"), groups, counts, strict=True):
+    for name, labels, count in zip(("real", "synthetic"), groups, _fold_counts(n, m), strict=True):
         sizes = np.bincount(labels)
         if len(sizes) < LEAST_GROUPS:
             raise DataError(
@@ -101,9 +125,32 @@ def draw_sides(
     return real, synthetic
 
 
-def _side(folds: Sequence[Ints], blocks: int) -> Side:
-    # Positions within a fold are in random order already.
-    return Side(tuple(folds), tuple(np.arange(len(fold)) % blocks for fold in folds))
+def _fold_counts(n: int, m: int) -> tuple[int, int]:
+    """Folds of either side: two of the smaller one, as many of that size as fit the larger."""
+    size = min(n, m) // 2
+    return max(2, round(n / size)), max(2, round(m / size))
+
+
+def _cut(orders: tuple[Ints, Ints], rng: np.random.Generator) -> Sides:
+    """Deal the rows of every block out to the folds; runs of `orders` are the blocks."""
+    counts = _fold_counts(len(orders[0]), len(orders[1]))
+    blocks = min(
+        BLOCKS, *(len(order) // count for order, count in zip(orders, counts, strict=True))
+    )
+    real, synthetic = (
+        _dealt(order, count, blocks, rng) for order, count in zip(orders, counts, strict=True)
+    )
+    return real, synthetic
+
+
+def _dealt(order: Ints, count: int, blocks: int, rng: np.random.Generator) -> Side:
+    runs = np.array_split(order, blocks)
+    rows = np.concatenate([rng.permutation(run) for run in runs])
+    block = np.repeat(np.arange(blocks), [len(run) for run in runs])
+    return Side(
+        tuple(rows[fold::count] for fold in range(count)),
+        tuple(block[fold::count] for fold in range(count)),
+    )
 
 
 def _grouped_side(labels: Ints, fold_of: Ints, blocks: int) -> Side:

@@ -16,13 +16,14 @@ from synthmix_dagster.distance.estimate import (
     METHODS,
     Points,
     TargetGaps,
+    cut_estimate,
     estimate_gap,
     from_every_row,
     signed_root,
     target_gaps,
 )
 from synthmix_dagster.distance.features import LANDMARKS
-from synthmix_dagster.distance.folds import Ints, draw_sides
+from synthmix_dagster.distance.folds import Ints, draw_cuts
 from synthmix_dagster.distance.histograms import streamed_estimate
 from synthmix_dagster.distance.inference import permutation_test
 from synthmix_dagster.distance.report import DistanceReport
@@ -32,7 +33,6 @@ from synthmix_dagster.distance.wasserstein import (
     CHUNK,
     Singles,
     orthonormal_directions,
-    sliced_estimate,
 )
 from synthmix_dagster.distance.worst import worst_directions
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
@@ -146,9 +146,7 @@ def measure(
             option="memory_mb",
             fix="Raise it, or lower 'sample_rows'",
         )
-    ours, theirs = (encoder.transform(side, np.float32) for side in (real, synthetic))
-    sides = draw_sides(n, m, to_fold, members)
-    points = Points(ours, theirs, sides, rescalings(encoder, ours, sides[0]))
+    points = _points(encoder, real, synthetic, to_fold, members)
     turned = orthonormal_directions(d, directions, to_turn)
     estimate = estimate_gap(points, turned, method, p, with_variance=permutations > 0)
     columns = column_gaps(encoder, real, synthetic, points, estimate.parts, p)
@@ -159,8 +157,9 @@ def measure(
         )
         p_value = test.p_value
         if method == "sliced":
-            # Two folds use half of all pairs of rows, the test uses all: hence twice its variance.
-            estimate = replace(estimate, null_variance=2 * float(np.var(test.null)) * d**2)
+            # The test uses all pairs of rows, one cut into folds half of them.
+            chance = (1 + 1 / len(points.cuts)) * float(np.var(test.null)) * d**2
+            estimate = replace(estimate, null_variance=chance)
         if members is not None:
             remarks += _few_relabellings(members, permutations)
     clipped = 0.0
@@ -235,11 +234,9 @@ def measure_gap(
     _, to_turn, to_fold, *_ = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)
     )
-    sides = draw_sides(len(real), len(synthetic), to_fold)
+    points = _points(encoder, real, synthetic, to_fold)
     turned = orthonormal_directions(encoder.dimension, directions, to_turn)
-    points, others = (encoder.transform(side, np.float32) for side in (real, synthetic))
-    squares = sliced_estimate(points, others, turned, sides).squares
-    return signed_root(float(np.mean(squares)) * encoder.dimension)
+    return signed_root(float(np.mean(cut_estimate(points, turned, 2).squares)) * encoder.dimension)
 
 
 def planned_memory(n: int, m: int, dimension: int, method: str, permutations: int) -> int:
@@ -262,6 +259,18 @@ def require_rows(rows: int, dataset: str) -> None:
             dataset=dataset,
             fix=f"Provide at least {LEAST_ROWS} rows",
         )
+
+
+def _points(
+    encoder: Encoder,
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    rng: np.random.Generator,
+    members: tuple[Ints, Ints] | None = None,
+) -> Points:
+    ours, theirs = (encoder.transform(side, np.float32) for side in (real, synthetic))
+    cuts = draw_cuts(len(ours), len(theirs), rng, members)
+    return Points(ours, theirs, cuts, rescalings(encoder, ours, cuts[0][0]))
 
 
 def _require_options(

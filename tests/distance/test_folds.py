@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.folds import BLOCKS, draw_sides
+from synthmix_dagster.distance.folds import BLOCKS, MOST_CUTS, draw_cuts, draw_sides
 from synthmix_dagster.errors import DataError
 
 
@@ -67,3 +67,28 @@ def test_too_few_groups_are_refused_by_side(few, side):
     with pytest.raises(DataError, match="it has 3 groups") as caught:
         draw_sides(10 * few[0], 10 * few[1], np.random.default_rng(0), labels)
     assert caught.value.dataset == side
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(n=st.integers(20, 200), m=st.integers(20, 200), seed=st.integers(0, 99))
+def test_cuts_differ_in_their_folds_but_leave_out_the_same_blocks(n, m, seed):
+    cuts = draw_cuts(n, m, np.random.default_rng(seed))
+    assert len(cuts) == MOST_CUTS
+    for side, rows in ((0, n), (1, m)):
+        blocks, folds = [], []
+        for cut in cuts:
+            block, fold_of = np.empty(rows, dtype=int), np.empty(rows, dtype=int)
+            for f, (fold, of_rows) in enumerate(
+                zip(cut[side].folds, cut[side].blocks, strict=True)
+            ):
+                block[fold], fold_of[fold] = of_rows, f
+            blocks.append(block.tolist())
+            folds.append(fold_of.tolist())
+        assert all(block == blocks[0] for block in blocks)
+        assert len({tuple(fold) for fold in folds}) > 1
+
+
+def test_many_rows_and_groups_are_cut_once():
+    assert len(draw_cuts(20_000, 20_000, np.random.default_rng(0))) == 1
+    labels = [np.arange(20).repeat(5), np.arange(20).repeat(5)]
+    assert len(draw_cuts(100, 100, np.random.default_rng(0), labels)) == 1

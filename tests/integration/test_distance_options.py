@@ -58,9 +58,7 @@ def test_target_gaps_directions_and_differences_are_shown(
     for key in ("input_gap", "conditional_gap", "conditional_gap_low", "effect_size"):
         assert isinstance(found[f"synthmix/{key}"], float)
     assert len(found["synthmix/directions"]) == 3
-    assert {"column", "statistic", "real", "synthetic"} <= found["synthmix/differences"][
-        0
-    ].keys()
+    assert {"column", "statistic", "real", "synthetic"} <= found["synthmix/differences"][0].keys()
     assert found["synthmix/parts_of_gap"].startswith("![Part of every column in the gap](data:")
 
 
