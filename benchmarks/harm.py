@@ -4,8 +4,8 @@
 
 Harm is the true error with every synthetic row over that with none, minus 1. Gaps and errors are
 averaged over the seeds of a pair and a number of real rows. Intervals: bootstrap over datasets,
-whose pairs share their real rows. Below the gaps stand two quantities that need the learner's own
-kind of fit on every row and are no gaps: what they tell is what a gap leaves out.
+whose pairs share their real rows. Below the gaps stand predictions of the harm itself, which know
+how many rows there are and how well the real ones do alone: the least a gap can leave out.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from benchmarks.pairs import LEARNERS, Run, kind, runs
 from synthmix_dagster import SynthMixError
 from synthmix_dagster.distance.conditional import LANDMARKS, conditional_estimate
 from synthmix_dagster.distance.encoding import Encoder
+from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.distance.features import NystroemMap
 from synthmix_dagster.distance.folds import Side, draw_sides
 from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
@@ -36,6 +37,10 @@ Sides = tuple[Side, Side]
 
 DIRECTIONS = 100
 BOOTSTRAPS = 1_000
+#: A rank correlation of fewer is noise.
+LEAST_PAIRS = 5
+#: Borders of the conditional gap, in units of the target, between which pairs are counted.
+BORDERS = (-np.inf, 0.05, 0.1, 0.15, np.inf)
 
 GAPS: dict[str, Callable[[dict[str, float]], float]] = {
     "X": lambda of: of["inputs"],
@@ -43,23 +48,28 @@ GAPS: dict[str, Callable[[dict[str, float]], float]] = {
     "joint": lambda of: of["joint"],
     "X, weighted by sensitivity": lambda of: of["inputs_weighted"],
     "joint, weighted by sensitivity": lambda of: of["joint_weighted"],
-    "joint, sensitivities of mean 1": lambda of: of["joint_reweighted"],
+    "joint, weighted to mean square 1": lambda of: of["joint_reweighted"],
     "joint of prediction and target": lambda of: of["predicted"],
     "conditional": lambda of: of["conditional"],
     "conditional over error": lambda of: of["conditional"] / of["error"],
     "conditional + weighted X": lambda of: of["conditional"] + of["inputs_weighted"],
-    "conditional against variance": lambda of: variance_form(of, of["conditional"]),
     "excess error of synthetic folds": lambda of: of["excess"],
+}
+PREDICTIONS: dict[str, Callable[[dict[str, float]], float]] = {
+    "conditional against variance": lambda of: variance_form(of, of["conditional"]),
     "excess error against variance": lambda of: variance_form(of, of["excess"]),
-    "(train on synthetic, test on real)": lambda of: of["transfer"] / of["error"],
-    "(risk path, all against none)": lambda of: of["path"] / of["error"],
+    "train on synthetic, test on real": lambda of: of["transfer"] / of["error"],
+    "risk path, all against none": lambda of: of["path"] / of["error"],
 }
 
 
 def variance_form(of: dict[str, float], square: float) -> float:
-    """Predicted harm ``(a^2 D^2 - (1 - (1 - a)^2) V/n) / error`` of the weight a of all rows."""
+    """Predicted harm of pooling: ``a^2 D^2`` for the shift, less the ``a V/n`` of variance saved.
+
+    With the weight ``a = k / (n + k)`` the variance falls from V/n to ``V/(n + k) = (1 - a) V/n``.
+    """
     a = of["weight"]
-    return (a**2 * square - (1 - (1 - a) ** 2) * of["variance"]) / of["error"]
+    return (a**2 * square - a * of["variance"]) / of["error"]
 
 
 def main() -> int:
@@ -75,14 +85,16 @@ def main() -> int:
     for name, part in {"honest": judged[judged["kind"] == "honest"], "all": judged}.items():
         for n in (None, *sorted(part["n"].unique())):
             rows = part if n is None else part[part["n"] == n]
-            # A rank correlation of a handful of pairs is noise.
-            if len(rows) >= 10:
+            if len(rows) >= LEAST_PAIRS:
                 tables.append(correlations(rows).assign(generators=name, n=n or 0))
+    if not tables:
+        parser.error(f"{len(judged)} pairs and sizes are too few to correlate")
     found = pd.concat(tables)
-    for (name, n), table in found.groupby(["generators", "n"], sort=False):
+    for (label, n), table in found.groupby(["generators", "n"], sort=False):
         size = f"n = {n}" if n else "every n"
-        print(f"\nSpearman correlation with harm, generators: {name}, {size}")
-        print(table.drop(columns=["generators", "n"]).to_string(index=False))
+        print(f"\nSpearman correlation with harm, generators: {label}, {size}")
+        print(table.drop(columns=["generators", "n"]).round(2).to_string(index=False))
+    print(f"\nharmed by all synthetic rows, honest generators\n{harmed(judged)}")
     print(f"\n{len(judged)} pairs and sizes in {time.perf_counter() - started:.0f} s")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -102,13 +114,14 @@ def judge(folder: Path) -> list[dict[str, Any]]:
     rows = []
     for n, group in by_size.items():
         try:
-            measured = pd.DataFrame([measure_run(run) for run in group]).mean().to_dict()
+            of_seeds = [measure_run(run) for run in group]
         except SynthMixError as error:
             print(f"{folder.name}, n={n}: refused. {error}", file=sys.stderr)
             continue
+        measured = {key: float(np.mean([of[key] for of in of_seeds])) for key in of_seeds[0]}
         mean = {name: np.mean([run.errors[name] for run in group], axis=0) for name in LEARNERS}
         harms = {f"harm {name}": curve[last(curve)] / curve[0] - 1 for name, curve in mean.items()}
-        gaps = {name: gap(measured) for name, gap in GAPS.items()}
+        gaps = {name: gap(measured) for name, gap in (GAPS | PREDICTIONS).items()}
         rows.append({"pair": folder.name, "kind": kind(folder.name), "n": n, **harms, **gaps})
     return rows
 
@@ -140,13 +153,13 @@ def measure_run(run: Run) -> dict[str, float]:
     phi, psi = feature_map.transform(x), feature_map.transform(z)
     center = y.mean(axis=0)
     path = risk_path(phi, y - center, psi, v - center, [0, count])
-    fit, hat = ridge_fit(phi, y - center, path.ridges[0])
+    fit, hat = ridge_fit(phi, y - center, path.ridges[0]), hat_matrix(phi, path.ridges[0])
     errors = (y - center - phi @ fit) / (1 - np.diag(hat))[:, None]
     noise = np.sum((y - center - phi @ fit) ** 2) / (n - np.trace(hat))
     slopes = np.sqrt(sum(np.mean(feature_map.gradients(x, c) ** 2, axis=0) for c in fit.T))
     relative = slopes / max(float(np.sqrt(np.mean(slopes**2))), 1e-12)
     transfer_ridge = risk_path(psi, v - center, phi, y - center, [0]).ridges[0]
-    transfer, _ = ridge_fit(psi, v - center, transfer_ridge, with_hat=False)
+    transfer = ridge_fit(psi, v - center, transfer_ridge)
     return {
         "inputs": gap(x, z),
         "target": gap(y, v),
@@ -157,8 +170,7 @@ def measure_run(run: Run) -> dict[str, float]:
         "predicted": gap(np.hstack((y - errors, y)), np.hstack((psi @ fit + center, v))),
         "conditional": conditional_estimate(x, y, z, v, sides, rng).square,
         "excess": excess_error(phi, y - center, psi, v - center, sides),
-        "transfer": float(np.mean(np.sum((y - center - phi @ transfer) ** 2, axis=1)))
-        - path.risks[0],
+        "transfer": np.sum((y - center - phi @ transfer) ** 2) / n - path.risks[0],
         "path": path.risks[1] - path.risks[0],
         "error": path.risks[0],
         "variance": noise * float(np.sum(hat**2)) / n,
@@ -166,14 +178,18 @@ def measure_run(run: Run) -> dict[str, float]:
     }
 
 
-def ridge_fit(
-    features: Floats, target: Floats, ridge: float, *, with_hat: bool = True
-) -> tuple[Floats, Floats]:
-    """Coefficients, and the matrix that makes fitted values of targets."""
+def ridge_fit(features: Floats, target: Floats, ridge: float) -> Floats:
+    """Coefficients of a ridge regression."""
     n, p = features.shape
-    inverse = np.linalg.inv(features.T @ features / n + ridge * np.eye(p)) / n
-    hat = features @ inverse @ features.T if with_hat else np.zeros((0, 0))
-    return inverse @ (features.T @ target), hat
+    fit: Floats = np.linalg.solve(
+        features.T @ features / n + ridge * np.eye(p), features.T @ target / n
+    )
+    return fit
+
+
+def hat_matrix(features: Floats, ridge: float) -> Floats:
+    """Matrix that makes fitted values of targets."""
+    return features @ ridge_fit(features, np.eye(len(features)), ridge)
 
 
 def excess_error(phi: Floats, y: Floats, psi: Floats, v: Floats, sides: Sides) -> float:
@@ -187,10 +203,9 @@ def excess_error(phi: Floats, y: Floats, psi: Floats, v: Floats, sides: Sides) -
     for features, target, side, own in ((psi, v, sides[1], False), (phi, y, sides[0], True)):
         errors = []
         for fold in side.folds:
-            fit, hat = ridge_fit(features[fold], target[fold], ridge)
-            error = y - phi @ fit
+            error = y - phi @ ridge_fit(features[fold], target[fold], ridge)
             if own:
-                error[fold] /= (1 - np.diag(hat))[:, None]
+                error[fold] /= (1 - np.diag(hat_matrix(features[fold], ridge)))[:, None]
             errors.append(error)
         k, total = len(errors), np.sum(errors, axis=0)
         products = np.sum(total**2) - np.sum([np.sum(error**2) for error in errors])
@@ -208,16 +223,26 @@ def correlations(rows: pd.DataFrame) -> pd.DataFrame:
         for _ in range(BOOTSTRAPS)
     ]
     found = []
-    for name in GAPS:
+    for name in (*GAPS, *PREDICTIONS):
         row: dict[str, Any] = {"gap": name}
         for learner in LEARNERS:
             both = rows[[name, f"harm {learner}"]].to_numpy()
             drawn = [spearmanr(both[draw])[0] for draw in draws]
             low, high = np.nanquantile(drawn, (0.025, 0.975))
-            row[learner] = round(float(spearmanr(both)[0]), 2)
-            row[f"{learner} interval"] = f"{low:.2f} to {high:.2f}"
+            row[learner] = float(spearmanr(both)[0])
+            row[f"{learner} low"], row[f"{learner} high"] = float(low), float(high)
         found.append(row)
     return pd.DataFrame(found)
+
+
+def harmed(judged: pd.DataFrame) -> pd.DataFrame:
+    """Share of pairs that every synthetic row makes worse, by conditional gap."""
+    rows = judged[judged["kind"] == "honest"]
+    gaps = rows["conditional"].map(signed_root).rename("conditional gap")
+    harms = rows[[f"harm {learner}" for learner in LEARNERS]] > 0
+    shares = harms.groupby(pd.cut(gaps, BORDERS), observed=False).agg(["size", "mean"])
+    shares.columns = [" ".join(name).strip() for name in shares.columns]
+    return shares.round(2)
 
 
 if __name__ == "__main__":

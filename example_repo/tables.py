@@ -39,25 +39,30 @@ def refusal_text(reason: str, released: Release) -> RenderableType:
 
 def _how_far(report: DistanceReport, threshold: float, refused: Mapping[str, Any]) -> Table:
     table = _table("How far are the generated flights from the real ones?")
-    for column in ("generator", "gap", "floor", "p", "threshold", "verdict"):
+    for column in ("generator", "gap", "floor", "p", "labels", "threshold", "verdict"):
         table.add_column(column, justify="left" if column in ("generator", "verdict") else "right")
     table.add_row(
         "decent",
         f"{report.gap:.3f}",
         f"{report.floor:.3f}",
         f"{report.p_value:.3f}",
+        f"{report.conditional_gap:.3f}",
         f"{threshold:g}",
         "[green]released[/]",
     )
     table.add_row(
         "broken (columns misaligned)",
-        *(f"{refused[f'synthmix/{key}']:.3f}" for key in ("gap", "floor", "p_value")),
+        *(
+            f"{refused[f'synthmix/{key}']:.3f}"
+            for key in ("gap", "floor", "p_value", "conditional_gap")
+        ),
         f"{refused['synthmix/threshold']:g}",
         "[red]refused[/]",
     )
     table.caption = (
         "gap: debiased Wasserstein-2 distance in real standard deviations; floor: what two halves "
-        "of the real flights show by chance, before debiasing"
+        "of the real flights show by chance, before debiasing; labels: how far the delay moved for "
+        "flights that are alike"
     )
     return table
 

@@ -23,7 +23,7 @@ from synthmix_dagster.tables.mixing import align, mix_datasets
 Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
 
 #: Raise it when the same inputs and settings would give another result.
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 _DESCRIPTIONS = {
     "real": "Real rows, read from files. Recorded with a fingerprint, so that what is measured "

@@ -45,7 +45,6 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
                 "synthmix/gap_per_column": report.gap_per_column,
                 "synthmix/effect_size": report.effect_size,
                 "synthmix/input_gap": report.input_gap,
-                "synthmix/conditional_gap": report.conditional_gap,
                 **_ends("conditional_gap", report.conditional_interval),
             }
         ),
@@ -78,13 +77,14 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
 
 
 def of_gate(report: DistanceReport, threshold: float) -> Metadata:
-    """The numbers a gate compared."""
+    """The numbers a gate compared, and what says whether the labels are to blame."""
     return _finite(
         {
             "synthmix/gap": report.gap,
             "synthmix/threshold": threshold,
             "synthmix/floor": report.floor,
             "synthmix/p_value": report.p_value,
+            "synthmix/conditional_gap": report.conditional_gap,
         }
     )
 
@@ -102,7 +102,24 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                 "synthmix/ratio_high": high,
                 **{f"synthmix/risk_{at}": risk for at, risk in recommendation.baselines.items()},
                 **{f"synthmix/bound_{b.name}_ratio": b.ratio for b in recommendation.bounds},
+                "synthmix/critical_gap": recommendation.critical_gap,
             }
+        ),
+        "synthmix/bounds": dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "bound": bound.name,
+                        "ratio": readable(bound.ratio),
+                        "synthetic_weight": round(bound.weight, 4),
+                        "interior": bound.interior,
+                        "agrees": bound.equivalent,
+                        "from": ", ".join(f"{k} {v:.3g}" for k, v in bound.constants.items()),
+                        "caveat": bound.caveat,
+                    }
+                )
+                for bound in recommendation.bounds
+            ]
         ),
         "synthmix/shape": recommendation.shape,
         "synthmix/rule": recommendation.rule,

@@ -66,13 +66,13 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
         zorder=5,
         label=f"recommended, ratio {recommendation.ratio:.2f}",
     )
-    for bound in recommendation.bounds:
+    for bound, dashes in zip(recommendation.bounds, ("--", "-.", ":"), strict=False):
         if bound.ratio <= ratios[-1]:
             axes.axvline(
                 bound.ratio,
                 color=PRIOR,
                 lw=1.2,
-                ls="--",
+                ls=dashes,
                 label=f"{bound.name} bound (prior), ratio {bound.ratio:.2f}",
             )
     # The grid is geometric: show it so, without losing the ratio 0.

@@ -1,16 +1,17 @@
-"""Closed-form bounds on the excess risk of a mix: the prior that is reported beside the risk path.
+"""Closed forms for the synthetic weight of a mix: priors that are reported beside the risk path.
 
-Bounds explain and warn; they do not decide. Their constants are not identified by theory but
-estimated from one kernel ridge fit on the real rows, and are printed with the result.
+They explain and warn; they do not decide. What they are computed from is not identified by theory
+but estimated from kernel ridge fits (see `fits`), and is part of the result.
 
-Both are derived for this project. Their ingredients: uniform stability of kernel ridge regression
-(Bousquet and Elisseeff 2002) and Kantorovich-Rubinstein duality. That synthetic data acts as a
-regulariser with an optimal share is the setting of Shidani et al., arXiv 2510.08095; neither
-formula below is claimed to be theirs.
+Both forms here are derived for this project. The ingredients of the first: uniform stability of
+kernel ridge regression (Bousquet and Elisseeff 2002) and Kantorovich-Rubinstein duality. That
+synthetic data acts as a regulariser with an optimal share is the setting of Shidani et al., arXiv
+2510.08095; neither formula is claimed to be theirs. `prior` has the third bound, which rests on a
+lemma of that paper. docs/theory.md derives all of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,37 +26,72 @@ class Bound:
 
     Attributes
     ----------
-    name : str
+    name : {"stability", "variance", "spectral"}
     weight : float
-        Synthetic weight alpha that minimises the bound.
+        Synthetic weight alpha that minimises the bound, from 0 to 1.
     ratio : float
-        ``alpha / (1 - alpha)``; the bound weights all available rows.
+        ``alpha / (1 - alpha)``; the bound weights all available rows. Infinite at weight 1.
     interior : bool
-        Whether the optimum lies strictly between no synthetic row and plain pooling of all rows.
-    critical_gap : float
-        Gap from which the bound chooses no synthetic rows at all (infinite where none does).
+        Whether the optimum lies strictly inside: between no synthetic row and plain pooling of all
+        rows, or for the spectral bound between the real rows alone and the generator alone.
     constants : mapping of str to float
-        Everything the bound was computed from.
+        Everything the bound was computed from, and what else it says.
+    caveat : str
+        What is estimated, and what is not identified at all.
+    equivalent : bool, optional
+        Whether the ratio, or the highest one considered if that is lower, lies in the interval of
+        equivalent ratios of the risk path. None before `compared`.
+    log_distance : float, optional
+        Distance of that ratio to the recommended one, as the absolute logarithm of their quotient.
+        Half a row is added to both counts, so that no synthetic row is a finite distance away.
     """
 
     name: str
     weight: float
     ratio: float
     interior: bool
-    critical_gap: float
     constants: Mapping[str, float]
+    caveat: str
+    equivalent: bool | None = None
+    log_distance: float | None = None
+
+    def compared(
+        self, recommended: float, interval: tuple[float, float], *, highest: float, n: int
+    ) -> "Bound":
+        """Return the bound with its disagreement with the risk path.
+
+        Parameters
+        ----------
+        recommended : float
+            Ratio that the path recommends.
+        interval : pair of float
+            Its interval of equivalent ratios.
+        highest : float
+            Highest ratio that was considered: a bound that asks for more agrees with taking all.
+        n : int
+            Real rows.
+
+        Examples
+        --------
+        >>> bound = stability_bound(100, 400, gap=0.0, lipschitz=1.0, capacity=50.0)
+        >>> beside = bound.compared(1.0, (0.5, 4.0), highest=4.0, n=100)
+        >>> beside.equivalent, round(beside.log_distance, 2)
+        (True, 1.38)
+        """
+        wanted = min(self.ratio, highest)
+        low, high = interval
+        apart = np.log((wanted * n + 0.5) / (recommended * n + 0.5))
+        return replace(self, equivalent=low <= wanted <= high, log_distance=abs(float(apart)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values; an infinite critical gap becomes None."""
-        values = asdict(self)
-        values["critical_gap"] = self.critical_gap if np.isfinite(self.critical_gap) else None
-        return values
+        """Return plain JSON-serialisable values; an infinite ratio becomes None."""
+        return {**asdict(self), "ratio": self.ratio if np.isfinite(self.ratio) else None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Bound":
         """Rebuild a bound from `to_dict`."""
-        critical = values["critical_gap"]
-        return cls(**{**values, "critical_gap": float("inf") if critical is None else critical})
+        ratio = values["ratio"]
+        return cls(**{**values, "ratio": float("inf") if ratio is None else ratio})
 
 
 def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: float) -> Bound:
@@ -70,7 +106,7 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
         Real and synthetic rows available.
     gap : float
         Wasserstein distance W of the encoded rows, target included; a negative, debiased gap
-        counts as 0. W2 is used, which is at least W1.
+        counts as 0. The bound is about W1, the gap is on the scale of W2; see `critical_gap`.
     lipschitz : float
         Lipschitz constant xi of the loss on the encoded space.
     capacity : float
@@ -100,8 +136,7 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
         name="stability",
         weight=weight,
         ratio=m / n if weight == pooled else weight / (1 - weight),
-        interior=bool(0 < weight < pooled * (1 - 1e-12)),
-        critical_gap=capacity / (n * lipschitz) if lipschitz > 0 else float("inf"),
+        interior=_inside(weight, n, m),
         constants={
             "gap": distance,
             "lipschitz": lipschitz,
@@ -109,7 +144,104 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
             "n_real": float(n),
             "n_synthetic": float(m),
         },
+        caveat=(
+            "xi (lipschitz) and C (capacity) are estimated from the fit on the real rows, not "
+            "identified by theory; the gap stands in for W1"
+        ),
     )
+
+
+def critical_gap(n: int, *, lipschitz: float, capacity: float) -> float:
+    """Gap from which the stability bound takes no synthetic rows: ``C / (n xi)``.
+
+    A prior like the bound itself. The bound is about W1, and a gap is measured on the scale of W2.
+    As ``W1 <= W2``, putting W2 in its place keeps the inequality true and reaches the critical
+    value no later, so a gate at this gap errs towards stopping. That holds for the estimators of
+    W2 between whole points (``exact``, ``sinkhorn``). The ``sliced`` gap equals W2 for a shift of
+    all rows and is below it otherwise; for differences that few directions show, it may be below
+    W1 as well, and a gate on it then stops later than the bound would.
+
+    Parameters
+    ----------
+    n : int
+        Real rows. With more of them the critical gap is smaller: less is left to gain.
+    lipschitz, capacity : float
+        See `stability_bound`.
+
+    Returns
+    -------
+    float
+        Infinite where the loss does not depend on the row.
+
+    Examples
+    --------
+    >>> critical_gap(100, lipschitz=1.0, capacity=50.0)
+    0.5
+    """
+    return capacity / (n * lipschitz) if lipschitz > 0 else float("inf")
+
+
+def variance_bound(
+    n: int, m: int, *, variance: float, synthetic_variance: float, shift_squared: float
+) -> Bound:
+    """Variance form with a measured shift, minimised in closed form.
+
+    ``excess(a) <= (1-a)^2 V/n + a^2 V_s/m + a^2 D^2`` is smallest at
+    ``a = (V/n) / (V/n + V_s/m + D^2)``.
+
+    Parameters
+    ----------
+    n, m : int
+        Real and synthetic rows available.
+    variance, synthetic_variance : float
+        V and V_s: ``V/n`` is the variance of the predictions of the fit on the real rows, in the
+        units of the risk; ``V_s/m`` that of the fit on all synthetic rows.
+    shift_squared : float
+        Debiased square D^2 of the difference between the two relations of target and inputs, in
+        the same units. A negative estimate counts as 0 and is shown as it is.
+
+    Returns
+    -------
+    Bound
+        Each synthetic row weighs more than a real one, if that is better still: then the ratio is
+        above ``m/n`` and not interior.
+
+    Examples
+    --------
+    As precise as the other 100 real rows would be, and shifted by as much as they are uncertain:
+
+    >>> bound = variance_bound(
+    ...     100, 10**9, variance=5.0, synthetic_variance=5.0, shift_squared=0.05
+    ... )
+    >>> round(bound.weight, 6), round(bound.ratio, 6)
+    (0.5, 1.0)
+    """
+    own, others = variance / n, synthetic_variance / m + max(shift_squared, 0.0)
+    # A fit without variance has nothing to gain, whatever the other side is.
+    weight = own / (own + others) if own > 0 else 0.0
+    ratio = own / others if others > 0 else (float("inf") if own > 0 else 0.0)
+    return Bound(
+        name="variance",
+        weight=weight,
+        ratio=ratio,
+        interior=_inside(weight, n, m),
+        constants={
+            "variance": variance,
+            "synthetic_variance": synthetic_variance,
+            "shift_squared": shift_squared,
+            "n_real": float(n),
+            "n_synthetic": float(m),
+        },
+        caveat=(
+            "takes the mix for an average of two fits and leaves out the bias of their ridges; the "
+            "noise in both variances is estimated from the fits"
+        ),
+    )
+
+
+def _inside(weight: float, n: int, m: int) -> bool:
+    """Whether a weight is above none and below that of all rows pooled, up to rounding."""
+    return bool(0 < weight < m / (n + m) * (1 - 1e-12))
 
 
 def estimated_constants(losses: Floats, gradients: Floats, ridge: float) -> tuple[float, float]:

@@ -11,9 +11,17 @@ from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.features import NystroemMap
 from synthmix_dagster.distance.measure import require_rows
 from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.ratio.bounds import Bound, estimated_constants, stability_bound
+from synthmix_dagster.ratio.bounds import (
+    Bound,
+    critical_gap,
+    estimated_constants,
+    stability_bound,
+    variance_bound,
+)
 from synthmix_dagster.ratio.decision import Decision, decide
+from synthmix_dagster.ratio.fits import RidgeFit
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid, risk_path
+from synthmix_dagster.ratio.prior import spectral_bound
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
 from synthmix_dagster.ratio.target import TargetCode
 
@@ -32,6 +40,7 @@ def recommend(
     target: str,
     task: str,
     gap: float,
+    shift_squared: float | None = None,
     categorical: Collection[str] = (),
     ignore: Collection[str] = (),
     weights: Mapping[str, float] | None = None,
@@ -52,7 +61,12 @@ def recommend(
         Column to predict.
     task : {"regression", "classification"}
     gap : float
-        Debiased gap of inputs and target together, for the bound.
+        Debiased gap of inputs and target together, for the stability bound.
+    shift_squared : float, optional
+        Signed, debiased square of the shift of the target given the inputs, in the units of the
+        risk, for the variance bound: the square of a `DistanceReport`'s conditional gap, with its
+        sign; twice that for classes, which are one unit apart there and sqrt(2) here. By default
+        the excess error of a fit to the synthetic rows alone.
     categorical, ignore, weights, scaling
         See `Encoder.fit`; the weight of the target has no meaning here.
     evaluation : DataFrame, optional
@@ -109,10 +123,22 @@ def recommend(
         evaluation=None if evaluation is None else (features["evaluation"], targets["evaluation"]),
     )
     decision = decide(path, rule)
-    bound = _bound(path, feature_map, points["real"], features["real"], targets["real"], m, gap)
     ratios = path.counts / n
     low, high = float(ratios[decision.low]), float(ratios[decision.high])
     ratio = float(ratios[decision.chosen])
+    fit = RidgeFit.fit(features["real"], targets["real"], [float(path.ridges[0])])
+    lipschitz, capacity = estimated_constants(
+        path.losses[0],
+        np.concatenate([feature_map.gradients(points["real"], c) for c in fit.coefficients.T], 1),
+        fit.ridge,
+    )
+    bounds = tuple(
+        bound.compared(ratio, (low, high), highest=float(ratios[-1]), n=n)
+        for bound in (
+            stability_bound(n, m, gap=gap, lipschitz=lipschitz, capacity=capacity),
+            *_bounds_of_fits(fit, features, targets, shift_squared),
+        )
+    )
     return Recommendation(
         ratio=ratio,
         interval=(low, high),
@@ -130,7 +156,8 @@ def recommend(
             )
         ),
         baselines=_baselines(path, decision.chosen, n),
-        bounds=(bound,),
+        bounds=bounds,
+        critical_gap=critical_gap(n, lipschitz=lipschitz, capacity=capacity),
         reason=_reason(path, decision, ratio, (low, high)),
         metric=METRICS[task],
         judged_by="real rows, each left out of its fit"
@@ -142,31 +169,49 @@ def recommend(
         notes=(
             *notes,
             *encoder.notes,
-            *_warnings(bound, (low, high), float(ratios[-1]), evaluation is None),
+            *_warnings(bounds, (low, high), float(ratios[-1]), evaluation is None),
         ),
     )
 
 
-def _bound(
-    path: RiskPath,
-    feature_map: NystroemMap,
-    points: Floats,
-    features: Floats,
-    targets: Floats,
-    m: int,
-    gap: float,
-) -> Bound:
-    """Evaluate the stability bound with constants from the fit on the real rows alone."""
-    ridge = float(path.ridges[0])
-    n, p = features.shape
-    coefficients = np.linalg.solve(
-        features.T @ features / n + ridge * np.eye(p), features.T @ targets / n
+def _bounds_of_fits(
+    fit: RidgeFit,
+    features: Mapping[str, Floats],
+    targets: Mapping[str, Floats],
+    shift_squared: float | None,
+) -> tuple[Bound, Bound]:
+    """The variance and the spectral bound, from a fit on either side.
+
+    Parameters
+    ----------
+    fit : RidgeFit
+        Fit on the real rows.
+    features, targets : mapping of str to ndarray
+        Of ``real``, ``synthetic`` and, where there are any, ``evaluation``.
+    shift_squared : float, optional
+        See `recommend`.
+    """
+    n, m = len(features["real"]), len(features["synthetic"])
+    judges = "evaluation" if "evaluation" in features else "real"
+    generator = RidgeFit.fit(features["synthetic"], targets["synthetic"])
+    residuals = generator.errors(features["real"], targets["real"])
+    # Both estimate the noise in the real target, and both are too large by what their fits miss.
+    noise = min(fit.noise, RidgeFit.fit(features["real"], residuals).noise)
+    synthetic_variance = generator.noise * generator.degrees(features[judges])
+    if shift_squared is None:
+        errors = generator.errors(features[judges], targets[judges])
+        square = float(np.mean(np.sum(errors**2, axis=1)))
+        shift_squared = square - noise - synthetic_variance / m
+    return (
+        variance_bound(
+            n,
+            m,
+            variance=noise * fit.degrees(features[judges]),
+            synthetic_variance=synthetic_variance,
+            shift_squared=shift_squared,
+        ),
+        spectral_bound(features["real"], targets["real"], residuals, noise=noise),
     )
-    slopes = np.concatenate(
-        [feature_map.gradients(points, column) for column in coefficients.T], axis=1
-    )
-    lipschitz, capacity = estimated_constants(path.losses[0], slopes, ridge)
-    return stability_bound(n, m, gap=gap, lipschitz=lipschitz, capacity=capacity)
 
 
 def _baselines(path: RiskPath, chosen: int, n: int) -> dict[str, float]:
@@ -201,16 +246,16 @@ def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[fl
 
 
 def _warnings(
-    bound: Bound, interval: tuple[float, float], highest: float, left_out: bool
+    bounds: Sequence[Bound], interval: tuple[float, float], highest: float, left_out: bool
 ) -> list[str]:
-    warnings = []
     low, high = interval
-    wanted = min(bound.ratio, highest)
-    if not low <= wanted <= high:
-        warnings.append(
-            f"the stability bound, a prior, would choose {wanted:.2f}, outside the interval "
-            f"{low:.2f} to {high:.2f} of the risk curve, which decides"
-        )
+    # The ratio of the spectral bound is not identified, so its disagreement says little.
+    warnings = [
+        f"the {bound.name} bound, a prior, would choose {min(bound.ratio, highest):.2f}, outside "
+        f"the interval {low:.2f} to {high:.2f} of the risk curve, which decides"
+        for bound in bounds
+        if not bound.equivalent and bound.name != "spectral"
+    ]
     if left_out:
         warnings.append(
             "the predicted risk is optimistic if the generator was fitted on these real rows: keep "

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from synthmix_dagster.ratio.bounds import Bound
 
 if TYPE_CHECKING:
@@ -55,7 +57,11 @@ class Recommendation:
         Predicted risk of the usual guesses: ``none``, ``one_to_one``, ``all`` (the last two only
         where there are enough synthetic rows) and of the ``recommended`` ratio.
     bounds : tuple of Bound
-        Closed-form priors, reported beside the curve; they do not decide.
+        Closed-form priors, reported beside the curve with how far they disagree with it; they do
+        not decide.
+    critical_gap : float
+        Gap from which the stability bound would take no synthetic rows, for `n_real` rows and the
+        noise in them; infinite where there is none. A prior, see `bounds.critical_gap`.
     reason : str
         The recommendation in one sentence.
     metric : str
@@ -76,6 +82,7 @@ class Recommendation:
     curve: tuple[CurvePoint, ...]
     baselines: Mapping[str, float]
     bounds: tuple[Bound, ...]
+    critical_gap: float
     reason: str
     metric: str
     judged_by: str
@@ -93,19 +100,25 @@ class Recommendation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return {**asdict(self), "bounds": [bound.to_dict() for bound in self.bounds]}
+        """Return plain JSON-serialisable values; an infinite critical gap becomes None."""
+        return {
+            **asdict(self),
+            "bounds": [bound.to_dict() for bound in self.bounds],
+            "critical_gap": self.critical_gap if np.isfinite(self.critical_gap) else None,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recommendation":
         """Rebuild a recommendation from `to_dict`."""
         low, high = values["interval"]
+        critical = values["critical_gap"]
         return cls(
             **{
                 **values,
                 "interval": (low, high),
                 "curve": tuple(CurvePoint(**point) for point in values["curve"]),
                 "bounds": tuple(Bound.from_dict(bound) for bound in values["bounds"]),
+                "critical_gap": float("inf") if critical is None else critical,
                 "notes": tuple(values["notes"]),
             }
         )
