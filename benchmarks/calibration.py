@@ -17,6 +17,9 @@ from synthmix_dagster.distance.measure import measure
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
+#: Fewer than by default, for thousands of repetitions: calibration does not depend on them.
+DIRECTIONS = 20
+
 NULLS = {
     "normal, n=100, d=5": {"n": 100, "d": 5},
     "normal, n=500, d=5": {"n": 500, "d": 5},
@@ -112,6 +115,7 @@ def _null(seed: int, **options: Any) -> tuple[float, float]:
         real,
         synthetic,
         groups="session" if kind == "sessions" else None,
+        directions=DIRECTIONS,
         permutations=99,
         seed=seed,
     )
@@ -148,6 +152,7 @@ def _covered(seed: int, **options: Any) -> tuple[bool, float]:
         method=options.get("method", "sliced"),
         p=options.get("p", 2),
         scaling=scaling,
+        directions=DIRECTIONS,
         permutations=99,
         seed=seed,
     )

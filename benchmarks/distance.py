@@ -69,13 +69,13 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
     if section == "null":
         return calibration.null(repetitions)
     if section == "coverage":
-        return calibration.coverage(min(repetitions, 300))
+        return calibration.coverage(min(repetitions, 200))
     if section == "parts":
         return calibration.parts(repetitions // 10)
     if section == "rows":
         return everyrow.every_row([100_000, 200_000] if quick else [10**6, 3 * 10**6, 10**7], 20)
     if section == "power":
-        return power.power(folders, [100, 400], 4 if quick else 10)
+        return power.power(folders, [100, 400], 5)
     from benchmarks import harm
 
     return harm.harm(folders)

@@ -215,34 +215,34 @@ def excess_error(phi: Floats, y: Floats, psi: Floats, v: Floats, sides: Sides) -
 
 def correlations(rows: pd.DataFrame) -> pd.DataFrame:
     """Rank correlation of every gap with the harm to every learner, and its 95 % interval."""
+    names = [*GAPS, *PREDICTIONS]
+    values = rows[[*names, *(f"harm {learner}" for learner in LEARNERS)]].to_numpy()
     datasets = rows["pair"].str.split("__").str[0].to_numpy()
     members = [np.flatnonzero(datasets == name) for name in np.unique(datasets)]
     rng = np.random.default_rng(0)
-    draws = [
-        np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-        for _ in range(BOOTSTRAPS)
+
+    def ranked(picked: Floats) -> Floats:
+        return np.asarray(spearmanr(picked).statistic)[: len(names), len(names) :]
+
+    drawn = [
+        ranked(values[np.concatenate([members[i] for i in chosen])])
+        for chosen in rng.integers(0, len(members), (BOOTSTRAPS, len(members)))
     ]
-    found = []
-    for name in (*GAPS, *PREDICTIONS):
-        row: dict[str, Any] = {"gap": name}
-        for learner in LEARNERS:
-            both = rows[[name, f"harm {learner}"]].to_numpy()
-            drawn = [spearmanr(both[draw])[0] for draw in draws]
-            low, high = np.nanquantile(drawn, (0.025, 0.975))
-            row[learner] = float(spearmanr(both)[0])
-            row[f"{learner} low"], row[f"{learner} high"] = float(low), float(high)
-        found.append(row)
-    return pd.DataFrame(found)
+    low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)
+    table = pd.DataFrame({"gap": names})
+    for i, learner in enumerate(LEARNERS):
+        table[learner] = ranked(values)[:, i]
+        table[f"{learner} low"], table[f"{learner} high"] = low[:, i], high[:, i]
+    return table
 
 
 def harmed(judged: pd.DataFrame) -> pd.DataFrame:
     """Share of pairs that every synthetic row makes worse, by conditional gap."""
     rows = judged[judged["kind"] == "honest"]
     gaps = rows["conditional"].map(signed_root).rename("conditional gap")
-    harms = rows[[f"harm {learner}" for learner in LEARNERS]] > 0
-    shares = harms.groupby(pd.cut(gaps, BORDERS), observed=False).agg(["size", "mean"])
-    shares.columns = [" ".join(name).strip() for name in shares.columns]
-    return shares.round(2)
+    table = pd.DataFrame({f"harmed {name}": rows[f"harm {name}"] > 0 for name in LEARNERS})
+    between = table.groupby(pd.cut(gaps, BORDERS), observed=False)
+    return between.mean().round(2).assign(pairs=between.size())
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def conditional_estimate(
         )
     ]
     return ConditionalEstimate(
-        square=squares[0],
+        square=float(squares[0]),
         left_out=np.array(squares[1:]),
         overlap=float(np.mean([overlap for row in fits for _, overlap in row])),
     )

@@ -76,6 +76,25 @@ def draw_cuts(
     return [_cut(orders, rng) for _ in range(cuts)]
 
 
+def thinned(sides: Sides, most: int) -> Sides:
+    """The same folds with at most so many rows each, evenly taken from their blocks.
+
+    Examples
+    --------
+    >>> sides = draw_sides(1000, 4000, np.random.default_rng(0))
+    >>> [len(fold) for fold in thinned(sides, 200)[0].folds]
+    [167, 167]
+    """
+    real, synthetic = (
+        Side(
+            tuple(fold[:: -(-len(fold) // most)] for fold in side.folds),
+            tuple(block[:: -(-len(block) // most)] for block in side.blocks),
+        )
+        for side in sides
+    )
+    return real, synthetic
+
+
 def draw_sides(
     n: int,
     m: int,

@@ -10,10 +10,12 @@ import pandas as pd
 
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known
+from synthmix_dagster.distance.conditional import LANDMARKS, MOST_FOLDS
 from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
 from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import (
     METHODS,
+    MOST_FITTED,
     Points,
     TargetGaps,
     cut_estimate,
@@ -22,8 +24,7 @@ from synthmix_dagster.distance.estimate import (
     signed_root,
     target_gaps,
 )
-from synthmix_dagster.distance.features import LANDMARKS
-from synthmix_dagster.distance.folds import Ints, draw_cuts
+from synthmix_dagster.distance.folds import BLOCKS, Ints, draw_cuts
 from synthmix_dagster.distance.histograms import streamed_estimate
 from synthmix_dagster.distance.inference import permutation_test
 from synthmix_dagster.distance.report import DistanceReport
@@ -41,6 +42,9 @@ from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 LEAST_ROWS = 10
 #: Directions in which the sides differ most.
 WORST_DIRECTIONS = 3
+
+#: What libraries that are imported on the way take.
+LIBRARIES_MB = 40
 
 #: Opens a fresh pass over all rows of a side.
 Frames = Callable[[], Iterator[pd.DataFrame]]
@@ -138,7 +142,7 @@ def measure(
         scaling=scaling,
     )
     n, m, d = len(real), len(synthetic), encoder.dimension
-    memory = planned_memory(n, m, d, method, permutations)
+    memory = planned_memory(n, m, d, method, permutations, with_target=target is not None)
     if memory > memory_mb:
         raise ConfigError(
             f"measuring {n} real and {m} synthetic rows of {d} coordinates needs about "
@@ -172,6 +176,9 @@ def measure(
         whole = streamed_estimate(passes[0], passes[1], turned, seed=seed, p=p)
         estimate = from_every_row(whole, points, estimate)
         n, m, clipped = whole.n_real, whole.n_synthetic, whole.clipped
+    worst = worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek, members)
+    if not worst:
+        remarks.append("too few groups to look for the widest directions in some of them")
     about_target = TargetGaps()
     if target is not None and target in encoder.columns:
         about_target = target_gaps(
@@ -190,9 +197,7 @@ def measure(
         conditional_gap=about_target.conditional,
         conditional_interval=about_target.interval,
         columns=columns,
-        directions=named_directions(
-            encoder, worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek)
-        ),
+        directions=named_directions(encoder, worst),
         differences=worst_differences(encoder, columns, real, synthetic),
         dimension=d,
         method=method,
@@ -239,16 +244,31 @@ def measure_gap(
     return signed_root(float(np.mean(cut_estimate(points, turned, 2).squares)) * encoder.dimension)
 
 
-def planned_memory(n: int, m: int, dimension: int, method: str, permutations: int) -> int:
-    """Most memory that `measure` needs for n and m rows, in MB, the inputs not counted."""
+def planned_memory(
+    n: int, m: int, dimension: int, method: str, permutations: int, *, with_target: bool
+) -> int:
+    """Most memory that `measure` needs for n and m rows, in MB, the inputs not counted.
+
+    Examples
+    --------
+    >>> planned_memory(100_000, 100_000, 50, "sliced", 199, with_target=False)
+    314
+    """
     rows = n + m
+    # Points, a copy without the target or of the folds, and one more where all points turn.
     points = 3 * 4 * rows * dimension
     lines = CHUNK * rows * 40
     labels = rows * (permutations + 1)
     directions = 8 * dimension * (max(dimension, 100) + 4 * dimension)
-    transports = 0 if method not in MOST_ROWS else 6 * 8 * (min(n, m) // 2) ** 2
-    features = rows * LANDMARKS * 8 * 3
-    return 1 + (points + directions + labels + max(lines, transports, features)) // 2**20
+    transports = 6 * 8 * (min(n, m) // 2) ** 2 if method in MOST_ROWS else 0
+    fits = 0
+    if with_target:
+        fold = min(min(n, m) // 2 + 1, MOST_FITTED)
+        fitted = fold * (2 + min(m // fold, MOST_FOLDS))
+        # Features of all folds, the joint rows of one pair with copies, moments of every block.
+        width = 2 * LANDMARKS
+        fits = 8 * (fitted * LANDMARKS + 2 * fold * width * 4 + 2 * BLOCKS * width**2 * 2)
+    return LIBRARIES_MB + (points + directions + labels + max(lines, transports, fits)) // 2**20
 
 
 def require_rows(rows: int, dataset: str) -> None:

@@ -5,11 +5,12 @@ hardly shows in their mean. So a direction is looked for on one half of the rows
 debiased square, and its gap is measured on the other half, where having looked does not help.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from synthmix_dagster.distance.folds import draw_sides
+from synthmix_dagster.distance.folds import LEAST_GROUPS, Ints, draw_sides
 from synthmix_dagster.distance.wasserstein import Floats, Singles, sliced_estimate
 
 #: Numbers, and at most rows, of each of the four quarters that the climb looks at.
@@ -35,7 +36,11 @@ class Direction:
 
 
 def worst_directions(
-    real: Singles, synthetic: Singles, count: int, rng: np.random.Generator
+    real: Singles,
+    synthetic: Singles,
+    count: int,
+    rng: np.random.Generator,
+    groups: Sequence[Ints] | None = None,
 ) -> list[Direction]:
     """Look for orthogonal directions of large gaps.
 
@@ -48,22 +53,38 @@ def worst_directions(
         Directions wanted; at most d.
     rng : numpy.random.Generator
         Draws the halves.
+    groups : pair of ndarray of int, optional
+        Group of every row, numbered from 0 on each side: groups stay whole.
 
     Returns
     -------
     list of Direction
-        The widest gap first.
+        The widest gap first; none where a side has fewer than eight groups.
     """
-    halves = [np.array_split(side[rng.permutation(len(side))], 2) for side in (real, synthetic)]
-    (seek_real, judge_real), (seek_synthetic, judge_synthetic) = halves
-    affordable = max(200, _CLIMB_NUMBERS // real.shape[1])
-    rows = min(len(seek_real) // 2, len(seek_synthetic) // 2, _CLIMB_ROWS, affordable)
-    quarters = [
-        side[at : at + rows].astype(np.float64)
-        for side in (seek_real, seek_synthetic)
-        for at in (0, rows)
+    members = groups or (np.arange(len(real)), np.arange(len(synthetic)))
+    if groups is not None and min(1 + int(labels.max()) for labels in groups) < 2 * LEAST_GROUPS:
+        return []
+    halves = [_halved(np.arange(len(labels)), labels, rng) for labels in members]
+    seekers = [
+        side[quarter]
+        for side, labels, (half, _) in zip((real, synthetic), members, halves, strict=True)
+        for quarter in _halved(half, labels, rng)
     ]
-    judges = draw_sides(len(judge_real), len(judge_synthetic), rng)
+    affordable = max(200, _CLIMB_NUMBERS // real.shape[1])
+    rows = min(*map(len, seekers), _CLIMB_ROWS, affordable)
+    quarters = [seeker[:rows].astype(np.float64) for seeker in seekers]
+    (_, real_judges), (_, synthetic_judges) = halves
+    judge_real, judge_synthetic = real[real_judges], synthetic[synthetic_judges]
+    judges = draw_sides(
+        len(judge_real),
+        len(judge_synthetic),
+        rng,
+        groups
+        and [
+            np.unique(labels[rows_], return_inverse=True)[1]
+            for labels, rows_ in zip(groups, (real_judges, synthetic_judges), strict=True)
+        ],
+    )
     found: list[Direction] = []
     basis = np.empty((0, real.shape[1]))
     for _ in range(min(count, real.shape[1])):
@@ -74,15 +95,27 @@ def worst_directions(
     return sorted(found, key=lambda direction: -direction.square)
 
 
+def _halved(rows: Ints, labels: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Split rows in two at random, in random order, without cutting what has one label."""
+    rows = rng.permutation(rows)
+    distinct = rng.permutation(np.unique(labels[rows]))
+    first = np.isin(labels[rows], distinct[: (1 + len(distinct)) // 2])
+    return rows[first], rows[~first]
+
+
 def _climb(quarters: list[Floats], basis: Floats) -> Floats:
     """Raise the debiased square from several starts; `basis` is ruled out."""
     d = quarters[0].shape[1]
     free = np.eye(d) - basis.T @ basis
     shift = np.mean(quarters[0], axis=0) - np.mean(quarters[2], axis=0)
-    # The mean shift, and the axes along which the sides differ most by themselves.
+    # The mean shift, the directions in which the covariances differ most, and the axes along which
+    # the sides differ most by themselves.
+    covariances = [np.cov(np.concatenate(quarters[i : i + 2]), rowvar=False) for i in (0, 2)]
+    values, vectors = np.linalg.eigh(free @ np.atleast_2d(covariances[0] - covariances[1]) @ free)
+    turned = vectors[:, np.argsort(-np.abs(values))[:3]].T
     r1, r2, s1, s2 = (np.sort(points, axis=0) for points in quarters)
     own = np.mean(((r1 - s1) ** 2 + (r2 - s2) ** 2 - (r1 - r2) ** 2 - (s1 - s2) ** 2) / 2, axis=0)
-    starts = [shift, *np.eye(d)[np.argsort(-own)[:3]], own * (own > 0)]
+    starts = [shift, *turned, *np.eye(d)[np.argsort(-own)[:3]]]
     best, widest = free[np.argmax(np.linalg.norm(free, axis=1))], -np.inf
     for start in starts:
         vector = free @ start

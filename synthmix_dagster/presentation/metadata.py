@@ -101,7 +101,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                 "synthmix/ratio_low": low,
                 "synthmix/ratio_high": high,
                 **{f"synthmix/risk_{at}": risk for at, risk in recommendation.baselines.items()},
-                **{f"synthmix/bound_{b.name}_ratio": b.ratio for b in recommendation.bounds},
+                **{f"synthmix/bound_{b.name}_ratio": b.row_ratio for b in recommendation.bounds},
                 "synthmix/critical_gap": recommendation.critical_gap,
             }
         ),
@@ -110,7 +110,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                 dg.TableRecord(
                     {
                         "bound": bound.name,
-                        "ratio": readable(bound.ratio),
+                        "ratio": round(bound.row_ratio, 4),
                         "synthetic_weight": round(bound.weight, 4),
                         "interior": bound.interior,
                         "agrees": bound.equivalent,

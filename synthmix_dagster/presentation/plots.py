@@ -67,13 +67,13 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
         label=f"recommended, ratio {recommendation.ratio:.2f}",
     )
     for bound, dashes in zip(recommendation.bounds, ("--", "-.", ":"), strict=False):
-        if bound.ratio <= ratios[-1]:
+        if bound.row_ratio <= ratios[-1]:
             axes.axvline(
-                bound.ratio,
+                bound.row_ratio,
                 color=PRIOR,
                 lw=1.2,
                 ls=dashes,
-                label=f"{bound.name} bound (prior), ratio {bound.ratio:.2f}",
+                label=f"{bound.name} bound (prior), ratio {bound.row_ratio:.2f}",
             )
     # The grid is geometric: show it so, without losing the ratio 0.
     axes.set_xscale(

@@ -30,25 +30,30 @@ class Bound:
     weight : float
         Synthetic weight alpha that minimises the bound, from 0 to 1.
     ratio : float
-        ``alpha / (1 - alpha)``; the bound weights all available rows. Infinite at weight 1.
+        ``alpha / (1 - alpha)``, with all available rows weighted. Infinite at weight 1.
+    row_ratio : float
+        Ratio that minimises the same bound where every row weighs the same, so that fewer
+        synthetic rows also mean more variance. This is what the risk path chooses, and what the
+        bound is compared by.
     interior : bool
-        Whether the optimum lies strictly inside: between no synthetic row and plain pooling of all
+        Whether `weight` lies strictly inside: between no synthetic row and plain pooling of all
         rows, or for the spectral bound between the real rows alone and the generator alone.
     constants : mapping of str to float
         Everything the bound was computed from, and what else it says.
     caveat : str
         What is estimated, and what is not identified at all.
     equivalent : bool, optional
-        Whether the ratio, or the highest one considered if that is lower, lies in the interval of
-        equivalent ratios of the risk path. None before `compared`.
+        Whether `row_ratio`, or the highest ratio considered if that is lower, lies in the interval
+        of equivalent ratios of the risk path. None before `compared`.
     log_distance : float, optional
-        Distance of that ratio to the recommended one, as the absolute logarithm of their quotient.
-        Half a row is added to both counts, so that no synthetic row is a finite distance away.
+        Its distance to the recommended ratio, as the absolute logarithm of the quotient. Half a
+        row is added to both counts, so that no synthetic row is a finite distance away.
     """
 
     name: str
     weight: float
     ratio: float
+    row_ratio: float
     interior: bool
     constants: Mapping[str, float]
     caveat: str
@@ -78,7 +83,7 @@ class Bound:
         >>> beside.equivalent, round(beside.log_distance, 2)
         (True, 1.38)
         """
-        wanted = min(self.ratio, highest)
+        wanted = min(self.row_ratio, highest)
         low, high = interval
         apart = np.log((wanted * n + 0.5) / (recommended * n + 0.5))
         return replace(self, equivalent=low <= wanted <= high, log_distance=abs(float(apart)))
@@ -98,7 +103,9 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
     """Stability plus Wasserstein bound, minimised in closed form.
 
     ``excess(a) <= 2 a xi W + C [(1-a)^2/n + a^2/m]`` is smallest at
-    ``a = max(0, (C/n - xi W) / (C (1/n + 1/m)))``.
+    ``a = max(0, (C/n - xi W) / (C (1/n + 1/m)))``. With k rows of equal weight, ``a = k/(n+k)``, it
+    is ``(2 k xi W + C) / (n + k)``, which has no lowest point inside: all rows where
+    ``2 n xi W < C``, else none.
 
     Parameters
     ----------
@@ -136,6 +143,7 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
         name="stability",
         weight=weight,
         ratio=m / n if weight == pooled else weight / (1 - weight),
+        row_ratio=m / n if 2 * n * lipschitz * distance < capacity else 0.0,
         interior=_inside(weight, n, m),
         constants={
             "gap": distance,
@@ -154,7 +162,10 @@ def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: f
 def critical_gap(n: int, *, lipschitz: float, capacity: float) -> float:
     """Gap from which the stability bound takes no synthetic rows: ``C / (n xi)``.
 
-    A prior like the bound itself. The bound is about W1, and a gap is measured on the scale of W2.
+    That is where its best weight becomes 0; rows that weigh no less than real ones are refused from
+    half of it on. A prior like the bound itself, for the number of rows it was computed with.
+
+    The bound is about W1, and a gap is measured on the scale of W2.
     As ``W1 <= W2``, putting W2 in its place keeps the inequality true and reaches the critical
     value no later, so a gate at this gap errs towards stopping. That holds for the estimators of
     W2 between whole points (``exact``, ``sinkhorn``). The ``sliced`` gap equals W2 for a shift of
@@ -182,60 +193,86 @@ def critical_gap(n: int, *, lipschitz: float, capacity: float) -> float:
 
 
 def variance_bound(
-    n: int, m: int, *, variance: float, synthetic_variance: float, shift_squared: float
+    n: int,
+    m: int,
+    *,
+    variance: float,
+    synthetic_variance: float,
+    shift_squared: float,
+    bias_squared: float = 0.0,
 ) -> Bound:
     """Variance form with a measured shift, minimised in closed form.
 
-    ``excess(a) <= (1-a)^2 V/n + a^2 V_s/m + a^2 D^2`` is smallest at
-    ``a = (V/n) / (V/n + V_s/m + D^2)``.
+    ``excess(a) <= (1-a)^2 (V/n + B^2) + a^2 (V_s/m + D^2)`` is smallest at
+    ``a = (V/n + B^2) / (V/n + B^2 + V_s/m + D^2)``. With k rows of equal weight m becomes k and a
+    becomes ``k/(n+k)``; the only lowest point inside is at
+    ``k = n (2V + 2n B^2 - V_s) / (2n D^2 - V_s)``.
 
     Parameters
     ----------
     n, m : int
         Real and synthetic rows available.
     variance, synthetic_variance : float
-        V and V_s: ``V/n`` is the variance of the predictions of the fit on the real rows, in the
-        units of the risk; ``V_s/m`` that of the fit on all synthetic rows.
+        V and V_s: ``V/n`` is the mean variance of the predictions of the fit on the real rows, in
+        the units of the risk; ``V_s/m`` that of the fit on all synthetic rows.
     shift_squared : float
         Debiased square D^2 of the difference between the two relations of target and inputs, in
         the same units. A negative estimate counts as 0 and is shown as it is.
+    bias_squared : float
+        Squared bias B^2 of the fit on the real rows, which a ridge causes; treated likewise.
 
     Returns
     -------
     Bound
-        Each synthetic row weighs more than a real one, if that is better still: then the ratio is
-        above ``m/n`` and not interior.
+        Where each synthetic row should weigh more than a real one, the weight is above that of
+        pooling and not interior.
 
     Examples
     --------
-    As precise as the other 100 real rows would be, and shifted by as much as they are uncertain:
+    As precise as the 100 real rows would be, and shifted by as much as these are uncertain:
 
     >>> bound = variance_bound(
     ...     100, 10**9, variance=5.0, synthetic_variance=5.0, shift_squared=0.05
     ... )
-    >>> round(bound.weight, 6), round(bound.ratio, 6)
-    (0.5, 1.0)
+    >>> round(bound.weight, 6), round(bound.ratio, 6), round(bound.row_ratio, 6)
+    (0.5, 1.0, 1.0)
     """
-    own, others = variance / n, synthetic_variance / m + max(shift_squared, 0.0)
-    # A fit without variance has nothing to gain, whatever the other side is.
+    shift = max(shift_squared, 0.0)
+    own, others = variance / n + max(bias_squared, 0.0), synthetic_variance / m + shift
+    # A fit without error has nothing to gain, whatever the other side is.
     weight = own / (own + others) if own > 0 else 0.0
     ratio = own / others if others > 0 else (float("inf") if own > 0 else 0.0)
     return Bound(
         name="variance",
         weight=weight,
         ratio=ratio,
+        row_ratio=_best_count(n, m, own, synthetic_variance, shift) / n,
         interior=_inside(weight, n, m),
         constants={
             "variance": variance,
             "synthetic_variance": synthetic_variance,
             "shift_squared": shift_squared,
+            "bias_squared": bias_squared,
             "n_real": float(n),
             "n_synthetic": float(m),
         },
         caveat=(
-            "takes the mix for an average of two fits and leaves out the bias of their ridges; the "
+            "takes the mix for an average of two fits whose errors have nothing in common; the "
             "noise in both variances is estimated from the fits"
         ),
+    )
+
+
+def _best_count(n: int, m: int, own: float, variance: float, shift: float) -> float:
+    """Count k, not rounded, that minimises the variance form with rows of equal weight."""
+    counts = [0.0, float(m)]
+    slope = 2 * n * shift - variance
+    if slope > 0:
+        counts.append(min(max(n * (2 * n * own - variance) / slope, 0.0), float(m)))
+    # The fewest rows win a draw.
+    return min(
+        sorted(counts),
+        key=lambda k: (n**2 * own + k * variance + k**2 * shift) / (n + k) ** 2,
     )
 
 

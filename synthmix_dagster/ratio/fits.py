@@ -1,8 +1,8 @@
 """What the bounds are computed from: a ridge fit on one side, its noise and its variance.
 
-In the features of the risk path, with ``A = Phi' Phi / n``, the fit is ``c = (A + l I)^-1 Phi' y/n``
-and ``H = Phi (A + l I)^-1 Phi' / n`` maps targets to fitted values. Several target columns are fitted
-with one ridge, and squares are summed over them, as in the risk.
+In the features of the risk path, with ``A = Phi' Phi / n``, the fit is
+``c = (A + l I)^-1 Phi' y / n`` and ``H = Phi (A + l I)^-1 Phi' / n`` maps targets to fitted values.
+Several target columns are fitted with one ridge, and squares are summed over them, as in the risk.
 """
 
 from collections.abc import Sequence

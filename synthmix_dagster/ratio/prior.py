@@ -13,9 +13,9 @@ The risk below is derived here. With ``K/N = U diag(mu) U'`` and ``d = U' (f* - 
     R(l) = 1/N sum_j [ l^2 d_j^2 + sigma^2 mu_j^2 ] / (mu_j + l)^2
 
 is its expectation over the noise, averaged over the real rows. One eigenproblem gives every l; in
-features it has the size of their number. ``f* - g`` is not known, but the residual ``y - g(X)`` is it
-plus noise, so ``(U' (y - g(X)))_j^2 - sigma^2`` has the mean d_j^2. These estimates keep their sign:
-R is then without bias at every l (it is Mallows' C_p of the fit to the residuals). Cutting the
+features it has the size of their number. ``f* - g`` is not known, but ``y - g(X)`` is it plus
+noise, so ``(U' (y - g(X)))_j^2 - sigma^2`` has the mean d_j^2. These estimates keep their sign: R
+is then without bias at every l (it is Mallows' C_p of the fit to the residuals). Cutting the
 negative ones off would make every generator look wrong, a perfect one too, and every optimum
 interior.
 """
@@ -139,7 +139,9 @@ class SpectralRisk:
         return float(np.sum(share) / np.sum(self.spectrum))
 
 
-def spectral_bound(features: Floats, target: Floats, residuals: Floats, *, noise: float) -> Bound:
+def spectral_bound(
+    features: Floats, target: Floats, residuals: Floats, *, noise: float, m: int
+) -> Bound:
     """The optimum of the estimated spectral risk, read as a mix.
 
     ``l = t / (1 - t)`` is the ratio and t the synthetic weight, as the lemma suggests. What that
@@ -155,14 +157,17 @@ def spectral_bound(features: Floats, target: Floats, residuals: Floats, *, noise
         ``y - g`` at the real rows.
     noise : float
         sigma^2, summed over target columns.
+    m : int
+        Synthetic rows available.
 
     Returns
     -------
     Bound
-        Among its constants: ``lambda_n = N l``, the estimated risk at the optimum, with the
-        generator alone, and at the best ridge without a generator (g = 0), and the part of the fit
-        that the generator settles, see `SpectralRisk.generator_share`. Risks are errors beyond the
-        noise, without bias, and therefore may be below 0.
+        Its `row_ratio` is the ratio, or all rows if that is less. Among its constants:
+        ``lambda_n = N l``, the estimated risk at the optimum, with the generator alone, and at the
+        best ridge without a generator (g = 0), and the part of the fit that the generator settles,
+        see `SpectralRisk.generator_share`. Risks are errors beyond the noise, estimated without
+        bias, and therefore may be below 0.
 
     Examples
     --------
@@ -170,7 +175,7 @@ def spectral_bound(features: Floats, target: Floats, residuals: Floats, *, noise
     >>> features = rng.normal(size=(200, 5))
     >>> noise = rng.normal(0, 0.1, (200, 1))
     >>> truth, error = features @ np.ones((5, 1)), features @ np.full((5, 1), 0.02)
-    >>> bound = spectral_bound(features, truth + noise, error + noise, noise=0.01)
+    >>> bound = spectral_bound(features, truth + noise, error + noise, noise=0.01, m=10**6)
     >>> bound.interior, bound.constants["risk"] < bound.constants["risk_without_generator"]
     (True, True)
     """
@@ -191,6 +196,7 @@ def spectral_bound(features: Floats, target: Floats, residuals: Floats, *, noise
         name="spectral",
         weight=ridge / (1 + ridge) if np.isfinite(ridge) else 1.0,
         ratio=ridge,
+        row_ratio=min(ridge, m / risk.n),
         interior=bool(0 < ridge < np.inf),
         constants=constants,
         caveat=(

@@ -32,6 +32,9 @@ METRICS = {
     "classification": "Brier score",
 }
 
+#: Synthetic weight by which a bound has to miss the interval before a note says so.
+_MATERIAL = 0.1
+
 
 def recommend(
     real: pd.DataFrame,
@@ -136,7 +139,7 @@ def recommend(
         bound.compared(ratio, (low, high), highest=float(ratios[-1]), n=n)
         for bound in (
             stability_bound(n, m, gap=gap, lipschitz=lipschitz, capacity=capacity),
-            *_bounds_of_fits(fit, features, targets, shift_squared),
+            *_bounds_of_fits(fit, float(path.risks[0]), features, targets, shift_squared),
         )
     )
     return Recommendation(
@@ -176,6 +179,7 @@ def recommend(
 
 def _bounds_of_fits(
     fit: RidgeFit,
+    risk: float,
     features: Mapping[str, Floats],
     targets: Mapping[str, Floats],
     shift_squared: float | None,
@@ -186,6 +190,8 @@ def _bounds_of_fits(
     ----------
     fit : RidgeFit
         Fit on the real rows.
+    risk : float
+        Its risk, at rows that it did not contain.
     features, targets : mapping of str to ndarray
         Of ``real``, ``synthetic`` and, where there are any, ``evaluation``.
     shift_squared : float, optional
@@ -197,6 +203,7 @@ def _bounds_of_fits(
     residuals = generator.errors(features["real"], targets["real"])
     # Both estimate the noise in the real target, and both are too large by what their fits miss.
     noise = min(fit.noise, RidgeFit.fit(features["real"], residuals).noise)
+    variance = noise * fit.degrees(features[judges])
     synthetic_variance = generator.noise * generator.degrees(features[judges])
     if shift_squared is None:
         errors = generator.errors(features[judges], targets[judges])
@@ -206,11 +213,12 @@ def _bounds_of_fits(
         variance_bound(
             n,
             m,
-            variance=noise * fit.degrees(features[judges]),
+            variance=variance,
             synthetic_variance=synthetic_variance,
             shift_squared=shift_squared,
+            bias_squared=risk - noise - variance / n,
         ),
-        spectral_bound(features["real"], targets["real"], residuals, noise=noise),
+        spectral_bound(features["real"], targets["real"], residuals, noise=noise, m=m),
     )
 
 
@@ -249,13 +257,17 @@ def _warnings(
     bounds: Sequence[Bound], interval: tuple[float, float], highest: float, left_out: bool
 ) -> list[str]:
     low, high = interval
-    # The ratio of the spectral bound is not identified, so its disagreement says little.
-    warnings = [
-        f"the {bound.name} bound, a prior, would choose {min(bound.ratio, highest):.2f}, outside "
-        f"the interval {low:.2f} to {high:.2f} of the risk curve, which decides"
-        for bound in bounds
-        if not bound.equivalent and bound.name != "spectral"
-    ]
+    warnings = []
+    for bound in bounds:
+        wanted = min(bound.row_ratio, highest)
+        nearest = min(max(wanted, low), high)
+        apart = abs(wanted / (1 + wanted) - nearest / (1 + nearest))
+        # The ratio of the spectral bound is not one of rows: its disagreement says little.
+        if apart > _MATERIAL and bound.name != "spectral":
+            warnings.append(
+                f"the {bound.name} bound, a prior, would choose {wanted:.2f}, outside the interval "
+                f"{low:.2f} to {high:.2f} of the risk curve, which decides"
+            )
     if left_out:
         warnings.append(
             "the predicted risk is optimistic if the generator was fitted on these real rows: keep "

@@ -261,6 +261,26 @@ def test_an_option_that_cannot_be_is_refused_by_name(options, words, real):
         measure(real, real, **options)
 
 
+@pytest.mark.parametrize(
+    ("n", "m", "options"),
+    [
+        (4000, 4000, {}),
+        (500, 6000, {"target": "y"}),
+        (3000, 3000, {"target": "y", "permutations": 0}),
+        (2000, 2000, {"method": "exact", "permutations": 0}),
+    ],
+)
+def test_the_memory_that_was_planned_is_enough(n, m, options):
+    import tracemalloc
+
+    real, synthetic = table(n, 0), table(m, 1)
+    tracemalloc.start()
+    report = measure(real, synthetic, **{"permutations": 19, **options})
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    assert peak < report.memory_mb < 3 * peak + 50
+
+
 def test_without_permutations_there_is_neither_test_nor_interval(real, synthetic):
     quick = measure(real, synthetic, target="y", permutations=0)
     full = measure(real, synthetic, target="y", permutations=9)

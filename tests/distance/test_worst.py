@@ -56,6 +56,29 @@ def test_having_looked_does_not_widen_the_gap_of_equal_distributions():
     assert abs(np.mean(squares)) < 3 * np.std(squares) / np.sqrt(len(squares))
 
 
+def test_whole_sessions_seek_and_whole_sessions_judge():
+    by_rows, by_groups = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        labels = np.arange(16).repeat(8)
+        real, synthetic = (
+            (rng.normal(size=(16, 3)).repeat(8, axis=0) + 0.1 * rng.normal(size=(128, 3))).astype(
+                np.float32
+            )
+            for _ in range(2)
+        )
+        by_rows.append(worst_directions(real, synthetic, 1, rng)[0].square)
+        by_groups.append(worst_directions(real, synthetic, 1, rng, (labels, labels))[0].square)
+    assert np.mean(by_rows) > 5 * np.std(by_rows) / 40**0.5
+    assert abs(np.mean(by_groups)) < 3 * np.std(by_groups) / 40**0.5
+
+
+def test_with_few_sessions_there_is_nobody_left_to_judge():
+    rng = np.random.default_rng(0)
+    labels = np.arange(7).repeat(10)
+    assert worst_directions(*both(rng, 70, 70, 3), 2, rng, (labels, labels)) == []
+
+
 def test_ten_rows_a_side_are_enough():
     rng = np.random.default_rng(4)
     found = worst_directions(*both(rng, 10, 10, 30), 3, rng)
