@@ -187,7 +187,8 @@ def recommend_ratio(
         Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
         synthetic rows, so that ratios keep their meaning; of those at most five times as many.
     distance : DistanceReport, optional
-        A distance measured before; without it the gap alone is measured, for the bound.
+        A distance measured before, of whose gap and conditional gap the bounds are made; without it
+        the gap alone is measured.
     seed : int
 
     Returns
@@ -243,6 +244,7 @@ def recommend_ratio(
             target=target,
             task=task,
             gap=gap,
+            shift_squared=_shift_squared(distance, task),
             categorical=categories,
             ignore=[*left_out, *keys],
             weights=weights,
@@ -314,6 +316,17 @@ def mix(
         optional=[*_listed(ignore), *_listed(key)],
         rows_per_shard=rows_per_shard,
     )
+
+
+def _shift_squared(distance: DistanceReport | None, task: str) -> float | None:
+    """The conditional gap as a square in the units of the risk, where it was measured in them."""
+    if distance is None or distance.conditional_gap is None:
+        return None
+    square = distance.conditional_gap * abs(distance.conditional_gap)
+    if task == "classification":
+        # Two different classes are one unit apart there and sqrt(2) in a Brier score.
+        return 2 * square
+    return square if distance.scaling == "standard" else None
 
 
 def _one_thread() -> threadpool_limits:

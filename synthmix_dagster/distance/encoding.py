@@ -134,10 +134,9 @@ class Encoder:
         """Columns that are used, in the order of the coordinates."""
         return [code.column for code in self.codes]
 
-    def coordinates(self, column: str) -> slice:
-        """Coordinates that a column occupies."""
-        code = self.codes[self.columns.index(column)]
-        return slice(code.start, code.stop)
+    def code(self, column: str) -> ColumnCode:
+        """How a column that is used is encoded."""
+        return self.codes[self.columns.index(column)]
 
     def require(self, frame: pd.DataFrame, dataset: str) -> None:
         """Refuse rows that lack a column, or hold it in another type, or with infinite values.

@@ -168,9 +168,11 @@ def _scale_variance(points: Points, parts: Floats) -> float:
 def target_gaps(
     points: Points,
     target: slice,
+    weight: float,
     directions: int,
     p: int,
     rng: np.random.Generator,
+    *,
     with_interval: bool,
 ) -> TargetGaps:
     """Measure the gap without the target, and the target's given the inputs.
@@ -180,13 +182,15 @@ def target_gaps(
     points : Points
     target : slice
         Coordinates of the target.
+    weight : float
+        Weight of the target, which its own gap is told without.
     directions : int
         Directions wanted.
     p : {1, 2}
     rng : numpy.random.Generator
     with_interval : bool
     """
-    labels = points.real[:, target], points.synthetic[:, target]
+    labels = [side[:, target] / np.sqrt(weight) for side in (points.real, points.synthetic)]
     inputs = [np.delete(side, target, axis=1) for side in (points.real, points.synthetic)]
     d = inputs[0].shape[1]
     if d == 0:

@@ -28,7 +28,7 @@ from synthmix_dagster.distance.folds import BLOCKS, Ints, draw_cuts
 from synthmix_dagster.distance.histograms import streamed_estimate
 from synthmix_dagster.distance.inference import permutation_test
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.distance.scales import rescalings
+from synthmix_dagster.distance.scales import in_pooled_units, rescalings
 from synthmix_dagster.distance.transport import MOST_ROWS
 from synthmix_dagster.distance.wasserstein import (
     CHUNK,
@@ -156,9 +156,8 @@ def measure(
     columns = column_gaps(encoder, real, synthetic, points, estimate.parts, p)
     p_value = None
     if permutations:
-        test = permutation_test(
-            points.real, points.synthetic, turned, permutations, to_relabel, p=p, groups=members
-        )
+        pooled = in_pooled_units(encoder, points.real, points.synthetic)
+        test = permutation_test(*pooled, turned, permutations, to_relabel, p=p, groups=members)
         p_value = test.p_value
         if method == "sliced":
             # The test uses all pairs of rows, one cut into folds half of them.
@@ -181,8 +180,15 @@ def measure(
         remarks.append("too few groups to look for the widest directions in some of them")
     about_target = TargetGaps()
     if target is not None and target in encoder.columns:
+        code = encoder.code(target)
         about_target = target_gaps(
-            points, encoder.coordinates(target), directions, p, to_fit, permutations > 0
+            points,
+            slice(code.start, code.stop),
+            code.weight,
+            directions,
+            p,
+            to_fit,
+            with_interval=permutations > 0,
         )
     elif target is not None:
         remarks.append(f"no conditional gap: the target '{target}' says nothing in real")
@@ -255,7 +261,7 @@ def planned_memory(
     314
     """
     rows = n + m
-    # Points, a copy without the target or of the folds, and one more where all points turn.
+    # Points, a copy without the target or in other units, and one of folds or halves.
     points = 3 * 4 * rows * dimension
     lines = CHUNK * rows * 40
     labels = rows * (permutations + 1)

@@ -10,8 +10,9 @@ multiplies that column's part of it, which needs no second estimate.
 
 import numpy as np
 
+from synthmix_dagster.distance.codes import ColumnCode
 from synthmix_dagster.distance.encoding import Encoder
-from synthmix_dagster.distance.folds import Side
+from synthmix_dagster.distance.folds import Ints, Side
 from synthmix_dagster.distance.wasserstein import Floats, Singles
 
 
@@ -31,7 +32,7 @@ def rescalings(encoder: Encoder, real: Singles, side: Side) -> Floats:
     ndarray of shape (n_blocks, d)
         1 for coordinates that have no estimated scale (categories, booleans, ranks).
     """
-    block = np.empty(len(real), dtype=np.int64)
+    block: Ints = np.empty(len(real), dtype=np.int64)
     for fold, of_rows in zip(side.folds, side.blocks, strict=True):
         block[fold] = of_rows
     factors = np.ones((side.n_blocks, real.shape[1]))
@@ -39,20 +40,49 @@ def rescalings(encoder: Encoder, real: Singles, side: Side) -> Floats:
         if code.scaling not in ("standard", "robust"):
             continue
         at = slice(code.start, code.stop - len(code.slots))
-        points = real[:, at].astype(np.float64)
-        # Rows without a value lie at the origin and had no say in the scale.
-        known = real[:, code.stop - 1] == 0 if code.slots else np.ones(len(real), dtype=bool)
-        whole = _squared_scale(points[known], code.scaling)
+        whole = _squared_scale(code, real)
         for b in range(side.n_blocks):
-            without = _squared_scale(points[known & (block != b)], code.scaling)
+            without = _squared_scale(code, real[block != b])
             factors[b, at] = whole / without if without > 0 else 1.0
     return factors
 
 
-def _squared_scale(points: Floats, scaling: str) -> float:
+def in_pooled_units(encoder: Encoder, real: Singles, synthetic: Singles) -> tuple[Singles, Singles]:
+    """The same points, in scales that both sides had the same say in.
+
+    A test relabels rows, so nothing it sees may tell the labels apart. Scales of the real rows do:
+    a real sample without outliers makes those of the synthetic rows stand out.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    real : ndarray of shape (n, d)
+    synthetic : ndarray of shape (m, d)
+
+    Returns
+    -------
+    real, synthetic : ndarray
+        Of the same shapes.
+    """
+    pooled = np.concatenate((real, synthetic))
+    for code in encoder.codes:
+        if code.scaling in ("standard", "robust"):
+            ours, both = _squared_scale(code, real), _squared_scale(code, pooled)
+            if both > 0:
+                pooled[:, code.start : code.stop - len(code.slots)] *= np.float32(
+                    (ours / both) ** 0.5
+                )
+    return pooled[: len(real)], pooled[len(real) :]
+
+
+def _squared_scale(code: ColumnCode, rows: Singles) -> float:
+    """The square of what a column's scale would be if it came from these encoded rows."""
+    # Rows without a value lie at the origin and have no say.
+    known = rows[rows[:, code.stop - 1] == 0] if code.slots else rows
+    points: Floats = known[:, code.start : code.stop - len(code.slots)].astype(np.float64)
     if len(points) < 2:
         return 0.0
-    if scaling == "robust":
+    if code.scaling == "robust":
         low, high = np.percentile(points[:, 0], [25, 75])
         return float(high - low) ** 2
     return float(np.sum(np.var(points, axis=0)))

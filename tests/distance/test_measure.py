@@ -281,6 +281,15 @@ def test_the_memory_that_was_planned_is_enough(n, m, options):
     assert peak < report.memory_mb < 3 * peak + 50
 
 
+def test_the_weight_of_the_target_does_not_change_how_far_it_moved(real, synthetic):
+    plain, heavy = (
+        measure(real, synthetic, target="y", weights=weights, permutations=9)
+        for weights in ({}, {"y": 9.0})
+    )
+    assert heavy.conditional_gap == pytest.approx(plain.conditional_gap, rel=1e-3, abs=1e-4)
+    assert heavy.input_gap == pytest.approx(plain.input_gap, rel=1e-3, abs=1e-4)
+
+
 def test_without_permutations_there_is_neither_test_nor_interval(real, synthetic):
     quick = measure(real, synthetic, target="y", permutations=0)
     full = measure(real, synthetic, target="y", permutations=9)
