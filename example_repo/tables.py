@@ -22,7 +22,7 @@ def evidence_tables(
     evidence = released.manifest["evidence"]
     report = DistanceReport.from_dict(evidence["distribution_distance"])
     return [
-        _how_far(report, float(evidence["threshold"]), refused),
+        _how_far(report, float(evidence["thresholds"]["wasserstein_gap"]), refused),
         _how_much(recommendation, measured),
         _released(released),
     ]

@@ -14,7 +14,7 @@ from synthmix_dagster.api import measure_distance, recommend_ratio
 from synthmix_dagster.config import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError, SynthMixError
-from synthmix_dagster.gate import judge_gap
+from synthmix_dagster.gate import GATES
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
@@ -98,13 +98,14 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     """Judge the stored distance again and publish the mix, or refuse with the reason."""
     sides = _open_sides(config, frames)
     report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
-    verdict = judge_gap(report, config.threshold)
-    if not verdict.passed:
-        raise GateError(
-            f"release refused, the check 'wasserstein_gap' failed. {verdict.sentence}",
-            mix=config.name,
-            fix="No release was touched",
-        )
+    verdicts = {gate: GATES[gate](report, most) for gate, most in config.gates.items()}
+    for gate, verdict in verdicts.items():
+        if not verdict.passed:
+            raise GateError(
+                f"release refused, the check '{gate}' failed. {verdict.sentence}",
+                mix=config.name,
+                fix="No release was touched",
+            )
     recommendation = Recommendation.from_dict(_fresh(config, sides, "optimal_ratio", "recommend"))
     release = mix_datasets(
         *sides,
@@ -117,10 +118,13 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
         rows_per_shard=config.rows_per_shard,
         evidence={
             "mix": config.name,
-            "threshold": config.threshold,
+            "thresholds": config.gates,
             "distribution_distance": report.to_dict(),
             "optimal_ratio": recommendation.to_dict(),
-            "checks": {"wasserstein_gap": {"passed": True, "sentence": verdict.sentence}},
+            "checks": {
+                gate: {"passed": True, "sentence": verdict.sentence}
+                for gate, verdict in verdicts.items()
+            },
         },
     )
     record = {**_evidence_key(config, sides, "recommend"), "result": {"id": release.release_id}}

@@ -12,30 +12,21 @@ from synthmix_dagster.assets import at_the_edge
 from synthmix_dagster.config import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
-from synthmix_dagster.gate import judge_gap, judge_realised, judge_recommendation
+from synthmix_dagster.gate import GATES, judge_realised, judge_recommendation
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.releases import verify_release
 
+_DESCRIPTIONS = {
+    "wasserstein_gap": "Fails when the gap goes over {threshold:g} real standard deviations, "
+    "and then stops the release of training data.",
+    "conditional_gap": "Fails when rows that are alike have other labels in synthetic than real, "
+    "by more than {threshold:g} standard deviations, and then stops the release of training data.",
+}
+
 
 def build_checks(config: MixConfig) -> list[dg.AssetChecksDefinition]:
     """Build the checks of one mix."""
-
-    @dg.asset_check(
-        asset=config.asset_key("distribution_distance"),
-        blocking=True,
-        description=f"Fails when the gap goes over {config.threshold:g} real standard deviations, "
-        "and then stops the release of training data.",
-    )
-    def wasserstein_gap() -> dg.AssetCheckResult:
-        with at_the_edge():
-            report = DistanceReport.from_dict(_result(config, "distribution_distance"))
-            verdict = judge_gap(report, config.threshold)
-            return dg.AssetCheckResult(
-                passed=verdict.passed,
-                description=verdict.sentence,
-                metadata=metadata.of_gate(report, config.threshold),
-            )
 
     @dg.asset_check(
         asset=config.asset_key("optimal_ratio"),
@@ -69,7 +60,27 @@ def build_checks(config: MixConfig) -> list[dg.AssetChecksDefinition]:
                 metadata=metadata.of_realised(release),
             )
 
-    return [wasserstein_gap, recommendation_usable, mix_as_recommended]
+    gates = [_gate(config, name, threshold) for name, threshold in config.gates.items()]
+    return [*gates, recommendation_usable, mix_as_recommended]
+
+
+def _gate(config: MixConfig, name: str, threshold: float) -> dg.AssetChecksDefinition:
+    def check() -> dg.AssetCheckResult:
+        with at_the_edge():
+            report = DistanceReport.from_dict(_result(config, "distribution_distance"))
+            verdict = GATES[name](report, threshold)
+            return dg.AssetCheckResult(
+                passed=verdict.passed,
+                description=verdict.sentence,
+                metadata=metadata.of_gate(report, threshold),
+            )
+
+    return dg.asset_check(
+        name=name,
+        asset=config.asset_key("distribution_distance"),
+        blocking=True,
+        description=_DESCRIPTIONS[name].format(threshold=threshold),
+    )(check)
 
 
 def _result(config: MixConfig, role: str) -> dict[str, Any]:

@@ -143,6 +143,8 @@ class MixConfig(Settings):
     task : {"regression", "classification"}
     threshold : float
         Largest gap that may be released, in real standard deviations.
+    conditional_threshold : float, optional
+        Largest conditional gap that may be released: how far the target moved for given inputs.
     output_root : str
         Directory below which everything is written.
     output : str, optional
@@ -190,6 +192,7 @@ class MixConfig(Settings):
     task: Literal["regression", "classification"]
     threshold: float
     output_root: str
+    conditional_threshold: float | None = None
     output: str | None = None
     categorical: Sequence[str] = ()
     ignore: Sequence[str] = ()
@@ -227,7 +230,7 @@ class MixConfig(Settings):
             raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
         return value
 
-    @field_validator("threshold", "max_ratio", "seed", "permutations")
+    @field_validator("threshold", "conditional_threshold", "max_ratio", "seed", "permutations")
     @classmethod
     def _not_negative(cls, value: float | None) -> float | None:
         if value is not None and not (math.isfinite(value) and value >= 0):
@@ -305,6 +308,14 @@ class MixConfig(Settings):
             A link leads it out of `output_root`.
         """
         return inside(Path(self.output_root).expanduser(), self.output or self.qualified_name)
+
+    @property
+    def gates(self) -> dict[str, float]:
+        """Threshold of every gate that is set, by the name of its check."""
+        gates = {"wasserstein_gap": self.threshold}
+        if self.conditional_threshold is not None:
+            gates["conditional_gap"] = self.conditional_threshold
+        return gates
 
     @property
     def records(self) -> Records:

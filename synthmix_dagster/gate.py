@@ -4,7 +4,7 @@
 because a blocking check only stops the run it is part of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,43 @@ def judge_gap(report: DistanceReport, threshold: float) -> Verdict:
         f"Columns that make up most of it: {worst}. "
         "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
     )
+
+
+def judge_conditional_gap(report: DistanceReport, threshold: float) -> Verdict:
+    """Fail when the target moved too far for given inputs; a gap that is missing fails as well.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    threshold : float
+        Largest acceptable conditional gap, in real standard deviations of the target.
+    """
+    gap = report.conditional_gap
+    if gap is None:
+        return Verdict(
+            False,
+            "The conditional gap was not measured: the target, or everything beside it, says "
+            "nothing in the real rows. Take 'conditional_threshold' out, or check the real rows.",
+        )
+    found = f"The conditional gap of {gap:.3f}"
+    if report.conditional_interval is not None:
+        low, high = report.conditional_interval
+        found += f" (95 % interval {low:.2f} to {high:.2f})"
+    if gap <= threshold:
+        return Verdict(True, f"{found} is within its threshold {threshold:g}.")
+    return Verdict(
+        False,
+        f"{found} is over its threshold {threshold:g}: rows that are alike have other labels in "
+        "synthetic than in real. Mend how the generator labels its rows, or raise "
+        "'conditional_threshold' if this is acceptable.",
+    )
+
+
+#: Gates by the name of their check: what each says of a distance and a threshold.
+GATES: Mapping[str, Callable[[DistanceReport, float], Verdict]] = {
+    "wasserstein_gap": judge_gap,
+    "conditional_gap": judge_conditional_gap,
+}
 
 
 def judge_recommendation(recommendation: Recommendation) -> Verdict:

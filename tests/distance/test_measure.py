@@ -429,3 +429,16 @@ def test_the_gap_alone_is_the_gap_of_the_whole_report():
     options = {"categorical": ["c"], "directions": 20, "seed": 3}
     report = measure(real, synthetic, permutations=1, **options)
     assert measure_gap(real, synthetic, **options) == report.gap
+
+
+def test_p_values_do_not_see_whose_rows_set_the_scale():
+    # With tails this heavy the scale of 40 real rows says most about which of them is far out.
+    values = []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        real, synthetic = (
+            pd.DataFrame(rng.standard_t(1.5, size=(rows, 3))).add_prefix("c") for rows in (40, 200)
+        )
+        values.append(measure(real, synthetic, permutations=19, directions=3, seed=seed).p_value)
+    assert 1 <= np.sum(np.array(values) <= 0.1 + 1e-9) <= 18
+    assert np.mean(values) == pytest.approx(0.525, abs=3 * 0.289 / 80**0.5)

@@ -110,3 +110,32 @@ def test_a_wrong_option_is_refused_before_anything_runs(
     }
     with pytest.raises(ConfigError, match=words):
         mix_config(**{**settings, **options})
+
+
+@pytest.mark.parametrize(("threshold", "released"), [(0.3, False), (2.0, True)])
+def test_wrong_labels_stop_a_release_that_the_gap_lets_through(
+    threshold: float, released: bool, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = write_inputs(tmp_path, synthetic=rows(400, seed=1, shuffled_target=True))
+    options |= {"threshold": 5.0, "conditional_threshold": threshold}
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    passed = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert passed["wasserstein_gap"]
+    assert passed["conditional_gap"] is released
+    # Asked for alone, in a run of its own, the training data judges again.
+    again = job.execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        asset_selection=[
+            dg.AssetKey(["demo", role]) for role in ("optimal_ratio", "training_data")
+        ],
+    )
+    assert again.success is released
+    assert (tmp_path / "mixes" / "demo" / "latest").exists() is released
+
+
+def test_without_its_threshold_there_is_no_gate_of_the_labels(tmp_path: Path) -> None:
+    defs = build_synthmix_defs(**write_inputs(tmp_path))
+    names = {spec.name for item in defs.asset_checks or () for spec in item.check_specs}
+    assert names == {"wasserstein_gap", "recommendation_usable", "mix_as_recommended"}
