@@ -81,15 +81,9 @@ def main() -> int:
     folders = sorted(f for f in options.pairs.iterdir() if f.is_dir() and options.only in f.name)
     started = time.perf_counter()
     judged = pd.DataFrame([row for folder in folders for row in judge(folder)])
-    tables = []
-    for name, part in {"honest": judged[judged["kind"] == "honest"], "all": judged}.items():
-        for n in (None, *sorted(part["n"].unique())):
-            rows = part if n is None else part[part["n"] == n]
-            if len(rows) >= LEAST_PAIRS:
-                tables.append(correlations(rows).assign(generators=name, n=n or 0))
-    if not tables:
+    found = by_generators(judged)
+    if found.empty:
         parser.error(f"{len(judged)} pairs and sizes are too few to correlate")
-    found = pd.concat(tables)
     for (label, n), table in found.groupby(["generators", "n"], sort=False):
         size = f"n = {n}" if n else "every n"
         print(f"\nSpearman correlation with harm, generators: {label}, {size}")
@@ -104,6 +98,23 @@ def main() -> int:
         }
         options.json.write_text(json.dumps(report, indent=1))
     return 0
+
+
+def harm(folders: list[Path]) -> list[dict[str, Any]]:
+    """Correlation of every gap with harm, for honest generators and for all, by real rows."""
+    judged = pd.DataFrame([row for folder in folders for row in judge(folder)])
+    return by_generators(judged).to_dict(orient="records")
+
+
+def by_generators(judged: pd.DataFrame) -> pd.DataFrame:
+    """Correlations over honest generators and over all, for every number of real rows."""
+    tables = [pd.DataFrame()]
+    for name, part in {"honest": judged[judged["kind"] == "honest"], "all": judged}.items():
+        for n in (None, *sorted(part["n"].unique())):
+            rows = part if n is None else part[part["n"] == n]
+            if len(rows) >= LEAST_PAIRS:
+                tables.append(correlations(rows).assign(generators=name, n=n or 0))
+    return pd.concat(tables)
 
 
 def judge(folder: Path) -> list[dict[str, Any]]:
@@ -137,7 +148,8 @@ def measure_run(run: Run) -> dict[str, float]:
     labels = [run.target] if run.task == "classification" else []
     encoder = Encoder.fit(run.real, run.synthetic, categorical=[*run.categorical, *labels])
     real, synthetic = encoder.transform(run.real), encoder.transform(run.synthetic)
-    target = encoder.coordinates(run.target)
+    code = encoder.code(run.target)
+    target = slice(code.start, code.stop)
     y, v = real[:, target], synthetic[:, target]
     x, z = np.delete(real, target, axis=1), np.delete(synthetic, target, axis=1)
     n, m = len(x), len(z)

@@ -108,7 +108,7 @@ def test_a_shift_in_a_quarter_of_the_inputs_counts_for_a_quarter():
 
 @pytest.mark.parametrize("classes", [2, 4])
 def test_classes_swapped_on_every_row_have_the_known_gap(classes):
-    """Class 0 at 85 %, another class on each synthetic row whose class was 0 or 1: 0.85 less 0.05"""
+    """Class 0 at 85 %; another class on each synthetic row whose class was 0 or 1."""
     rng = generator(0)
     shares = np.full(classes, 0.15 / (classes - 1))
     shares[0] = 0.85
