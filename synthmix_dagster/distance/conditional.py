@@ -10,8 +10,9 @@ elsewhere look mislabelled. So one fold of each side enters one fit,
 where e is the mean of w given x, from a fit of its own. g takes what both sides share, and t is the
 contrast ``f_Q - f_P``. As ``w - e(x)`` has mean zero at every x, an error in g is not taken for a
 contrast (Robinson 1988; for contrasts that vary with x, Nie and Wager 2021). Where one side alone
-has rows, ``w - e(x)`` is near zero and so is t: the estimate speaks for the inputs that both sides
-have, which is why it comes with their overlap.
+has rows nothing can be compared, and a real row counts for ``1 - 4 e(x)^2``: 1 where synthetic rows
+are as dense as real ones, 0 where there are none (the overlap weights of Li, Morgan and Zaslavsky
+2018). Their mean, the overlap, tells how much of the real side the square speaks for.
 
 As in `wasserstein`, only products of independent estimates are averaged: t of one pair of folds
 times t of a pair that shares no rows with it. Swapping the sides of a pair changes the sign of t,
@@ -37,6 +38,8 @@ LANDMARKS = 150
 MOST_FOLDS = 8
 #: Ridges tried, relative to the mean squared feature norm, which is 1 for a Gaussian kernel.
 RIDGES: tuple[float, ...] = tuple(10.0 ** np.arange(-5.0, 1.25, 0.5))
+#: Ridge of the constants in g and t: next to none, for a shift of all labels is no rough function.
+CONSTANT_RIDGE = 1e-3
 #: A fit using up more than this share of its rows interpolates: leave-one-out is 0/0 there.
 MOST_LEVERAGE = 0.8
 
@@ -48,12 +51,13 @@ class ConditionalEstimate:
     Attributes
     ----------
     square : float
-        Signed, debiased ``|f_Q - f_P|^2`` averaged over real rows, in squared units of y.
+        Signed, debiased ``(1 - 4 e^2) |f_Q - f_P|^2`` averaged over real rows, in squared units of
+        y.
     left_out : ndarray of shape (n_blocks,)
         The square without each block of the jackknife.
     overlap : float
-        Mean of ``4 (w - e(x))^2`` over the rows: about 1 where both sides have the same inputs, 0
-        where the inputs tell the sides apart and the square therefore says nothing.
+        Mean of ``1 - 4 e^2`` over real rows: 1 where both sides have the same inputs, 0 where the
+        inputs tell the sides apart and the square therefore says nothing.
     """
 
     square: float
@@ -63,7 +67,7 @@ class ConditionalEstimate:
 
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    """Features, centred targets and jackknife blocks of the rows of one fold."""
+    """Features with a constant, centred targets and jackknife blocks of the rows of one fold."""
 
     features: Floats
     target: Floats
@@ -101,38 +105,52 @@ def conditional_estimate(
     .. [1] Robinson (1988), Root-N-consistent semiparametric regression, Econometrica 56.
     .. [2] Nie and Wager (2021), Quasi-oracle estimation of heterogeneous treatment effects,
        Biometrika 108.
+    .. [3] Li, Morgan and Zaslavsky (2018), Balancing covariates via propensity score weighting,
+       JASA 113.
     """
     feature_map = NystroemMap.fit(
         x_real.astype(np.float64), x_synthetic.astype(np.float64), rng=rng, landmarks=LANDMARKS
     )
     center = np.mean(y_real, axis=0, dtype=np.float64)
-    real, synthetic = (
-        [
-            _Fold(feature_map.transform(x[rows].astype(np.float64)), y[rows] - center, blocks)
-            for rows, blocks in list(zip(side.folds, side.blocks, strict=True))[:MOST_FOLDS]
-        ]
-        for x, y, side in zip((x_real, x_synthetic), (y_real, y_synthetic), sides, strict=True)
-    )
+
+    def folds(x: Floats | Singles, y: Floats | Singles, side: Side) -> list[_Fold]:
+        found = []
+        for rows, blocks in list(zip(side.folds, side.blocks, strict=True))[:MOST_FOLDS]:
+            features = feature_map.transform(x[rows].astype(np.float64))
+            constant = np.ones((len(rows), 1))
+            found.append(_Fold(np.hstack((features, constant)), y[rows] - center, blocks))
+        return found
+
+    real = folds(x_real, y_real, sides[0])
+    synthetic = folds(x_synthetic, y_synthetic, sides[1])
+    # A ridge that suits the smoother side would hide what the other side has on top.
+    ridge = min(_best_ridge(real), _best_ridge(synthetic))
     blocks = sides[0].n_blocks
-    ridge = _common_ridge(real)
-    fits = [[_contrasts(r, s, ridge, blocks) for s in synthetic] for r in real]
-    contrasts = np.array([[found for found, _ in row] for row in fits])
-    moments = np.sum([_block_moments(f.features, f.blocks, blocks) for f in real], axis=0)
-    counts = np.sum([np.bincount(f.blocks, minlength=blocks) for f in real], axis=0)
+    contrasts, moments, counts, overlaps = [], [], [], []
+    for fold in real:
+        fits = [_contrasts(fold, other, ridge, blocks) for other in synthetic]
+        weights = np.mean([weight for _, weight in fits], axis=0)
+        contrasts.append([contrast for contrast, _ in fits])
+        moments.append(_block_moments(fold.features, fold.blocks, blocks, weights))
+        counts.append(np.bincount(fold.blocks, minlength=blocks))
+        overlaps.append(weights)
     squares = [
-        _between_pairs(contrasts[:, :, i], moment) / count
-        for i, (moment, count) in enumerate(
-            zip(_without_each(moments), _without_each(counts), strict=True)
+        _between_pairs(contrast, moment) / count
+        for contrast, moment, count in zip(
+            np.moveaxis(np.array(contrasts), 2, 0),
+            _without_each(np.sum(moments, axis=0)),
+            _without_each(np.sum(counts, axis=0)),
+            strict=True,
         )
     ]
     return ConditionalEstimate(
         square=float(squares[0]),
         left_out=np.array(squares[1:]),
-        overlap=float(np.mean([overlap for row in fits for _, overlap in row])),
+        overlap=float(np.mean(np.concatenate(overlaps))),
     )
 
 
-def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> tuple[Floats, float]:
+def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> tuple[Floats, Floats]:
     """Fit one pair of folds.
 
     Returns
@@ -140,22 +158,26 @@ def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> tupl
     contrasts : ndarray of shape (1 + n_blocks, n_features, q)
         Coefficients of t, from all rows and without each block. The jackknife keeps e as it is: an
         error in e has no first-order effect on t.
-    overlap : float
+    weights : ndarray of shape (n_real_rows,)
+        ``1 - 4 e^2`` of the real rows.
     """
     features = np.concatenate((real.features, synthetic.features))
     target = np.concatenate((real.target, synthetic.target))
     block = np.concatenate((real.blocks, synthetic.blocks))
     side = np.repeat((-0.5, 0.5), (len(real.features), len(synthetic.features)))[:, None]
+    # e(x) of each row is found from the others and lies between the values of w.
     errors = min(_left_out_errors(features, side), key=_sum_of_squares)
-    # w - e(x), where e(x) comes from the other rows and lies between the values of w.
-    centred = side - np.clip(side - errors, -0.5, 0.5)
-    joint = np.concatenate((features, features * centred), axis=1)
+    expected = np.clip(side - errors, -0.5, 0.5)
+    joint = np.concatenate((features, features * (side - expected)), axis=1)
     p = joint.shape[1]
-    moments = _without_each(_block_moments(np.concatenate((joint, target), axis=1), block, blocks))
+    both = np.concatenate((joint, target), axis=1)
+    moments = _without_each(_block_moments(both, block, blocks, np.ones(len(both))))
     counts = _without_each(np.bincount(block, minlength=blocks))
-    normal = moments[:, :p, :p] + ridge * counts[:, None, None] * np.eye(p)
+    penalty = np.full(p, ridge)
+    penalty[[p // 2 - 1, p - 1]] = CONSTANT_RIDGE
+    normal = moments[:, :p, :p] + counts[:, None, None] * np.diag(penalty)
     fitted: Floats = np.linalg.solve(normal, moments[:, :p, p:])
-    return fitted[:, p // 2 :], float(4 * np.mean(centred**2))
+    return fitted[:, p // 2 :], 1 - 4 * expected[: len(real.features), 0] ** 2
 
 
 def _between_pairs(contrasts: Floats, moment: Floats) -> float:
@@ -182,10 +204,13 @@ def _between_pairs(contrasts: Floats, moment: Floats) -> float:
     return apart / (a * (a - 1) * b * (b - 1))
 
 
-def _common_ridge(folds: list[_Fold]) -> float:
-    """Ridge of the least leave-one-out error over folds of real rows; one for all fits."""
+def _best_ridge(folds: list[_Fold]) -> float:
+    """Ridge of the least leave-one-out error over the folds of one side."""
     losses = [
-        [_sum_of_squares(errors) for errors in _left_out_errors(fold.features, fold.target)]
+        [
+            _sum_of_squares(errors)
+            for errors in _left_out_errors(fold.features, fold.target - fold.target.mean(axis=0))
+        ]
         for fold in folds
     ]
     return RIDGES[int(np.argmin(np.sum(losses, axis=0)))]
@@ -215,10 +240,10 @@ def _sum_of_squares(errors: Floats) -> float:
     return float(np.sum(errors**2))
 
 
-def _block_moments(rows: Floats, block: Ints, blocks: int) -> Floats:
-    """Sum of ``r r'`` over the rows r of each block; shape (n_blocks, p, p)."""
-    parts = [rows[block == b] for b in range(blocks)]
-    return np.stack([part.T @ part for part in parts])
+def _block_moments(rows: Floats, block: Ints, blocks: int, weights: Floats) -> Floats:
+    """Weighted sum of ``r r'`` over the rows r of each block; shape (n_blocks, p, p)."""
+    members = [block == b for b in range(blocks)]
+    return np.stack([(rows[at] * weights[at, None]).T @ rows[at] for at in members])
 
 
 def _without_each(parts: NDArray[Any]) -> NDArray[Any]:

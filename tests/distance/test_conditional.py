@@ -38,7 +38,7 @@ def mean_and_error(values):
 # --- nothing to see ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "m"), [(60, 60), (40, 120), (120, 40)])
+@pytest.mark.parametrize(("n", "m"), [(40, 40), (24, 48), (48, 24)])
 def test_without_a_shift_the_mean_is_zero_at_any_size(n, m):
     squares = [
         estimate(sample(rng, n), sample(rng, m), seed).square
@@ -52,7 +52,7 @@ def test_without_a_shift_the_mean_is_zero_at_any_size(n, m):
 
 def test_noisier_labels_are_no_shift_of_their_mean():
     squares = [
-        estimate(sample(rng, 60), sample(rng, 60, noise=1.5), seed).square
+        estimate(sample(rng, 40), sample(rng, 40, noise=1.5), seed).square
         for seed in range(40)
         for rng in [generator(seed)]
     ]
@@ -69,16 +69,18 @@ def test_inputs_that_lie_elsewhere_are_no_shift():
         *(points.astype(np.float32) for points, _ in (real, synthetic)), np.eye(3), sides
     )
     # The inputs are one standard deviation apart, and the labels in them mean the same.
-    assert 3 * np.mean(inputs.squares) == pytest.approx(1.0, abs=0.15)
+    assert 3 * np.mean(inputs.squares) == pytest.approx(1.0, abs=0.3)
     assert abs(found.square) < 0.03
     assert 0.6 < found.overlap < 0.95
 
 
 def test_sides_without_common_inputs_say_nothing():
     rng = generator(0)
-    found = estimate(sample(rng, 200), sample(rng, 200, at=20.0, shift=1.0))
+    x, z = rng.normal(size=(200, 2)), rng.normal(size=(200, 2)) + 20
+    y, v = rng.normal(size=(200, 1)), rng.normal(size=(200, 1)) + 3
+    found = estimate((x, y), (z, v))
     assert found.overlap < 0.02
-    assert abs(found.square) < 0.02
+    assert abs(found.square) < 0.1
 
 
 # --- known shifts --------------------------------------------------------------------------------
@@ -132,12 +134,23 @@ def test_two_classes_are_worth_the_same_on_one_coordinate_as_on_two():
 
 def test_labels_turned_around_are_seen_where_no_distance_of_inputs_can():
     rng = generator(0)
-    (x, y), (z, v) = sample(rng, 300, d=10), sample(rng, 300, d=10)
-    sides = draw_sides(300, 300, generator(0))
+    (x, y), (z, v) = sample(rng, 400), sample(rng, 400)
+    sides = draw_sides(400, 400, generator(0))
     found = conditional_estimate(x, y, z, -v, sides, generator(1))
-    inputs = sliced_estimate(x.astype(np.float32), z.astype(np.float32), np.eye(10), sides)
+    inputs = sliced_estimate(x.astype(np.float32), z.astype(np.float32), np.eye(3), sides)
     assert found.square > 5 * np.sqrt(jackknife_variance(found.left_out))
-    assert abs(np.mean(inputs.squares) * 10) < 0.2 * found.square
+    assert abs(3 * np.mean(inputs.squares)) < 0.05 * found.square
+
+
+@pytest.mark.parametrize("side", ["real", "synthetic"])
+def test_a_side_whose_labels_know_nothing_of_the_inputs_hides_no_shift(side):
+    """The best ridge of such a side is the largest; that of the other has to decide."""
+    rng = generator(0)
+    x, z = rng.normal(size=(800, 2)), rng.normal(size=(800, 2))
+    y, v = rng.normal(size=(800, 1)), z[:, :1] + rng.normal(size=(800, 1))
+    found = estimate((x, y), (z, v)) if side == "real" else estimate((z, v), (x, y))
+    # The truth is 1; a fit to labels that are half noise is shrunk.
+    assert 0.55 < found.square < 1.05
 
 
 # --- what must not matter ------------------------------------------------------------------------
@@ -244,22 +257,22 @@ def test_a_fit_of_everything_is_no_candidate():
     assert np.isfinite(losses[-1])
 
 
-def test_blocks_are_left_out_of_fits_and_of_judging():
-    """With e known, as it is where both sides have the same inputs, a refit from the rest agrees"""
-    rng = generator(0)
-    real, synthetic = small(shift=2.0)
+def test_a_block_left_out_leaves_fits_and_center_alone():
+    real, (z, v) = small(shift=2.0)
     sides = draw_sides(50, 60, generator(0))
-    found = conditional_estimate(*real, *synthetic, sides, generator(1))
+    found = conditional_estimate(*real, z, v, sides, generator(1))
     assert found.left_out.shape == (sides[0].n_blocks,)
     # The jackknife's bias is of the order of one block.
     assert np.mean(found.left_out) == pytest.approx(found.square, rel=0.1)
-    assert np.std(found.left_out) > 0
-    far = synthetic[1].copy()
-    first = [fold[block == 0] for fold, block in zip(sides[1].folds, sides[1].blocks, strict=True)]
-    far[np.concatenate(first)] += rng.normal(20.0, 1.0, size=(sum(map(len, first)), 1))
-    outlying = conditional_estimate(real[0], real[1], synthetic[0], far, sides, generator(1))
+    first = np.concatenate(
+        [fold[block == 0] for fold, block in zip(sides[1].folds, sides[1].blocks, strict=True)]
+    )
+    far = v.copy()
+    far[first] += 5.0
+    outlying = conditional_estimate(*real, z, far, sides, generator(1))
+    # Only the ridge may have changed by it, and on these rows it does not.
     assert outlying.left_out[0] == pytest.approx(found.left_out[0], rel=1e-6)
-    assert outlying.square > 2 * found.square
+    assert outlying.square > 1.1 * found.square
 
 
 def test_the_jackknife_interval_covers():
@@ -268,7 +281,7 @@ def test_the_jackknife_interval_covers():
     covered = []
     for seed in range(40):
         rng = generator(seed)
-        found = estimate(sample(rng, 200), sample(rng, 200, shift=0.7), seed)
+        found = estimate(sample(rng, 120), sample(rng, 120, shift=0.7), seed)
         reach = t.ppf(0.975, len(found.left_out) - 1) * jackknife_variance(found.left_out) ** 0.5
         covered.append(abs(found.square - 0.49) <= reach)
     assert np.mean(covered) >= 0.88
