@@ -334,13 +334,12 @@ def _columns(
             spread = max(float(np.sqrt(share * (1 - share))), 1e-9)
             shares.append((below[rows] - share) / spread)
             share_differences.append((theirs - share) / spread)
-    if not means:
-        return 1.0, 1.0, 1.0
     weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=_REDRAWINGS)
     weights = (weights - 1) / np.sqrt(len(rows))
     ratios, p_values = [], []
     for terms, differences in ((means, mean_differences), (shares, share_differences)):
-        if not terms:
+        # Nothing varies among the real rows where the synthetic ones are.
+        if not np.any(terms):
             p_values.append(1.0)
             continue
         # One column that is far off must not hide many that are too near.
@@ -348,7 +347,7 @@ def _columns(
         null = np.minimum(np.square(weights @ np.stack(terms, axis=1)), 4).mean(axis=1)
         ratios.append(observed / null.mean())
         p_values.append(float(1 + np.sum(null <= observed)) / (1 + _REDRAWINGS))
-    return float(np.mean(ratios)), p_values[0], p_values[1]
+    return float(np.mean(ratios)) if ratios else 1.0, p_values[0], p_values[1]
 
 
 def _against_held_out(

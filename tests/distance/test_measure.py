@@ -278,7 +278,7 @@ def test_the_memory_that_was_planned_is_enough(n, m, options):
     report = measure(real, synthetic, **{"permutations": 19, **options})
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
-    assert peak < report.memory_mb < 3 * peak + 50
+    assert peak < report.memory_mb < 3 * peak + 100
 
 
 def test_the_weight_of_the_target_does_not_change_how_far_it_moved(real, synthetic):
