@@ -40,9 +40,11 @@ def rescalings(encoder: Encoder, real: Singles, side: Side) -> Floats:
         if code.scaling not in ("standard", "robust"):
             continue
         at = slice(code.start, code.stop - len(code.slots))
-        whole = _squared_scale(code, real)
+        # Its own coordinates first: copying all of them for every column and block is slow.
+        rows = real[:, code.start : code.stop]
+        whole = _squared_scale(code, rows)
         for b in range(side.n_blocks):
-            without = _squared_scale(code, real[block != b])
+            without = _squared_scale(code, rows[block != b])
             factors[b, at] = whole / without if without > 0 else 1.0
     return factors
 
@@ -67,7 +69,8 @@ def in_pooled_units(encoder: Encoder, real: Singles, synthetic: Singles) -> tupl
     pooled = np.concatenate((real, synthetic))
     for code in encoder.codes:
         if code.scaling in ("standard", "robust"):
-            ours, both = _squared_scale(code, real), _squared_scale(code, pooled)
+            own = slice(code.start, code.stop)
+            ours, both = (_squared_scale(code, rows[:, own]) for rows in (real, pooled))
             if both > 0:
                 pooled[:, code.start : code.stop - len(code.slots)] *= np.float32(
                     (ours / both) ** 0.5
@@ -76,10 +79,10 @@ def in_pooled_units(encoder: Encoder, real: Singles, synthetic: Singles) -> tupl
 
 
 def _squared_scale(code: ColumnCode, rows: Singles) -> float:
-    """The square of what a column's scale would be if it came from these encoded rows."""
+    """The square of what a column's scale would be if it came from these rows of its block."""
     # Rows without a value lie at the origin and have no say.
-    known = rows[rows[:, code.stop - 1] == 0] if code.slots else rows
-    points: Floats = known[:, code.start : code.stop - len(code.slots)].astype(np.float64)
+    known = rows[rows[:, -1] == 0] if code.slots else rows
+    points: Floats = known[:, : rows.shape[1] - len(code.slots)].astype(np.float64)
     if len(points) < 2:
         return 0.0
     if code.scaling == "robust":
