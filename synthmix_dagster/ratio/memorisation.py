@@ -295,7 +295,11 @@ def _by_copies(groups: Ints, is_real: Flags, rng: np.random.Generator) -> float:
         # compared, as a side that was stripped of duplicates tells nothing.
         return float(np.sum(ours * theirs) / (n * m) - max(within))
 
-    return _count_p(excess(is_real), lambda: excess(rng.permutation(is_real)))
+    observed = excess(is_real)
+    # The usual case, and nothing to be found.
+    if observed <= 0:
+        return 1.0
+    return _count_p(observed, lambda: excess(rng.permutation(is_real)))
 
 
 def _count_p(observed: float, redraw: Callable[[], float]) -> float:
