@@ -39,14 +39,11 @@ class Points:
     synthetic : ndarray of shape (m, d)
     cuts : list of pair of Side
         See `draw_cuts`. Sliced estimates are averaged over them, others take the first.
-    rescalings : ndarray of shape (n_blocks, d)
-        See `scales.rescalings`.
     """
 
     real: Singles
     synthetic: Singles
     cuts: list[Sides]
-    rescalings: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +59,7 @@ class Estimate:
     parts : ndarray of shape (d,)
         Signed parts of the coordinates.
     variance : float
-        Variance of `square`; nan where it was not asked for.
+        Variance of `square`; nan where no factors of the scales were given.
     blocks : int
         Blocks that the variance was computed from.
     null_variance : float
@@ -87,15 +84,26 @@ class Estimate:
 
 @dataclass(frozen=True)
 class TargetGaps:
-    """What a named target adds: the gap without it, and its own given the inputs."""
+    """What a named target adds: the gap without it, and its own given the inputs.
+
+    Attributes
+    ----------
+    inputs, conditional : float, optional
+        None where there is nothing beside the target.
+    interval : tuple of float, optional
+        Of the conditional gap.
+    overlap : float, optional
+        See `ConditionalEstimate`.
+    """
 
     inputs: float | None = None
     conditional: float | None = None
     interval: tuple[float, float] | None = None
+    overlap: float | None = None
 
 
 def estimate_gap(
-    points: Points, directions: Floats, method: str, p: int, *, with_variance: bool
+    points: Points, directions: Floats, method: str, p: int, factors: Floats | None
 ) -> Estimate:
     """Estimate the debiased square of all coordinates together.
 
@@ -106,25 +114,28 @@ def estimate_gap(
         For ``sliced``.
     method : {"sliced", "exact", "sinkhorn", "gaussian"}
     p : {1, 2}
-    with_variance : bool
-        Measure the variance as well, which costs more than the estimate.
+    factors : ndarray of shape (n_blocks, d), optional
+        See `scales.rescalings`. With them the variance is measured too, which costs more than the
+        estimate.
     """
     real, synthetic, cuts = points.real, points.synthetic, points.cuts
     sides = cuts[0]
     blocks = sides[0].n_blocks
     if method != "sliced":
         found = transport_estimate(real, synthetic, sides, method=method, p=p)
-        variance = found.variance + _scale_variance(points, found.parts)
+        variance = float("nan")
+        if factors is not None:
+            variance = found.variance + jackknife_variance(factors @ found.parts)
         return Estimate(found.square, found.within_real, found.parts, variance, blocks)
     d = real.shape[1]
     sliced = cut_estimate(points, directions, p)
     by_cut = [coordinate_parts(real, synthetic, directions, cut, p) * d for cut in cuts]
     parts: Floats = np.mean(by_cut, axis=0)
     variance = float("nan")
-    if with_variance:
+    if factors is not None:
         by_cut = [jackknife(real, synthetic, directions, cut, p) * d for cut in cuts]
         left_out: Floats = np.mean(by_cut, axis=0)
-        variance = jackknife_variance(left_out + points.rescalings @ parts)
+        variance = jackknife_variance(left_out + factors @ parts)
     return Estimate(
         square=float(np.mean(sliced.squares)) * d,
         within_real=sliced.within_real * d,
@@ -145,24 +156,25 @@ def cut_estimate(points: Points, directions: Floats, p: int) -> SlicedEstimate:
     )
 
 
-def from_every_row(whole: StreamedEstimate, points: Points, sampled: Estimate) -> Estimate:
+def from_every_row(
+    whole: StreamedEstimate, points: Points, sampled: Estimate, factors: Floats | None
+) -> Estimate:
     """The square of all rows, with the parts of a sample and what its variance tells of theirs.
 
     The variance of a debiased square falls with the rows, but the scales stay those of the sample.
     """
     d = points.real.shape[1]
     share = max(len(points.real) / whole.n_real, len(points.synthetic) / whole.n_synthetic)
+    variance = share * sampled.variance
+    if factors is not None:
+        variance += jackknife_variance(factors @ sampled.parts)
     return replace(
         sampled,
         square=float(np.mean(whole.squares)) * d,
         within_real=whole.within_real * d,
-        variance=share * sampled.variance + _scale_variance(points, sampled.parts),
+        variance=variance,
         null_variance=0.0,
     )
-
-
-def _scale_variance(points: Points, parts: Floats) -> float:
-    return jackknife_variance(points.rescalings @ parts)
 
 
 def target_gaps(
@@ -172,8 +184,7 @@ def target_gaps(
     directions: int,
     p: int,
     rng: np.random.Generator,
-    *,
-    with_interval: bool,
+    factors: Floats | None,
 ) -> TargetGaps:
     """Measure the gap without the target, and the target's given the inputs.
 
@@ -188,7 +199,8 @@ def target_gaps(
         Directions wanted.
     p : {1, 2}
     rng : numpy.random.Generator
-    with_interval : bool
+    factors : ndarray of shape (n_blocks, d), optional
+        See `scales.rescalings`. With them there is an interval.
     """
     labels = [side[:, target] / np.sqrt(weight) for side in (points.real, points.synthetic)]
     inputs = [np.delete(side, target, axis=1) for side in (points.real, points.synthetic)]
@@ -200,13 +212,18 @@ def target_gaps(
     sides = thinned(points.cuts[0], MOST_FITTED)
     found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], sides, rng)
     interval = None
-    if with_interval:
-        left_out = found.left_out + found.square * points.rescalings[:, target.start]
+    if factors is not None:
+        left_out = found.left_out + found.square * factors[:, target.start]
         low, high = squared_interval(
             found.square, jackknife_variance(left_out), len(left_out), LEVEL
         )
         interval = signed_root(low), signed_root(high)
-    return TargetGaps(signed_root(float(np.mean(squares)) * d), signed_root(found.square), interval)
+    return TargetGaps(
+        inputs=signed_root(float(np.mean(squares)) * d),
+        conditional=signed_root(found.square),
+        interval=interval,
+        overlap=found.overlap,
+    )
 
 
 def signed_root(square: float) -> float:

@@ -152,7 +152,9 @@ def measure(
         )
     points = _points(encoder, real, synthetic, to_fold, members)
     turned = orthonormal_directions(d, directions, to_turn)
-    estimate = estimate_gap(points, turned, method, p, with_variance=permutations > 0)
+    # What only the intervals need.
+    factors = rescalings(encoder, points.real, points.cuts[0][0]) if permutations else None
+    estimate = estimate_gap(points, turned, method, p, factors)
     columns = column_gaps(encoder, real, synthetic, points, estimate.parts, p)
     p_value = None
     if permutations:
@@ -173,7 +175,7 @@ def measure(
         )
         passes = [partial(_encoded, encoder, frames) for frames in every_row]
         whole = streamed_estimate(passes[0], passes[1], turned, seed=seed, p=p)
-        estimate = from_every_row(whole, points, estimate)
+        estimate = from_every_row(whole, points, estimate, factors)
         n, m, clipped = whole.n_real, whole.n_synthetic, whole.clipped
     worst = worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek, members)
     if not worst:
@@ -188,7 +190,7 @@ def measure(
             directions,
             p,
             to_fit,
-            with_interval=permutations > 0,
+            factors,
         )
     elif target is not None:
         remarks.append(f"no conditional gap: the target '{target}' says nothing in real")
@@ -202,6 +204,7 @@ def measure(
         input_gap=about_target.inputs,
         conditional_gap=about_target.conditional,
         conditional_interval=about_target.interval,
+        overlap=about_target.overlap,
         columns=columns,
         directions=named_directions(encoder, worst),
         differences=worst_differences(encoder, columns, real, synthetic),
@@ -295,8 +298,7 @@ def _points(
     members: tuple[Ints, Ints] | None = None,
 ) -> Points:
     ours, theirs = (encoder.transform(side, np.float32) for side in (real, synthetic))
-    cuts = draw_cuts(len(ours), len(theirs), rng, members)
-    return Points(ours, theirs, cuts, rescalings(encoder, ours, cuts[0][0]))
+    return Points(ours, theirs, draw_cuts(len(ours), len(theirs), rng, members))
 
 
 def _require_options(

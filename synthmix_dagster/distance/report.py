@@ -85,6 +85,9 @@ class DistanceReport:
         target (for classes, one unit is another class). None where no target was named.
     conditional_interval : tuple of float, optional
         95 % confidence interval of the conditional gap.
+    overlap : float, optional
+        How much of the real side the conditional gap speaks for: 1 where synthetic rows have the
+        same inputs, 0 where the inputs tell the sides apart, so that no labels can be compared.
     columns : tuple of ColumnGap
         What every column contributes, the largest part first.
     directions : tuple of WorstDirection
@@ -124,6 +127,7 @@ class DistanceReport:
     input_gap: float | None
     conditional_gap: float | None
     conditional_interval: Interval | None
+    overlap: float | None
     columns: tuple[ColumnGap, ...]
     directions: tuple[WorstDirection, ...]
     differences: tuple[Difference, ...]
