@@ -69,7 +69,7 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
     if section == "null":
         return calibration.null(repetitions)
     if section == "coverage":
-        return calibration.coverage(min(repetitions, 200))
+        return calibration.coverage(repetitions)
     if section == "parts":
         return calibration.parts(repetitions // 10)
     if section == "rows":

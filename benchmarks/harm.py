@@ -103,7 +103,8 @@ def main() -> int:
 def harm(folders: list[Path]) -> list[dict[str, Any]]:
     """Correlation of every gap with harm, for honest generators and for all, by real rows."""
     judged = pd.DataFrame([row for folder in folders for row in judge(folder)])
-    return by_generators(judged).to_dict(orient="records")
+    found = by_generators(judged).to_dict(orient="records")
+    return [{str(name): value for name, value in row.items()} for row in found]
 
 
 def by_generators(judged: pd.DataFrame) -> pd.DataFrame:

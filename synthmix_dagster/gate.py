@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from synthmix_dagster.distance.conditional import LEAST_OVERLAP
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.ratio.recommendation import Recommendation
 
@@ -56,7 +57,7 @@ def judge_gap(report: DistanceReport, threshold: float) -> Verdict:
 
 
 def judge_conditional_gap(report: DistanceReport, threshold: float) -> Verdict:
-    """Fail when the target moved too far for given inputs; a gap that is missing fails as well.
+    """Fail when the target moved too far for given inputs, or when that cannot be told.
 
     Parameters
     ----------
@@ -64,19 +65,30 @@ def judge_conditional_gap(report: DistanceReport, threshold: float) -> Verdict:
     threshold : float
         Largest acceptable conditional gap, in real standard deviations of the target.
     """
-    gap = report.conditional_gap
-    if gap is None:
+    gap, overlap = report.conditional_gap, report.overlap
+    if gap is None or overlap is None:
         return Verdict(
             False,
             "The conditional gap was not measured: the target, or everything beside it, says "
             "nothing in the real rows. Take 'conditional_threshold' out, or check the real rows.",
+        )
+    if overlap < LEAST_OVERLAP:
+        return Verdict(
+            False,
+            f"The conditional gap cannot be judged: {overlap:.0%} of the real rows have synthetic "
+            "ones with inputs like theirs, so that labels can hardly be compared. Mend the inputs "
+            "first, beginning with the columns that have the largest parts of the gap.",
         )
     found = f"The conditional gap of {gap:.3f}"
     if report.conditional_interval is not None:
         low, high = report.conditional_interval
         found += f" (95 % interval {low:.2f} to {high:.2f})"
     if gap <= threshold:
-        return Verdict(True, f"{found} is within its threshold {threshold:g}.")
+        return Verdict(
+            True,
+            f"{found} is within its threshold {threshold:g}, judged for the {overlap:.0%} of the "
+            "real rows that have synthetic ones with inputs like theirs.",
+        )
     return Verdict(
         False,
         f"{found} is over its threshold {threshold:g}: rows that are alike have other labels in "

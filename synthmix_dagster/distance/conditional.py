@@ -40,6 +40,8 @@ MOST_FOLDS = 8
 RIDGES: tuple[float, ...] = tuple(10.0 ** np.arange(-5.0, 1.25, 0.5))
 #: Ridge of the constants in g and t: next to none, for a shift of all labels is no rough function.
 CONSTANT_RIDGE = 1e-3
+#: Below this overlap a small square tells that little could be compared, not that labels agree.
+LEAST_OVERLAP = 0.3
 #: A fit using up more than this share of its rows interpolates: leave-one-out is 0/0 there.
 MOST_LEVERAGE = 0.8
 

@@ -77,7 +77,7 @@ class Estimate:
     def interval(self) -> tuple[float, float]:
         """Confidence interval of the gap."""
         low, high = squared_interval(
-            self.square, self.variance, self.blocks, LEVEL, self.null_variance
+            self.square, self.variance, self.blocks, LEVEL, self.null_variance, len(self.parts)
         )
         return signed_root(low), signed_root(high)
 

@@ -4,10 +4,8 @@ The test asks whether both sides have one distribution. Its statistic is the pla
 the two whole samples: under relabelling its bias is the same every time, so it needs no debiasing.
 It is the test of every estimator, because the question does not depend on the estimator.
 
-The interval is that of the debiased square. A delete-block jackknife measures its variance. Where
-the two distributions are equal the estimate is a degenerate quadratic form, whose variance a
-jackknife counts twice (Efron and Stein, 1981); one such part, known from the permutations, is taken
-off again.
+The interval is that of the debiased square. A delete-block jackknife measures its variance, and the
+permutations tell what that would be at equality. See `squared_interval`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,6 +26,8 @@ from synthmix_dagster.distance.wasserstein import (
 
 Flags = NDArray[np.bool_]
 
+#: Below so many standard deviations a square is noise, and so is what is divided by it.
+NOISY = 2.0
 #: Projected values that are worked on at a time.
 _CACHED = 2**16
 
@@ -191,9 +191,19 @@ def jackknife_variance(left_out: Floats) -> float:
 
 
 def squared_interval(
-    square: float, variance: float, blocks: int, level: float, null_variance: float = 0.0
+    square: float,
+    variance: float,
+    blocks: int,
+    level: float,
+    null_variance: float = 0.0,
+    dimension: int = 1,
 ) -> tuple[float, float]:
     """Confidence interval of a debiased square.
+
+    The variance of a debiased square grows with the square: noise e beside a shift v adds 2 v e to
+    it. With the variance at the estimate in the place of that at the truth, estimates that are too
+    low come with intervals that are too short. So a value is inside if the estimate is within reach
+    in the standard deviation that *this value* would have, as in Wilson's interval of a share.
 
     Parameters
     ----------
@@ -207,9 +217,30 @@ def squared_interval(
         Confidence level, such as 0.95.
     null_variance : float
         Variance the estimate would have if both distributions were equal, where that is known.
+    dimension : int
+        Coordinates that the null variance is made up of.
+
+    References
+    ----------
+    .. [1] Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA
+       22.
+    .. [2] Efron and Stein (1981), The jackknife estimate of variance, Annals of Statistics 9.
     """
     from scipy.stats import t
 
-    spread = float(np.sqrt(max(variance - null_variance, null_variance)))
-    reach = float(t.ppf(0.5 + level / 2, blocks - 1)) * spread
-    return square - reach, square + reach
+    reach = float(t.ppf(0.5 + level / 2, blocks - 1))
+    # Near equality a jackknife counts what variance there is twice [2]_.
+    at_estimate = max(variance - null_variance, null_variance)
+    spread = float(np.sqrt(at_estimate))
+    slope = (at_estimate - null_variance) / max(square, spread) if square > 0 and spread > 0 else 0.0
+    if square < NOISY * spread:
+        # The quotient is noise here. Noise of variance s^2 in each coordinate has a null variance
+        # of 2 d s^4 and adds 4 s^2 v^2 beside a shift v.
+        slope = max(slope, 4 * float(np.sqrt(null_variance / (2 * dimension))))
+    # Ends solve (square - end)^2 = reach^2 (at_estimate + slope (end - max(square, 0))).
+    middle = square + reach**2 * slope / 2
+    there = at_estimate + slope * min(square, 0.0)
+    half = reach * float(np.sqrt(max(there + (reach * slope / 2) ** 2, 0.0)))
+    # No value has a smaller variance than equality has.
+    low = min(middle - half, square - reach * float(np.sqrt(null_variance)))
+    return low, middle + half

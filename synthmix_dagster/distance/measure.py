@@ -10,7 +10,7 @@ import pandas as pd
 
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known
-from synthmix_dagster.distance.conditional import LANDMARKS, MOST_FOLDS
+from synthmix_dagster.distance.conditional import LANDMARKS, LEAST_OVERLAP, MOST_FOLDS
 from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
 from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import (
@@ -192,6 +192,11 @@ def measure(
             to_fit,
             factors,
         )
+        if about_target.overlap is not None and about_target.overlap < LEAST_OVERLAP:
+            remarks.append(
+                f"the conditional gap speaks for {about_target.overlap:.0%} of the real rows: few "
+                "synthetic rows have inputs like the others"
+            )
     elif target is not None:
         remarks.append(f"no conditional gap: the target '{target}' says nothing in real")
     return DistanceReport(

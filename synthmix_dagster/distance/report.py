@@ -161,7 +161,7 @@ class DistanceReport:
         if self.conditional_gap is not None:
             lines[-1] += (
                 f"; of the target given the rest {self.conditional_gap:.3f}"
-                f"{_between(self.conditional_interval)}"
+                f"{_between(self.conditional_interval)}, overlap {self.overlap:.0%}"
             )
         worst = ", ".join(f"{c.column} {c.part:.3f}" for c in self.columns[:3])
         lines.append(f"largest parts of {self.gap_squared:.3f} = gap squared: {worst}")

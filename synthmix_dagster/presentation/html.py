@@ -27,6 +27,7 @@ def distance_html(report: DistanceReport) -> str:
                 readable(report.conditional_gap) + _between(report.conditional_interval),
             )
         )
+        facts.append(("overlap of the inputs", report.overlap))
     facts.append(
         (
             "measured on",

@@ -85,6 +85,7 @@ def of_gate(report: DistanceReport, threshold: float) -> Metadata:
             "synthmix/floor": report.floor,
             "synthmix/p_value": report.p_value,
             "synthmix/conditional_gap": report.conditional_gap,
+            "synthmix/overlap": report.overlap,
         }
     )
 

@@ -134,6 +134,43 @@ def test_the_interval_covers_the_true_square(shift, n, m, p):
     assert binom.ppf(0.001, simulations, 0.93) <= covered <= binom.ppf(0.999, simulations, 0.97)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.2, 0.4, 0.8])
+def test_an_interval_with_known_variances_covers_every_shift(shift):
+    """A quadratic form with everything known: |v + e|^2 less its noise, in five dimensions."""
+    from scipy.stats import binom
+
+    rng, d, noise, simulations = generator(0), 5, 0.02, 4_000
+    points = rng.normal(0, noise**0.5, size=(simulations, d)) + shift / d**0.5
+    squares = np.sum(points**2, axis=1) - d * noise
+    null = 2 * d * noise**2
+    # A jackknife of 20 blocks knows the variance at the estimate with 19 degrees of freedom.
+    doubled = 2 * null + 4 * noise * np.maximum(squares, 0)
+    variances = doubled * rng.chisquare(19, size=simulations) / 19
+    covered = 0
+    for square, variance in zip(squares, variances, strict=True):
+        low, high = squared_interval(square, variance, 20, 0.95, null, d)
+        covered += low <= shift**2 <= high
+    assert binom.ppf(0.001, simulations, 0.93) <= covered
+    assert covered <= binom.ppf(0.999, simulations, 0.98 if shift < 0.3 else 0.97)
+
+
+def test_far_from_equality_the_interval_is_that_of_a_gap_with_one_standard_deviation():
+    # d = 1: the square of v + e has the variance 4 v^2 s^2, so ends are v + reach s, squared.
+    from scipy.stats import t
+
+    low, high = squared_interval(1.0, 4 * 0.05**2, 20, 0.95)
+    reach = t.ppf(0.975, 19) * 0.05
+    assert np.sqrt([low, high]) == pytest.approx([1 - reach, 1 + reach], abs=0.006)
+
+
+def test_a_wider_reach_contains_a_narrower_one():
+    for square in (-0.1, 0.0, 0.01, 0.05, 0.5):
+        inner = squared_interval(square, 0.001, 20, 0.8, 0.0003, 4)
+        outer = squared_interval(square, 0.001, 20, 0.95, 0.0003, 4)
+        assert outer[0] < inner[0] < square < inner[1] < outer[1]
+
+
 def test_the_interval_is_never_narrower_than_chance_alone():
     low, high = squared_interval(0.1, 0.0, 20, 0.95, 0.04)
     assert high - low > 2 * 1.96 * 0.2
