@@ -16,9 +16,13 @@ variance. Both follow from the deterministic equivalent of ridge regression on r
 ``t = 1/k - 1/m`` the weight a shrinks to ``b = a / (1 + g)``, ``g = a t tr(B M^-1)``, and the risk
 grows by ``b^2 t s^2 tr(M^-1 L M^-1 B) / (1 - b^2 t tr(M^-1 B M^-1 B))``, where s^2 is the mean
 squared synthetic residual and L the second moment of the judging rows. At k = m both vanish.
+
+The ridge is chosen at every count, and a risk that was minimised is too low: most so where a fit
+depends most on its ridge, which is where it has few rows. So no row judges a ridge that it had a
+say in: each fold of the rows is judged by the ridge that suits the other folds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +35,10 @@ Ints = NDArray[np.int64]
 RIDGES: tuple[float, ...] = tuple(10.0 ** np.arange(-6.0, 0.75, 0.5))
 #: A fit using up more than this share of the real rows interpolates: leave-one-out is 0/0 there.
 MOST_LEVERAGE = 0.8
+#: Folds of the judging rows, each judged by a ridge that suits the others.
+FOLDS = 10
+#: Errors held at a time, which bounds the memory.
+_CELLS = 2**22
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,8 @@ class RiskPath:
     risks : ndarray of shape (n_counts,)
         Predicted squared error (regression, in real variances) or Brier score.
     ridges : ndarray of shape (n_counts,)
-        Ridge chosen at each count, as a multiple of the identity beside the weighted moments.
+        Ridge that suits all judging rows at each count, as a multiple of the identity beside the
+        weighted moments.
     losses : ndarray of shape (n_counts, n_judged)
         Loss of every judged row; ``risks`` is their mean plus the subsampling variance.
     """
@@ -87,89 +96,152 @@ def risk_path(
     -------
     RiskPath
     """
-    n, m = len(real), len(synthetic)
     k = np.asarray(counts, dtype=np.int64)
-    alphas = k / (n + k)
-    thinning = np.where(k > 0, 1.0 / np.maximum(k, 1) - 1.0 / m, 0.0)
+    judged = len(real) if evaluation is None else len(evaluation[0])
+    # The same folds every time: a curve should not move because a seed did.
+    folds = min(FOLDS, judged)
+    fold_of = np.random.default_rng(0).permutation(judged) % folds
+    members = np.eye(folds)[fold_of]
+    others = judged - members.sum(axis=0)
+    best = np.full(len(k), np.inf)
+    best_elsewhere = np.full((len(k), folds), np.inf)
+    added_elsewhere = np.full((len(k), folds), np.inf)
+    chosen = np.zeros(len(k))
+    losses = np.full((len(k), judged), np.inf)
+    for fits in _fits(real, real_target, synthetic, synthetic_target, k, evaluation, ridges):
+        at, added = fits.at, fits.added[:, None]
+        sums = fits.losses @ members
+        everywhere = sums.sum(axis=1, keepdims=True)
+        elsewhere = (everywhere - sums) / others + added
+        better = elsewhere < best_elsewhere[at]
+        best_elsewhere[at] = np.where(better, elsewhere, best_elsewhere[at])
+        added_elsewhere[at] = np.where(better, added, added_elsewhere[at])
+        losses[at] = np.where(better[:, fold_of], fits.losses, losses[at])
+        risks = (everywhere / judged + added)[:, 0]
+        chosen[at] = np.where(risks < best[at], fits.ridges, chosen[at])
+        best[at] = np.minimum(risks, best[at])
+    risks = losses.mean(axis=1) + added_elsewhere @ members.mean(axis=0)
+    return RiskPath(counts=k, risks=risks, ridges=chosen, losses=losses)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fits:
+    """Fits with one ridge at those counts where they do not interpolate.
+
+    Attributes
+    ----------
+    at : ndarray of int
+        Positions of the counts.
+    ridges : ndarray of shape (n_at,)
+        Ridge of each fit, as a multiple of the identity beside the weighted moments.
+    losses : ndarray of shape (n_at, n_judged)
+    added : ndarray of shape (n_at,)
+        Risk of not knowing which synthetic rows are drawn.
+    """
+
+    at: Ints
+    ridges: Floats
+    losses: Floats
+    added: Floats
+
+
+def _fits(
+    real: Floats,
+    real_target: Floats,
+    synthetic: Floats,
+    synthetic_target: Floats,
+    counts: Ints,
+    evaluation: tuple[Floats, Floats] | None,
+    ridges: Sequence[float],
+) -> Iterator[_Fits]:
+    """Fit every ridge at every count; parameters as in `risk_path`."""
+    n, m, q = len(real), len(synthetic), real_target.shape[1]
+    alphas = counts / (n + counts)
+    thinning = np.where(counts > 0, 1.0 / np.maximum(counts, 1) - 1.0 / m, 0.0)
     gram_real, gram_synthetic = real.T @ real / n, synthetic.T @ synthetic / m
     cross_real = real.T @ real_target / n
     cross_synthetic = synthetic.T @ synthetic_target / m
-    judged = len(real) if evaluation is None else len(evaluation[0])
-    best = np.full(len(k), np.inf)
-    chosen = np.zeros(len(k))
-    losses = np.zeros((len(k), judged))
+    square = float(np.mean(np.sum(synthetic_target**2, axis=1)))
+    judged = n if evaluation is None else len(evaluation[0])
+    pieces = min(len(counts), -(-len(counts) * judged * (q + 2) // _CELLS))
     for ridge in sorted(ridges, reverse=True):
         basis, w = _common_basis(gram_real, gram_synthetic, ridge)
         z = real @ basis
-        judges, judges_target = (
+        judges, target = (
             (z, real_target) if evaluation is None else (evaluation[0] @ basis, evaluation[1])
         )
         squares = z**2
         pull_real, pull_synthetic = basis.T @ cross_real, basis.T @ cross_synthetic
         spread = basis.T @ gram_synthetic @ basis
         cost = (judges.T @ judges / judged) * spread
-        for i, alpha in enumerate(alphas):
-            beta = _shrunk_weight(alpha, thinning[i], w, np.diag(spread))
-            d = (1 - alpha) * w + beta * (1 - w)
-            fit = ((1 - alpha) * pull_real + beta * pull_synthetic) / d[:, None]
-            leverage = (1 - alpha) / n * (squares @ (1 / d))
-            if leverage.sum() > MOST_LEVERAGE * n:
-                continue
-            errors = judges_target - judges @ fit
-            amplified = 1.0
+        for at in np.array_split(np.arange(len(counts)), pieces):
+            real_weight, thin = (1 - alphas[at])[:, None], thinning[at]
+            beta = _shrunk_weights(alphas[at], thin, w, np.diag(spread))[:, None]
+            inverse = 1 / (real_weight * w + beta * (1 - w))
+            fits = real_weight[:, :, None] * pull_real + beta[:, :, None] * pull_synthetic
+            fits *= inverse[:, :, None]
+            leverage = real_weight / n * (inverse @ squares.T)
+            errors = target - judges @ fits
+            amplified = np.ones(len(at))
             if evaluation is None:
-                errors /= (1 - leverage)[:, None]
+                errors /= (1 - leverage)[:, :, None]
                 # Leaving a row out divides its variance by (1 - leverage)^2 as well; rows are
                 # weighted by how exposed they are to the synthetic ones.
-                exposed = squares @ ((1 - w) / d**2)
-                amplified = np.sum(exposed / (1 - leverage) ** 2) / max(exposed.sum(), 1e-300)
-            loss = np.sum(errors**2, axis=1)
-            noise = _mean_square_residual(synthetic_target, pull_synthetic, spread, fit)
-            added = amplified * _drawn_variance(beta, thinning[i], noise, cost, spread, d)
-            risk = loss.mean() + added
-            if risk < best[i]:
-                # M is (1-a)(A + l I) + b (B + l I): the ridge of this fit is l (1 - a + b).
-                best[i], chosen[i], losses[i] = risk, ridge * (1 - alpha + beta), loss
-    return RiskPath(counts=k, risks=best, ridges=chosen, losses=losses)
+                exposed = ((1 - w) * inverse**2) @ squares.T
+                amplified = np.sum(exposed / (1 - leverage) ** 2, axis=1)
+                amplified /= np.maximum(exposed.sum(axis=1), 1e-300)
+            # Mean squared residuals of the synthetic rows, from second moments alone.
+            explained = np.sum(fits * (2 * pull_synthetic - spread @ fits), axis=(1, 2))
+            noise = np.maximum(square - explained, 0.0)
+            added = amplified * _drawn_variance(beta[:, 0], thin, noise, cost, spread, inverse)
+            usable = leverage.sum(axis=1) <= MOST_LEVERAGE * n
+            yield _Fits(
+                at=at[usable],
+                # M is (1-a)(A + l I) + b (B + l I): the ridge of a fit is l (1 - a + b).
+                ridges=(ridge * (real_weight + beta)[:, 0])[usable],
+                losses=np.sum(errors[usable] ** 2, axis=2),
+                added=added[usable],
+            )
 
 
-def _shrunk_weight(alpha: float, thinning: float, w: Floats, spread: Floats) -> float:
-    """Weight b = a / (1 + g) that k drawn rows have on average; a fixed point, found by iterating.
+def _shrunk_weights(alphas: Floats, thinning: Floats, w: Floats, spread: Floats) -> Floats:
+    """Weights b = a / (1 + g) that k drawn rows have on average: fixed points, by iteration.
 
     The iteration is monotone and contracts: g grows with b and b falls with g.
     """
-    g = 0.0
+    g = np.zeros_like(alphas)
     for _ in range(50):
-        d = (1 - alpha) * w + alpha / (1 + g) * (1 - w)
-        previous, g = g, alpha * thinning * float(np.sum(spread / d))
-        if abs(g - previous) <= 1e-6 * (1 + g):
+        d = (1 - alphas)[:, None] * w + (alphas / (1 + g))[:, None] * (1 - w)
+        previous, g = g, alphas * thinning * (1 / d @ spread)
+        if np.all(np.abs(g - previous) <= 1e-6 * (1 + g)):
             break
         g = 0.5 * (g + previous)
-    return alpha / (1 + g)
+    return alphas / (1 + g)
 
 
 def _drawn_variance(
-    beta: float, thinning: float, noise: float, cost: Floats, spread: Floats, d: Floats
-) -> float:
+    beta: Floats, thinning: Floats, noise: Floats, cost: Floats, spread: Floats, inverse: Floats
+) -> Floats:
     """Risk added by not knowing which k of the m synthetic rows are drawn.
 
     Parameters
     ----------
-    beta : float
+    beta : ndarray of shape (n_counts,)
         Shrunk synthetic weight b.
-    thinning : float
+    thinning : ndarray of shape (n_counts,)
         ``1/k - 1/m``.
-    noise : float
+    noise : ndarray of shape (n_counts,)
         Mean squared residual of a synthetic row, summed over target columns.
     cost, spread : ndarray of shape (p, p)
         Elementwise product of L and B, and B, in the common basis.
-    d : ndarray of shape (p,)
-        Diagonal of M in the common basis.
+    inverse : ndarray of shape (n_counts, p)
+        Diagonal of M^-1 in the common basis.
     """
     share = beta**2 * thinning
     # Above this the k rows alone would interpolate and the equivalent has a pole.
-    feedback = min(share * float((1 / d) @ spread**2 @ (1 / d)), 0.95)
-    return share * noise * float((1 / d) @ cost @ (1 / d)) / (1 - feedback)
+    feedback = np.minimum(share * np.sum(inverse @ spread**2 * inverse, axis=1), 0.95)
+    added: Floats = share * noise * np.sum(inverse @ cost * inverse, axis=1) / (1 - feedback)
+    return added
 
 
 def ratio_grid(n: int, most: int, points: int = 40) -> Ints:
@@ -196,12 +268,3 @@ def _common_basis(gram_real: Floats, gram_synthetic: Floats, ridge: float) -> tu
     left = gram_real + eye
     w, basis = eigh(left, left + gram_synthetic + eye)
     return basis, np.clip(w, 0.0, 1.0)
-
-
-def _mean_square_residual(
-    target: Floats, cross: Floats, gram: Floats, coefficients: Floats
-) -> float:
-    """Mean over rows of ``|y - phi c|^2``, from second moments alone."""
-    square = float(np.mean(np.sum(target**2, axis=1)))
-    fit = float(np.sum(coefficients * (gram @ coefficients)) - 2 * np.sum(coefficients * cross))
-    return max(square + fit, 0.0)
