@@ -25,7 +25,7 @@ demo: .venv/.installed
 	$(BIN)/python -m example_repo.demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The example's own Dagster instance; nothing is sent anywhere.
 $(DAGSTER_HOME)/dagster.yaml:

@@ -232,7 +232,9 @@ def squared_interval(
     # Near equality a jackknife counts what variance there is twice [2]_.
     at_estimate = max(variance - null_variance, null_variance)
     spread = float(np.sqrt(at_estimate))
-    slope = (at_estimate - null_variance) / max(square, spread) if square > 0 and spread > 0 else 0.0
+    slope = (
+        (at_estimate - null_variance) / max(square, spread) if square > 0 and spread > 0 else 0.0
+    )
     if square < NOISY * spread:
         # The quotient is noise here. Noise of variance s^2 in each coordinate has a null variance
         # of 2 d s^4 and adds 4 s^2 v^2 beside a shift v.

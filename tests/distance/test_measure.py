@@ -303,7 +303,8 @@ def test_without_permutations_there_is_neither_test_nor_interval(real, synthetic
 def test_where_the_inputs_do_not_overlap_the_conditional_gap_says_so(real, synthetic):
     near = measure(real, synthetic, target="y", permutations=0)
     far = measure(real, synthetic.assign(x=synthetic["x"] + 30), target="y", permutations=0)
-    assert near.overlap is not None and far.overlap is not None
+    assert near.overlap is not None
+    assert far.overlap is not None
     assert near.overlap > 0.9
     assert far.overlap < 0.05
     assert not any("speaks for" in note for note in near.notes)

@@ -119,9 +119,7 @@ def test_the_order_of_rows_and_the_basis_of_the_features_do_not_matter():
     counts = [0, 10, 40]
     # One ridge: which rows choose the ridge of which others is a matter of their order.
     before = risk_path(real, y, synthetic, t, counts, ridges=[0.1])
-    after = risk_path(
-        real[one] @ turn, y[one], synthetic[two] @ turn, t[two], counts, ridges=[0.1]
-    )
+    after = risk_path(real[one] @ turn, y[one], synthetic[two] @ turn, t[two], counts, ridges=[0.1])
     np.testing.assert_allclose(after.risks, before.risks)
     np.testing.assert_allclose(after.losses, before.losses[:, one], rtol=1e-5)
 
