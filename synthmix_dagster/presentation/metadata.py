@@ -125,7 +125,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
         "synthmix/shape": recommendation.shape,
         "synthmix/rule": recommendation.rule,
         "synthmix/risk_metric": recommendation.metric,
-        "synthmix/judged_by": recommendation.judged_by,
+        "synthmix/judged_by": recommendation.provenance.sentence,
         "synthmix/notes": list(recommendation.notes),
     }
 
