@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.distance.features import NystroemMap
 from synthmix_dagster.ratio.path import RiskPath, risk_path
 from synthmix_dagster.ratio.sample import EncodedSample
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+#: Bandwidths tried, relative to the median distance.
+BANDWIDTHS = (1.0, 2.0)
 LEARNERS = ("kernel", "linear", "trees")
 #: Levels that histogram gradient boosting can tell apart; columns with more stay one slot a level.
 MOST_LEVELS = 250
@@ -105,3 +108,30 @@ def sample_path(
         if sample.judges == "real"
         else (features["evaluation"], targets["evaluation"]),
     )
+
+
+def kernel_path(
+    sample: EncodedSample, feature_map: NystroemMap, counts: Ints
+) -> tuple[RiskPath, NystroemMap]:
+    """The risk path at the bandwidth, out of `BANDWIDTHS`, whose lowest risk is lowest.
+
+    Parameters
+    ----------
+    sample : EncodedSample
+    feature_map : NystroemMap
+        With the bandwidth of the median heuristic.
+    counts : ndarray of int
+
+    Returns
+    -------
+    path : RiskPath
+    feature_map : NystroemMap
+        The one that was chosen.
+    """
+    maps = [
+        NystroemMap.of_landmarks(feature_map.landmarks, factor * feature_map.bandwidth)
+        for factor in BANDWIDTHS
+    ]
+    paths = [sample_path(sample, candidate.transform, counts) for candidate in maps]
+    best = int(np.argmin([path.risks.min() for path in paths]))
+    return paths[best], maps[best]
