@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from benchmarks.gridsearch import grid_search
 from benchmarks.pairs import LEARNERS, Run, kind, regime, runs
 from synthmix_dagster import Recommendation, SynthMixError, recommend_ratio
 from synthmix_dagster.ratio.decision import RULES
+from synthmix_dagster.threads import one_thread
 
 BASELINES = ("none", "one_to_one", "all", "grid_search", "grid_search_one_error")
 SETUPS = {"kernel": "krr", "trees": "hgb"}
@@ -68,7 +68,7 @@ def main() -> int:
 def judge(folder: Path, beside: set[str]) -> list[dict[str, Any]]:
     """One row for each run of a pair: the ratios of all rules, and the curves."""
     rows = []
-    with threadpool_limits(1):
+    with one_thread():
         for run in runs(folder):
             try:
                 rows.append(judge_run(run, datatunner=folder.name in beside))

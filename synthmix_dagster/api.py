@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known, shared_columns
@@ -26,6 +25,7 @@ from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
 from synthmix_dagster.tables.selection import sample_positions, shared_key
 from synthmix_dagster.tables.splitting import split_by_column, split_by_identity
+from synthmix_dagster.threads import one_thread
 
 #: One column, several, or none.
 Names = str | Collection[str] | None
@@ -131,7 +131,7 @@ def measure_distance(
         raise UnknownChoiceError(rows, option="rows", known=ROWS)
     limits = [min(side.rows, sample_rows) for side in sides]
     samples, notes = _samples(sides, limits, seed, keys)
-    with _one_thread():
+    with one_thread():
         return measure(
             *samples,
             target=target,
@@ -202,7 +202,8 @@ def recommend_ratio(
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Which of the ratios that are equivalent within one standard error to recommend.
+        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
+        risk itself, or the fewest rows that cannot be told from it.
     sample_rows : int
         Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
         synthetic rows, so that ratios keep their meaning; of those at most five times as many.
@@ -253,7 +254,7 @@ def recommend_ratio(
         notes.append(
             f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
         )
-    with _one_thread():
+    with one_thread():
         if distance is None:
             levels = [*categories, target] if task == "classification" else categories
             gap = measure_gap(
@@ -398,15 +399,6 @@ def _shift_squared(distance: DistanceReport | None, task: str) -> float | None:
         # Two different classes are one unit apart there and sqrt(2) in a Brier score.
         return 2 * square
     return square if distance.scaling == "standard" else None
-
-
-def _one_thread() -> threadpool_limits:
-    """Linear algebra in one thread: matrices are small, and numbers do not depend on the machine.
-
-    On a machine that is shared, or a container that may use fewer processors than it sees, threads
-    that wait for each other took three times as long.
-    """
-    return threadpool_limits(1, user_api="blas")
 
 
 def _listed(names: Names) -> list[str]:

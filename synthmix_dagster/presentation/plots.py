@@ -41,7 +41,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
     band = [point.excess_error for point in curve]
     low, high = recommendation.interval
     axes.axvspan(
-        low, high, color=CHOSEN, alpha=0.10, lw=0, label="equivalent within one standard error"
+        low, high, color=CHOSEN, alpha=0.10, lw=0, label="not distinguishable from the best"
     )
     axes.fill_between(
         ratios,

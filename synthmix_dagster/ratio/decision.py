@@ -11,8 +11,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RULES = ("largest_equivalent", "best", "smallest_equivalent")
-#: Standard errors within which the largest candidate is taken. At a full one, which is what
-#: equivalent means, it goes too far where synthetic rows hurt; docs/benchmarks.md has the figures.
+#: Standard errors within which a candidate counts as equivalent to the best: it is not worse at a
+#: level of 10 %. At a single one, the interval of equivalents holds the best ratio too rarely.
+EQUIVALENT = 1.28
+#: Standard errors within which the largest candidate is taken. At a full one it goes too far where
+#: synthetic rows hurt; docs/benchmarks.md has the figures of both.
 REACH = 0.5
 
 
@@ -28,7 +31,7 @@ class Decision:
         First and last candidate equivalent to the best. Candidates between them need not be: the
         difference to a near neighbour of the best is known more precisely than that to a far one.
     equivalent : ndarray of shape (n_candidates,)
-        Whether a candidate's risk is within one standard error of the best.
+        Whether a candidate's risk is within `EQUIVALENT` standard errors of the best.
     excess_errors : ndarray of shape (n_candidates,)
         Standard error of the paired difference to the best.
     shape : {"flat", "decreasing", "increasing", "u-shaped"}
@@ -61,7 +64,7 @@ def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
         Loss of every row that judged them.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         Take the most synthetic rows within `REACH` standard errors of the lowest risk, the lowest
-        risk itself, or the fewest synthetic rows within one standard error.
+        risk itself, or the fewest synthetic rows that are equivalent.
     """
     if rule not in RULES:
         raise UnknownChoiceError(rule, option="rule", known=RULES)
@@ -69,7 +72,7 @@ def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
     differences = losses - losses[best]
     errors: Floats = np.std(differences, axis=1, ddof=1) / np.sqrt(losses.shape[1])
     excess = risks - risks[best]
-    equivalent = excess <= errors
+    equivalent = excess <= EQUIVALENT * errors
     low, high = (int(end) for end in np.flatnonzero(equivalent)[[0, -1]])
     largest = int(np.flatnonzero(excess <= REACH * errors)[-1])
     chosen = {"largest_equivalent": largest, "best": best, "smallest_equivalent": low}[rule]

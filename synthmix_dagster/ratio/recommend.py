@@ -13,9 +13,15 @@ from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
 from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
 from synthmix_dagster.ratio.estimated import estimated_bounds
-from synthmix_dagster.ratio.learners import LEARNERS, LinearMap, sample_path, tree_inputs
+from synthmix_dagster.ratio.learners import (
+    LEARNERS,
+    LinearMap,
+    kernel_path,
+    sample_path,
+    tree_inputs,
+)
 from synthmix_dagster.ratio.memorisation import memorisation_test
-from synthmix_dagster.ratio.path import ratio_grid
+from synthmix_dagster.ratio.path import RiskPath, ratio_grid
 from synthmix_dagster.ratio.provenance import SAFE_RATIO, provenance_of
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
 from synthmix_dagster.ratio.refits import gradient_boosting, proposed_counts, refit_losses
@@ -131,17 +137,9 @@ def recommend(
     kernel = NystroemMap.fit(
         sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(seed)
     )
-    transform = (
-        LinearMap.fit(sample.points["real"]).transform
-        if learner == "linear"
-        else (kernel.transform)
-    )
     # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
     grid = ratio_grid(n, int(min(m, np.floor(cap * n + 1e-9))))
-    if generator is None:
-        path = sample_path(sample, transform, grid)
-    else:
-        path = cross_fitted_path(sample, transform, generator, grid, seed=seed)
+    path, kernel = _path(sample, learner, kernel, generator, grid, seed)
     on_path = decide(path.risks, path.losses, rule)
     curve = _points(n, path.counts, path.risks, on_path)
     decision, counts, risks, losses = on_path, path.counts, path.risks, path.losses
@@ -208,6 +206,24 @@ def _require_one_judge(evaluation: Any, learner: str, estimator: Any) -> None:
             option="generator",
             fix="Pass evaluation rows to judge trees or an estimator",
         )
+
+
+def _path(
+    sample: EncodedSample,
+    learner: str,
+    kernel: NystroemMap,
+    generator: Generator | None,
+    counts: Ints,
+    seed: int,
+) -> tuple[RiskPath, NystroemMap]:
+    """The risk path of a learner, and the kernel that the bounds speak of."""
+    linear = LinearMap.fit(sample.points["real"])
+    transform = linear.transform if learner == "linear" else kernel.transform
+    if generator is not None:
+        return cross_fitted_path(sample, transform, generator, counts, seed=seed), kernel
+    if learner == "linear":
+        return sample_path(sample, transform, counts), kernel
+    return kernel_path(sample, kernel, counts)
 
 
 def _refits(sample: EncodedSample, estimator: Any, counts: Ints, seed: int) -> Floats:

@@ -29,7 +29,7 @@ class CurvePoint:
     excess_error : float
         Standard error of the paired difference in risk to the best candidate.
     equivalent : bool
-        Whether that difference is within one standard error.
+        Whether that difference is within chance, see `decision.EQUIVALENT`.
     """
 
     ratio: float
@@ -48,7 +48,8 @@ class Recommendation:
     ratio : float
         Recommended synthetic rows per real row; 0 means none.
     interval : tuple of float
-        Lowest and highest ratio that is equivalent to the best within one standard error.
+        Lowest and highest ratio that cannot be told from the best one; of pairs of real data
+        and generators, four in five intervals hold the ratio that is truly best.
     resampled : tuple of float
         Between which ratios the choice lies in nine of ten bootstrap samples of the judging rows.
     rule : str
