@@ -5,7 +5,7 @@
 known     two Gaussian samples, the second shifted by a vector of length 1, beside other estimators
           on the same rows, with seconds and peak memory
 cost      100,000 rows of 50 columns a side: ours beside POT's sliced distance
-null, coverage, parts    simulations, see `calibration`
+null, bias, coverage, parts    simulations, see `calibration`
 rows      every row of 1 to 10 million, read from Parquet, see `everyrow`
 power     beside an MMD and a classifier test on real pairs, see `power`; needs --pairs
 harm      which gap tells whether synthetic rows hurt, see `harm`; needs --pairs
@@ -29,7 +29,7 @@ from synthmix_dagster import measure_distance
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
-SECTIONS = ("known", "cost", "null", "coverage", "parts", "rows", "power", "harm")
+SECTIONS = ("known", "cost", "null", "bias", "coverage", "parts", "rows", "power", "harm")
 
 
 def main() -> int:
@@ -68,6 +68,8 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
         return cost(10_000 if quick else 100_000, 50)
     if section == "null":
         return calibration.null(repetitions)
+    if section == "bias":
+        return calibration.bias(10 * repetitions)
     if section == "coverage":
         return calibration.coverage(repetitions)
     if section == "parts":

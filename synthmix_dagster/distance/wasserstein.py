@@ -229,9 +229,15 @@ def _within(folds: Sequence[Singles], p: int) -> Floats:
 
 
 def _between(folds: Sequence[Singles], total: Singles) -> Floats:
-    """Mean inner product of two different folds of one side."""
-    own = np.sum([_inner(fold, fold) for fold in folds], axis=0)
-    between: Floats = (_inner(total, total) - own) / (len(folds) * (len(folds) - 1))
+    """Mean inner product of two different folds of one side.
+
+    Each fold times the others, rather than the square of all less the squares of each: those grow
+    with the square of a wild value, and their difference is rounding.
+    """
+    if len(folds) == 2:
+        return _inner(folds[0], folds[1])
+    crossed = np.sum([_inner(fold, total - fold) for fold in folds], axis=0)
+    between: Floats = crossed / (len(folds) * (len(folds) - 1))
     return between
 
 
