@@ -206,8 +206,9 @@ class Encoder:
         for code in self.codes:
             own = float(extent[code.start : code.stop].max()) / math.sqrt(code.weight)
             if own > FARTHEST:
+                far = f"{own:.3g}" if math.isfinite(own) else "more than 1e38"
                 raise DataError(
-                    f"it holds a value {own:.3g} real standard deviations out",
+                    f"it holds a value {far} real standard deviations out",
                     dataset=dataset,
                     column=code.column,
                     fix="Replace what stands for a missing value by one, or set 'scaling' to "
