@@ -39,7 +39,8 @@ def shared_columns(
     shared = [name for name in wanted if name in set(synthetic)]
     if not wanted:
         raise DataError(
-            f"nothing is left to compare beside {some_names(set(ignore) & set(real))}",
+            "it has no column in common with the synthetic one beside "
+            + some_names(set(ignore) & set(real)),
             dataset="real",
             fix="Provide another column, or take one out of 'ignore'",
         )

@@ -187,7 +187,7 @@ def test_a_weight_that_is_no_positive_number_is_refused(weight, rng):
 
 def test_only_ignored_columns_leave_nothing_to_compare(rng):
     real = frame(x=rng.normal(size=ROWS))
-    with pytest.raises(DataError, match="nothing is left to compare beside x"):
+    with pytest.raises(DataError, match="no column in common with the synthetic one beside x"):
         Encoder.fit(real, real, ignore=["x"])
 
 
