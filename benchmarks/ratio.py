@@ -39,15 +39,22 @@ def main() -> int:
     parser.add_argument("--only", default="", help="folders whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--datatunner", type=int, default=0, help="pairs to run DataTunner on")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="pairs that are in this file are not run again")
     parser.add_argument("--png", type=Path, help="predicted against true risk")
     options = parser.parse_args()
     folders = sorted(f for f in options.pairs.iterdir() if f.is_dir() and options.only in f.name)
     honest = [folder for folder in folders if kind(folder.name) == "honest"]
     spread = honest[:: max(1, len(honest) // max(1, options.datatunner))][: options.datatunner]
+    rows = json.loads(options.json.read_text()) if options.json and options.json.exists() else []
+    done = {row["pair"] for row in rows}
+    beside = {folder.name for folder in spread}
     with ProcessPoolExecutor(options.jobs) as pool:
-        judged = pool.map(partial(judge, beside={folder.name for folder in spread}), folders)
-        rows = [row for found in judged for row in found]
+        left = [folder for folder in folders if folder.name not in done]
+        for found in pool.map(partial(judge, beside=beside), left):
+            rows += found
+            if options.json:
+                options.json.parent.mkdir(parents=True, exist_ok=True)
+                options.json.write_text(json.dumps(rows, indent=1))
     table = pd.DataFrame(rows)
     pd.set_option("display.width", 160, "display.max_columns", 20)
     print_regret(table, [*(f"{s}: {r}" for s in SETUPS for r in (*RULES, "reported")), *BASELINES])
@@ -59,9 +66,6 @@ def main() -> int:
     print_calibration(table, options.png)
     seconds = table[[column for column in table if column.startswith("seconds")]].mean()
     print(f"\nseconds a run, encoding and test for traces included\n{seconds.round(2).to_string()}")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(rows, indent=1))
     return 0
 
 
