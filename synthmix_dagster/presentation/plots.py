@@ -56,6 +56,18 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
         label="standard error of its difference to the best",
     )
     axes.plot(ratios, risks, color=CURVE, lw=2, label="predicted risk")
+    if recommendation.refits:
+        axes.errorbar(
+            [point.ratio for point in recommendation.refits],
+            [point.risk for point in recommendation.refits],
+            yerr=[point.excess_error for point in recommendation.refits],
+            fmt="D",
+            ms=5,
+            color=CHOSEN,
+            mfc="none",
+            capsize=3,
+            label=f"cross-validated risk of {recommendation.learner}, which decides",
+        )
     axes.axhline(
         recommendation.baselines["none"], color=QUIET, lw=1, ls=":", label="no synthetic rows"
     )
