@@ -17,8 +17,9 @@ from synthmix_dagster.errors import GateError, SynthMixError
 from synthmix_dagster.gate import GATES
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.tables.alignment import require_fit
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
-from synthmix_dagster.tables.mixing import align, mix_datasets
+from synthmix_dagster.tables.mixing import mix_datasets
 
 Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
 
@@ -78,7 +79,7 @@ def measure_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     sides = _open_sides(config, frames)
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
-    align(sides[1], sides[0], [*config.ignore, *config.key])
+    require_fit(sides[1], sides[0], [*config.ignore, *config.key])
     record = {**_evidence_key(config, sides, "measure"), "result": report.to_dict()}
     config.records.write("distribution_distance", record)
     return dg.MaterializeResult(metadata=metadata.of_distance(report, config.threshold))

@@ -14,8 +14,8 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.settings import Settings
+from synthmix_dagster.tables.disk import inside
 from synthmix_dagster.tables.records import Records
-from synthmix_dagster.tables.releases import inside
 
 ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data")
 
