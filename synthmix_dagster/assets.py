@@ -18,7 +18,7 @@ from synthmix_dagster.gate import GATES
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.alignment import require_fit
-from synthmix_dagster.tables.dataset import Dataset, open_dataset
+from synthmix_dagster.tables.dataset import Dataset
 from synthmix_dagster.tables.mixing import mix_datasets
 
 Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
@@ -66,7 +66,8 @@ def build_assets(config: MixConfig) -> list[dg.AssetsDefinition]:
 
 def ingest_step(config: MixConfig, side: str) -> dg.MaterializeResult[Any]:
     """Read one dataset from files and record what was found."""
-    dataset = open_dataset(config.dataset(side).path, side)
+    source = config.dataset(side)
+    dataset = source.open(source.path, side)
     config.records.write(side, {"fingerprint": dataset.fingerprint})
     return dg.MaterializeResult(
         metadata=metadata.of_dataset(dataset),
@@ -111,12 +112,7 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     release = mix_datasets(
         *sides,
         ratio=recommendation.ratio,
-        output=config.output_folder,
-        seed=config.seed,
-        stratify=config.stratify,
-        key=config.key,
-        optional=[*config.ignore, *config.key],
-        rows_per_shard=config.rows_per_shard,
+        **config.mix_options(),
         evidence={
             "mix": config.name,
             "thresholds": config.gates,
@@ -193,8 +189,8 @@ def _open_sides(config: MixConfig, frames: Mapping[str, Any]) -> tuple[Dataset, 
 def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Dataset:
     source = config.dataset(side)
     if source.asset is not None:
-        return open_dataset(frames[side], side)
-    dataset = open_dataset(source.path, side)
+        return source.open(frames[side], side)
+    dataset = source.open(source.path, side)
     record = config.records.read(side)
     if record is None or record["fingerprint"] != dataset.fingerprint:
         found = "was never ingested" if record is None else "has changed since it was ingested"

@@ -60,6 +60,7 @@ class _Recount:
     def over(self, shards: Sequence[Path], folder: Path) -> Counts:
         unsaid = [field.name for field in self.layout.schema if not _in_footer(field.type)]
         provenance = [SOURCE_COLUMN, GENERATOR_COLUMN, ROW_ID_COLUMN]
+        repeated = provenance[:2] if self.layout.provenance else []
         columns = [*unsaid, *(provenance if self.layout.provenance else [])]
         if self.layout.stratify is not None:
             columns.append(self.layout.stratify)
@@ -67,7 +68,7 @@ class _Recount:
         if weighed:
             columns.append(WEIGHT_COLUMN)
         for path in shards:
-            with pq.ParquetFile(path, read_dictionary=provenance[:2]) as shard:
+            with pq.ParquetFile(path, read_dictionary=repeated) as shard:
                 self._nulls_of_footer(shard)
                 for batch in shard.iter_batches(_ROWS_AT_A_TIME, columns=columns):
                     rows = pa.Table.from_batches([batch])

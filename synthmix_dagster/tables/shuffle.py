@@ -191,8 +191,12 @@ class Shuffle:
             with pa.OSFile(str(run)) as source, pa.ipc.open_file(source) as opened:
                 found.append(opened.get_batch(bucket))
         rows = pa.Table.from_batches(found)
-        keys = [rows.column(name).to_numpy() for name in (_ID, _PART, _PRIORITY)]
-        order = np.lexsort(keys)[start:stop]
+        place = rows.column(_PRIORITY).to_numpy()
+        order = np.argsort(place)
+        if (np.diff(place[order]) == 0).any():
+            others = [rows.column(name).to_numpy() for name in (_ID, _PART)]
+            order = np.lexsort((*others, place))
+        order = order[start:stop]
         return self._finished(rows.take(pa.array(order)))
 
     def _finished(self, rows: pa.Table) -> pa.Table:
