@@ -32,7 +32,8 @@ import pyarrow.parquet as pq
 FILES = 10
 SHARDS = 16
 GROUP = 131_072
-WORDS = np.array([f"word {i:04d}" for i in range(2_000)])
+WORDS = pa.array([f"word {i:04d}" for i in range(2_000)])
+TEXTS = ["word", "code"]
 
 _MEASURED = """
 import json, resource, sys, time
@@ -90,16 +91,20 @@ def write_input(folder: Path, rows: int, seed: int) -> None:
     """Normal doubles, a text of few values and one of many, in ten files."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
-    names = [*(f"x{i:02d}" for i in range(20)), "word", "code"]
+    names = [*(f"x{i:02d}" for i in range(20)), *TEXTS]
     for number, part in enumerate(np.array_split(np.arange(rows), FILES)):
         writer = None
         for start in range(0, len(part), GROUP):
             size = min(GROUP, len(part) - start)
             doubles = list(rng.standard_normal((20, size)))
             codes = pa.array(rng.integers(0, 10**9, size)).cast(pa.string())
-            group = pa.table([*doubles, pa.array(rng.choice(WORDS, size)), codes], names=names)
+            words = WORDS.take(pa.array(rng.integers(0, len(WORDS), size)))
+            group = pa.table([*doubles, words, codes], names=names)
             writer = writer or pq.ParquetWriter(
-                folder / f"{number:02d}.parquet", group.schema, compression="zstd"
+                folder / f"{number:02d}.parquet",
+                group.schema,
+                compression="zstd",
+                use_dictionary=TEXTS,
             )
             writer.write_table(group)
         assert writer is not None
@@ -125,7 +130,7 @@ def plain_copy(real: str, synthetic: str, output: str, rows: int) -> None:
 
 
 def copy_without_dictionaries(real: str, synthetic: str, output: str, rows: int) -> None:
-    _copy(real, synthetic, output, use_dictionary=["word", "code"])
+    _copy(real, synthetic, output, use_dictionary=TEXTS)
 
 
 def _copy(real: str, synthetic: str, output: str, *, use_dictionary: Any) -> None:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import DataError
@@ -171,11 +170,11 @@ def _key_ids(table: pa.Table, key: Sequence[str], dataset: str) -> Ints:
 
 def _number_ids(numbers: pa.ChunkedArray) -> Ints:
     """Whole numbers are their own identities where they are not negative and not too large."""
-    fits = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, 1 << ID_BITS))
-    ids = pc.if_else(fits, numbers, 0).cast(pa.int64()).to_numpy().astype(np.int64)
-    others = ~fits.to_numpy()
-    if others.any():
-        ids[others] = _text_ids([str(n) for n in numbers.filter(pa.array(others)).to_pylist()])
+    values = numbers.to_numpy()
+    fits = (values >= 0) & (values < 1 << ID_BITS)
+    ids = np.where(fits, values, 0).astype(np.int64)
+    if not fits.all():
+        ids[~fits] = _text_ids([str(number) for number in values[~fits].tolist()])
     return ids
 
 

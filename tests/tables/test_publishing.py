@@ -14,7 +14,7 @@ import pytest
 from mixes import entries, files_of, publish_mix, start
 
 from synthmix_dagster import load_release, verify_release
-from synthmix_dagster.errors import DataError, ReleaseError
+from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.tables import publishing
 from synthmix_dagster.tables.publishing import publish
 
@@ -267,3 +267,47 @@ def test_a_reader_sees_the_last_release_while_the_next_is_written(release, monke
     published = publish_mix(output, "new")
     assert seen == [release] * 3
     assert load_release(output) == published
+
+
+# Retention
+
+
+def released(output):
+    return [name for name in entries(output / "releases") if name[0] != "."]
+
+
+def test_the_newest_are_kept_and_the_current_one_is_among_them(tmp_path):
+    made = [publish_mix(tmp_path, seed=seed, keep_releases=3).release_id for seed in range(5)]
+    assert released(tmp_path) == sorted(made[-3:])
+    again = publish_mix(tmp_path, seed=2, keep_releases=1)
+    assert again.release_id == made[2]
+    assert released(tmp_path) == [made[2]]
+    assert verify_release(tmp_path) == again
+
+
+def test_without_a_number_all_are_kept(tmp_path):
+    for seed in range(3):
+        publish_mix(tmp_path, seed=seed)
+    assert len(released(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("keep", [0, -1])
+def test_keeping_none_is_refused_before_anything_is_written(tmp_path, keep):
+    with pytest.raises(ConfigError, match="'keep_releases'"):
+        publish_mix(tmp_path / "output", keep_releases=keep)
+    assert not (tmp_path / "output").exists()
+
+
+def test_an_old_release_that_is_published_again_counts_as_current_only(tmp_path):
+    first, second, third = (publish_mix(tmp_path, seed=seed).release_id for seed in range(3))
+    publish_mix(tmp_path, seed=0, keep_releases=2)
+    assert released(tmp_path) == sorted([first, third])
+    assert second not in released(tmp_path)
+
+
+def test_a_folder_that_is_no_release_is_left_alone(tmp_path):
+    publish_mix(tmp_path, seed=0)
+    (tmp_path / "releases" / "notes").mkdir()
+    publish_mix(tmp_path, seed=1, keep_releases=1)
+    assert "notes" in released(tmp_path)
+    assert len(released(tmp_path)) == 2

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,3 +109,54 @@ def test_a_shard_that_links_outside_is_refused(release, tmp_path):
 def test_a_moved_release_still_verifies(release, tmp_path):
     copy = shutil.copytree(release.path, tmp_path / "copy")
     assert verify_release(copy).manifest == release.manifest
+
+
+# Loading
+
+
+def test_rows_come_in_every_kind_of_frame_in_the_order_of_the_release(release):
+    arrow = release.to_arrow()
+    assert arrow.num_rows == 15
+    assert load_release(release.path).to_pandas()["x"].tolist() == arrow["x"].to_pylist()
+    assert release.to_pandas(["x"]).columns.tolist() == ["x"]
+    batches = list(release.batches(["x"]))
+    assert pa.Table.from_batches(batches).equals(arrow.select(["x"]))
+    polars = pytest.importorskip("polars")
+    assert polars.DataFrame(release.to_polars())["x"].to_list() == arrow["x"].to_pylist()
+
+
+class FakeTorch:
+    """As much of torch as a column of numbers takes; its tensors may be written to."""
+
+    @staticmethod
+    def from_numpy(values):
+        values[0] = values[0]
+        return values
+
+
+def test_columns_of_numbers_come_as_tensors_and_others_are_refused(release, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", FakeTorch)
+    assert release.to_torch(["x"])["x"].tolist() == release.to_arrow()["x"].to_pylist()
+    with pytest.raises(ReleaseError, match="column 'synthmix_source' holds string"):
+        release.to_torch(["x", "synthmix_source"])
+
+
+def test_files_are_handed_to_datasets_in_the_order_of_the_release(release, monkeypatch):
+    class Dataset:
+        from_parquet = staticmethod(list)
+
+    monkeypatch.setitem(sys.modules, "datasets", type("datasets", (), {"Dataset": Dataset}))
+    paths = [str(path) for path in release.shards]
+    assert release.to_datasets() == paths
+    assert paths == sorted(paths)
+    assert len(paths) == 3
+
+
+@pytest.mark.parametrize("name", ["README.md", "croissant.json"])
+def test_an_altered_document_is_named(release, name):
+    (release.path / name).write_text("other")
+    with pytest.raises(ReleaseError, match=f"the file '{name}' was altered"):
+        verify_release(release.path)
+    (release.path / name).unlink()
+    with pytest.raises(ReleaseError, match=f"the file '{name}' is missing"):
+        verify_release(release.path)
