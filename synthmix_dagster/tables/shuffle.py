@@ -239,8 +239,13 @@ def _width(kind: pa.DataType) -> int:
 def shard_writer(path: Path, layout: Layout) -> pq.ParquetWriter:
     """A writer of one shard."""
     schema = pa.schema([*layout.schema, *added_columns(layout)])
-    # Fractions hardly repeat: looking for those that do would take longer than all the rest.
-    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    # Fractions hardly repeat, identities never: looking for those that do would take longer than
+    # all the rest.
+    repeated = [
+        field.name
+        for field in schema
+        if not pa.types.is_floating(field.type) and field.name != ROW_ID_COLUMN
+    ]
     return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
 
 
