@@ -44,8 +44,8 @@ class ArrowEngine:
     memory_mb : int
         Most memory to plan for, in MB, libraries counted and frames that are in memory anyway not.
     workers : int
-        Threads that move rows; one more than there are processors, for one of them waits for the
-        disk. They share the memory, and cannot be seen in what is written.
+        Threads that move rows, beside those in which Arrow decodes files. They share the memory,
+        and cannot be seen in what is written.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class ArrowEngine:
     """
 
     memory_mb: int = 1_000
-    workers: int = min(4, 1 + (os.cpu_count() or 1))
+    workers: int = max(1, min(2, os.cpu_count() or 1))
 
     def __post_init__(self) -> None:
         if self.memory_mb < LIBRARIES_MB + 100:
