@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.errors import SynthMixError
     from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.tables.dataset import open_dataset
     from synthmix_dagster.tables.releases import Release, load_release, verify_release
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ _HOME = {
     "load_release": "synthmix_dagster.tables.releases",
     "measure_distance": "synthmix_dagster.api",
     "mix": "synthmix_dagster.api",
+    "open_dataset": "synthmix_dagster.tables.dataset",
     "recommend_ratio": "synthmix_dagster.api",
     "split_evaluation": "synthmix_dagster.api",
     "verify_release": "synthmix_dagster.tables.releases",
@@ -43,6 +45,7 @@ __all__ = [
     "load_release",
     "measure_distance",
     "mix",
+    "open_dataset",
     "recommend_ratio",
     "split_evaluation",
     "verify_release",

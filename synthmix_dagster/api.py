@@ -20,10 +20,11 @@ from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.target import TargetCode, target_values
-from synthmix_dagster.tables.dataset import Dataset, open_dataset
+from synthmix_dagster.tables.arrow_engine import ArrowEngine
+from synthmix_dagster.tables.dataset import Dataset, as_frame, open_dataset
+from synthmix_dagster.tables.identity import shared_key
 from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
-from synthmix_dagster.tables.selection import sample_positions, shared_key
 from synthmix_dagster.tables.splitting import split_by_column, split_by_identity
 from synthmix_dagster.threads import one_thread
 
@@ -334,26 +335,37 @@ def mix(
     real: Any,
     synthetic: Any,
     *,
-    ratio: float,
+    ratio: float | Mapping[str, float],
     output: Path | str,
+    mode: str = "rows",
     seed: int = 0,
     stratify: str | None = None,
     key: Names = None,
     ignore: Names = None,
+    max_rows: int | None = None,
+    shortage: str = "refuse",
+    provenance: bool = True,
     rows_per_shard: int = ROWS_PER_SHARD,
+    keep_releases: int | None = None,
+    memory_mb: int = 1_000,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
 
-    The same inputs, ratio and seed give the same release id and the same bytes. Readers see the
-    whole release or none of it; ``<output>/latest`` points to the newest.
+    The same inputs, ratio and seed give the same release id and the same bytes, whatever the memory
+    and the number of threads. Readers see the whole release or none of it; ``<output>/latest``
+    points to the newest.
 
     Parameters
     ----------
-    real, synthetic : path, DataFrame or Arrow table
-    ratio : float
+    real : path, DataFrame, Arrow table or Dataset
+    synthetic : the same, or a mapping of the names of several generators to them
+    ratio : float, or mapping of the names of generators to float
         Synthetic rows per real row.
     output : path
-        Directory for releases; made if it is not there.
+        Local directory for releases; made if it is not there.
+    mode : {"rows", "weights"}
+        With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
+        count as much as that many rows.
     seed : int
         Seed of the selection and of the order of rows.
     stratify : str, optional
@@ -362,7 +374,17 @@ def mix(
         Columns that identify a row.
     ignore : sequence of str, optional
         Real columns that the synthetic rows may lack; they are empty there.
+    max_rows : int, optional
+        Most rows of the release. Real ones are all kept, so that synthetic ones make room.
+    shortage : {"refuse", "cap"}
+        Where more synthetic rows are asked for than there are: refuse, or take all and say so.
+    provenance : bool
+        Whether every row says its source, its generator and its identity.
     rows_per_shard : int
+    keep_releases : int, optional
+        Releases to keep in `output`, the newest; all by default.
+    memory_mb : int
+        Most memory to plan for, in MB, frames that are in memory anyway not counted.
 
     Returns
     -------
@@ -377,16 +399,32 @@ def mix(
     >>> release.manifest["realised"]["synthetic_rows"]
     5
     """
+    if isinstance(output, str) and "://" in output:
+        raise ConfigError(
+            f"'{output}' is no local directory",
+            option="output",
+            fix="Write to a local directory and copy the finished release from there",
+        )
+    if isinstance(synthetic, Mapping):
+        generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
+    else:
+        generated = open_dataset(synthetic, "synthetic")
     return mix_datasets(
         open_dataset(real, "real"),
-        open_dataset(synthetic, "synthetic"),
+        generated,
         ratio=ratio,
         output=Path(output),
+        mode=mode,
         seed=seed,
         stratify=stratify,
         key=_listed(key),
         optional=[*_listed(ignore), *_listed(key)],
+        max_rows=max_rows,
+        shortage=shortage,
+        provenance=provenance,
         rows_per_shard=rows_per_shard,
+        keep_releases=keep_releases,
+        engine=ArrowEngine(memory_mb),
     )
 
 
@@ -409,10 +447,11 @@ def _listed(names: Names) -> list[str]:
 def _samples(
     sides: tuple[Dataset, Dataset], limits: Sequence[int], seed: int, key: Sequence[str]
 ) -> tuple[list[pd.DataFrame], list[str]]:
+    engine = ArrowEngine()
     frames, notes = [], []
     for side, limit in zip(sides, limits, strict=True):
-        positions = sample_positions(side, limit, seed, shared_key(side, key))
-        frames.append(side.frame(positions))
+        engine.identify(side, shared_key(side, key))
+        frames.append(as_frame(engine.sample(side, limit, seed, shared_key(side, key))))
         if limit < side.rows:
             notes.append(f"a uniform sample of {limit} of {side.rows} {side.name} rows was used")
     return frames, notes

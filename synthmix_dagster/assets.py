@@ -17,8 +17,9 @@ from synthmix_dagster.errors import GateError, SynthMixError
 from synthmix_dagster.gate import GATES
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.tables.dataset import Dataset, open_dataset
-from synthmix_dagster.tables.mixing import align, mix_datasets
+from synthmix_dagster.tables.alignment import require_fit
+from synthmix_dagster.tables.dataset import Dataset
+from synthmix_dagster.tables.mixing import mix_datasets
 from synthmix_dagster.tables.splitting import split_by_column
 
 Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
@@ -66,7 +67,8 @@ def build_assets(config: MixConfig) -> list[dg.AssetsDefinition]:
 
 def ingest_step(config: MixConfig, side: str) -> dg.MaterializeResult[Any]:
     """Read one dataset from files and record what was found."""
-    dataset = open_dataset(config.dataset(side).path, side)
+    source = config.dataset(side)
+    dataset = source.open(source.path, side)
     config.records.write(side, {"fingerprint": dataset.fingerprint})
     return dg.MaterializeResult(
         metadata=metadata.of_dataset(dataset),
@@ -79,7 +81,7 @@ def measure_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     sides = _open_sides(config, frames)
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
-    align(sides[1], sides[0], [*config.ignore, *config.key])
+    require_fit(sides[1], sides[0], [*config.ignore, *config.key])
     record = {**_evidence_key(config, sides, "measure"), "result": report.to_dict()}
     config.records.write("distribution_distance", record)
     return dg.MaterializeResult(metadata=metadata.of_distance(report, config.threshold))
@@ -114,12 +116,7 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     release = mix_datasets(
         *sides,
         ratio=recommendation.ratio,
-        output=config.output_folder,
-        seed=config.seed,
-        stratify=config.stratify,
-        key=config.key,
-        optional=[*config.ignore, *config.key],
-        rows_per_shard=config.rows_per_shard,
+        **config.mix_options(),
         evidence={
             "mix": config.name,
             "thresholds": config.gates,
@@ -201,9 +198,9 @@ def _open_sides(config: MixConfig, frames: Mapping[str, Any]) -> tuple[Dataset, 
 def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Dataset:
     source = config.dataset(side)
     if source.asset is not None:
-        dataset = open_dataset(frames[side], side)
+        dataset = source.open(frames[side], side)
     else:
-        dataset = open_dataset(source.path, side)
+        dataset = source.open(source.path, side)
         record = config.records.read(side)
         if record is None or record["fingerprint"] != dataset.fingerprint:
             found = "was never ingested" if record is None else "has changed since it was ingested"
@@ -220,13 +217,15 @@ def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Datas
 def _open_evaluation(config: MixConfig, frames: Mapping[str, Any]) -> Dataset | None:
     """Rows that judge, if there are any; they are neither measured nor mixed."""
     if config.evaluation_column is not None:
-        real = config.real
-        rows = open_dataset(real.path if real.asset is None else frames["real"], "real")
-        return split_by_column(rows, config.evaluation_column)[1]
-    if config.evaluation is None:
+        source, name = config.real, "real"
+    elif config.evaluation is not None:
+        source, name = config.evaluation, "evaluation"
+    else:
         return None
-    source = config.evaluation
-    return open_dataset(source.path if source.asset is None else frames["evaluation"], "evaluation")
+    dataset = source.open(source.path if source.asset is None else frames[name], name)
+    if config.evaluation_column is not None:
+        return split_by_column(dataset, config.evaluation_column)[1]
+    return dataset
 
 
 def _evidence_key(config: MixConfig, sides: tuple[Dataset, Dataset], verb: str) -> dict[str, Any]:

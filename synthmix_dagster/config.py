@@ -14,8 +14,10 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.settings import Settings
+from synthmix_dagster.tables.dataset import Dataset, open_dataset
+from synthmix_dagster.tables.disk import inside
 from synthmix_dagster.tables.records import Records
-from synthmix_dagster.tables.releases import inside
+from synthmix_dagster.tables.view import View
 
 ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data")
 
@@ -26,16 +28,27 @@ class DatasetConfig(Settings):
     Attributes
     ----------
     path : str, optional
-        A Parquet or CSV file, or a folder of them.
+        A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, CSV or JSON
+        lines, or a URI of one, such as ``s3://bucket/folder``.
     asset : asset key, optional
         An existing asset, loaded through its own I/O manager.
     deps : sequence of asset key
         Assets that write the files at `path`, for lineage.
+    columns : sequence of str, optional
+        Columns to keep, by the names they have there; all by default.
+    rename : mapping of str to str
+        New names of columns.
+    filters : sequence
+        Conditions such as ``[year, ">=", 2024]`` that a row has to meet, by the names there; a list
+        of lists of them is several groups, one of which has to be met.
     """
 
     path: str | None = None
     asset: dg.ResolvedAssetKey | None = None
     deps: Sequence[dg.ResolvedAssetKey] = ()
+    columns: Sequence[str] | None = None
+    rename: Mapping[str, str] = {}
+    filters: Sequence[Any] = ()
 
     @field_validator("asset", mode="before")
     @classmethod
@@ -55,6 +68,21 @@ class DatasetConfig(Settings):
         if self.deps and self.path is None:
             raise ValueError("'deps' goes with 'path'; an 'asset' brings its own lineage")
         return self
+
+    @model_validator(mode="after")
+    def _view_can_be_read(self) -> "DatasetConfig":
+        # What is wrong with a condition is said when the project loads, not when a run starts.
+        try:
+            View.of(self.columns, self.rename, self.filters)
+        except ConfigError as error:
+            raise ValueError(f"{error.problem}. {error.fix}") from None
+        return self
+
+    def open(self, source: Any, name: str) -> Dataset:
+        """Open a path or a frame as these settings want it seen."""
+        return open_dataset(
+            source, name, columns=self.columns, rename=self.rename, filters=self.filters
+        )
 
 
 class ScheduleConfig(Settings):
@@ -109,6 +137,14 @@ class MixConfig(Settings):
         Whether the gap is that of the sample or of every row.
     stratify : str, optional
         Column whose shares among the synthetic rows the mix keeps.
+    mode : {"rows", "weights"}
+        Take the recommended number of synthetic rows, or all with a ``sample_weight``.
+    max_rows : int, optional
+        Most rows of a release; synthetic ones make room.
+    provenance : bool
+        Whether every row of a release says its source, its generator and its identity.
+    keep_releases : int, optional
+        Releases to keep, all by default.
     max_ratio : float, optional
         Highest ratio to consider.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
@@ -155,6 +191,10 @@ class MixConfig(Settings):
     p: int = 2
     rows: Literal["sample", "all"] = "sample"
     stratify: str | None = None
+    mode: Literal["rows", "weights"] = "rows"
+    max_rows: int | None = None
+    provenance: bool = True
+    keep_releases: int | None = None
     max_ratio: float | None = None
     rule: Literal["largest_equivalent", "best", "smallest_equivalent"] = "largest_equivalent"
     learner: Literal["kernel", "linear", "trees"] = "kernel"
@@ -192,10 +232,12 @@ class MixConfig(Settings):
             raise ValueError(f"it is {value}. Set it to a number of 0 or more")
         return value
 
-    @field_validator("sample_rows", "directions", "memory_mb", "rows_per_shard")
+    @field_validator(
+        "sample_rows", "directions", "memory_mb", "rows_per_shard", "max_rows", "keep_releases"
+    )
     @classmethod
-    def _positive(cls, value: int) -> int:
-        if value < 1:
+    def _positive(cls, value: int | None) -> int | None:
+        if value is not None and value < 1:
             raise ValueError(f"it is {value}. Set it to 1 or more")
         return value
 
@@ -309,6 +351,21 @@ class MixConfig(Settings):
             "directions": self.directions,
             "permutations": self.permutations,
             "memory_mb": self.memory_mb,
+        }
+
+    def mix_options(self) -> dict[str, Any]:
+        """Options of `mix_datasets`."""
+        return {
+            "output": self.output_folder,
+            "mode": self.mode,
+            "seed": self.seed,
+            "stratify": self.stratify,
+            "key": list(self.key),
+            "optional": [*self.ignore, *self.key],
+            "max_rows": self.max_rows,
+            "provenance": self.provenance,
+            "rows_per_shard": self.rows_per_shard,
+            "keep_releases": self.keep_releases,
         }
 
     def recommend_options(self) -> dict[str, Any]:

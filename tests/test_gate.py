@@ -6,7 +6,7 @@ import pytest
 from scenario import good, rows
 
 from synthmix_dagster.distance.measure import measure
-from synthmix_dagster.gate import judge_conditional_gap, judge_gap
+from synthmix_dagster.gate import judge_conditional_gap, judge_gap, judge_realised
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,35 @@ def test_a_small_conditional_gap_of_inputs_that_do_not_overlap_fails(report):
     apart = judge_conditional_gap(replace(report, conditional_gap=0.0, overlap=0.12), 0.5)
     assert not apart.passed
     assert "cannot be judged: 12% of the real rows" in apart.sentence
+
+
+def manifest(real=10, synthetic=5, *, ratio=None, mode="rows", notes=(), due=5):
+    return {
+        "mix": {"mode": mode, "synthetic_rows": due},
+        "inputs": {"real": {"rows": 10}},
+        "notes": list(notes),
+        "realised": {
+            "real_rows": real,
+            "synthetic_rows": synthetic,
+            "ratio": synthetic / real if ratio is None else ratio,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "passed", "said"),
+    [
+        (manifest(), True, "exactly as recommended"),
+        (manifest(synthetic=4), False, "5 synthetic rows, ratio 0.5000, were recommended"),
+        (manifest(real=9), False, "where 10 real"),
+        (manifest(synthetic=80, ratio=0.5, mode="weights"), True, "exactly as recommended"),
+        (manifest(synthetic=80, ratio=0.4, mode="weights"), False, "were recommended"),
+        (manifest(synthetic=3, due=3, notes=["a cap"]), True, "with a reason for fewer: a cap"),
+        (manifest(synthetic=2, due=3, notes=["a cap"]), False, "3 synthetic rows"),
+        (manifest(synthetic=7, due=7, notes=["a cap"]), False, "5 synthetic rows"),
+    ],
+)
+def test_a_release_is_judged_by_what_it_holds(found, passed, said):
+    verdict = judge_realised(0.5, found)
+    assert verdict.passed == passed
+    assert said in verdict.sentence

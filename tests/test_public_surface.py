@@ -24,6 +24,7 @@ def test_public_names() -> None:
         "load_release",
         "measure_distance",
         "mix",
+        "open_dataset",
         "recommend_ratio",
         "split_evaluation",
         "verify_release",

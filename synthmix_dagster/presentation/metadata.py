@@ -157,6 +157,8 @@ def of_realised(release: Release) -> Metadata:
         "synthmix/synthetic_rows_requested": requested["synthetic_rows"],
         "synthmix/synthetic_rows_realised": realised["synthetic_rows"],
         "synthmix/real_rows_realised": realised["real_rows"],
+        "synthmix/duplicates": realised["duplicates"],
+        "synthmix/missing_values": sum(realised["nulls"].values()),
     }
 
 

@@ -6,7 +6,8 @@ they are asked for (`tables.reading`).
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pyarrow as pa
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.tables.fingerprint import content_sha256
-from synthmix_dagster.tables.reading import FORMATS, StoredRows, format_of, require_unique
+from synthmix_dagster.tables.locations import find_files
+from synthmix_dagster.tables.reading import StoredRows, require_unique
+from synthmix_dagster.tables.view import View
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class SourceFile:
     name : str
         Path relative to the dataset's folder, with forward slashes.
     rows : int
+        Rows that meet the filters.
     sha256 : str
         Digest of the bytes.
     """
@@ -92,10 +96,16 @@ class Dataset:
             and a part of a file.
         """
         if indices is None:
-            return _as_pandas(self.table)
+            return as_frame(self.table)
         if isinstance(self.source, StoredRows):
-            return _as_pandas(self.source.take(indices))
-        return _as_pandas(self.source.take(pa.array(indices)))
+            return as_frame(self.source.take(indices))
+        return as_frame(self.source.take(pa.array(indices)))
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All rows in order, a bounded number at a time, as Arrow."""
+        if isinstance(self.source, StoredRows):
+            return (piece.table for piece in self.source.pieces())
+        return iter([self.source])
 
     def batches(
         self, columns: Sequence[str] | None = None, rows: int = 65_536
@@ -126,40 +136,68 @@ class Dataset:
             raise ConfigError(f"it is {rows}", option="rows", fix="Set it to 1 or more")
         source = self.source if columns is None else self.source.select(list(columns))
         if isinstance(source, StoredRows):
-            return map(_as_pandas, source.slices(rows))
-        return (_as_pandas(source.slice(at, rows)) for at in range(0, self.rows, rows))
+            return map(as_frame, source.slices(rows))
+        return (as_frame(source.slice(at, rows)) for at in range(0, self.rows, rows))
 
 
-def open_dataset(source: Any, name: str) -> Dataset:
+def open_dataset(
+    source: Any,
+    name: str = "dataset",
+    *,
+    columns: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    filters: Sequence[Any] | None = None,
+) -> Dataset:
     """Open files or a frame as a dataset.
 
     Parameters
     ----------
-    source : path, pandas.DataFrame, pyarrow.Table or any frame with the Arrow stream protocol
-        A path is a Parquet or CSV file, or a folder of them.
+    source : path, URI, pandas.DataFrame, pyarrow.Table or any frame with the Arrow stream protocol
+        A path is a file, a folder, also a Hive-partitioned one, or a glob of Parquet, Arrow, CSV
+        or JSON lines; a URI is one on an object store, such as ``s3://bucket/folder``.
     name : str
         What messages should call the dataset.
+    columns : sequence of str, optional
+        Columns to keep, by the names they have in `source`; all by default.
+    rename : mapping of str to str, optional
+        New names of columns.
+    filters : sequence, optional
+        Conditions such as ``("year", ">=", 2024)`` that a row has to meet, by the names in
+        `source`; a list of lists is several groups, one of which has to be met.
 
     Raises
     ------
     DataError
         Nothing is there, it has no rows, it cannot be read, or its type is not supported.
+    ConfigError
+        A column is not there, or a condition cannot be understood.
 
     Examples
     --------
-    >>> open_dataset(pd.DataFrame({"x": [1, 2, 3]}), "real").rows
-    3
+    >>> frame = pd.DataFrame({"x": [1, 2, 3], "note": ["a", "b", "c"]})
+    >>> dataset = open_dataset(frame, "real", columns=["x"], filters=[("x", ">", 1)])
+    >>> dataset.rows, dataset.columns
+    (2, ['x'])
     """
+    view = View.of(columns, rename, filters)
     if isinstance(source, Dataset):
+        if view:
+            raise ConfigError(
+                f"dataset '{source.name}' is open already",
+                option="columns, rename or filters",
+                fix="Give them where it is opened",
+            )
         dataset = source
     elif isinstance(source, str | Path):
-        dataset = _open_path(Path(source), name)
+        dataset = _open_path(source, name, view)
     else:
-        table = _to_arrow(source, name)
+        table = _seen(_to_arrow(source, name), name, view)
         dataset = Dataset(name, table, content_sha256(table))
     if dataset.rows == 0:
+        what = source if isinstance(source, str | Path) else "an empty frame"
+        problem = "no row meets its filters" if view.filters else f"it has no rows ({what})"
         raise DataError(
-            f"it has no rows ({source if isinstance(source, str | Path) else 'an empty frame'})",
+            problem,
             dataset=name,
             fix="Check what writes it, and run that first",
         )
@@ -167,60 +205,24 @@ def open_dataset(source: Any, name: str) -> Dataset:
     return dataset
 
 
-def _open_path(path: Path, name: str) -> Dataset:
-    paths = _listed(path, name)
-    kinds = {format_of(file) for file in paths}
-    if len(kinds) > 1:
-        raise DataError(
-            f"the folder '{path}' holds files of more than one format ({', '.join(sorted(kinds))})",
-            dataset=name,
-            fix="Keep one format in a folder",
-        )
-    folder = path if path.is_dir() else path.parent
-    rows = StoredRows.open(paths, name)
-    files = tuple(
-        SourceFile(file.path.relative_to(folder).as_posix(), file.rows, file.sha256)
-        for file in rows.files
-    )
-    listing = "".join(f"{file.name}\0{file.sha256}\n" for file in files)
-    digest = hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
-    return Dataset(name, rows, digest, files)
+def _open_path(path: str | Path, name: str, view: View) -> Dataset:
+    rows = StoredRows.open(find_files(path, name), name, view)
+    files = tuple(SourceFile(file.location.name, file.kept, file.sha256) for file in rows.files)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{file.sha256}\n".encode(errors="surrogateescape"))
+    if view:
+        digest.update(json.dumps(view.to_dict(), sort_keys=True).encode())
+    return Dataset(name, rows, digest.hexdigest(), files)
 
 
-def _listed(path: Path, name: str) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise DataError(
-            f"there is no file or folder '{path}'",
-            dataset=name,
-            fix="Check the path, or run what writes it first",
-        )
-    found = sorted(
-        (
-            file
-            for file in path.rglob("*")
-            if file.is_file()
-            and format_of(file)
-            and not any(part[0] in "._" for part in file.relative_to(path).parts)
-        ),
-        key=lambda file: file.relative_to(path).as_posix(),
-    )
-    for file in found:
-        partitions = [part for part in file.relative_to(path).parent.parts if "=" in part]
-        if partitions:
-            raise DataError(
-                f"the folder '{path}' is partitioned by '{partitions[0]}', which would be lost",
-                dataset=name,
-                fix="Write that column into the files, or pass the rows as a frame",
-            )
-    if not found:
-        raise DataError(
-            f"the folder '{path}' holds no file ending in {', '.join(FORMATS)}",
-            dataset=name,
-            fix="Check the path, or run what writes it first",
-        )
-    return found
+def _seen(table: pa.Table, name: str, view: View) -> pa.Table:
+    """What a view hands out of a table in memory."""
+    require_unique(table.column_names, name)
+    names = view.handed_out(table.column_names, name)
+    if view.filters:
+        table = table.filter(view.mask(table))
+    return table.select(list(names.values())).rename_columns(list(names))
 
 
 def _to_arrow(source: Any, name: str) -> pa.Table:
@@ -271,7 +273,8 @@ def _without_views(table: pa.Table) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
-def _as_pandas(table: pa.Table) -> pd.DataFrame:
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """Rows as the numerics take them: decimals as floats, dates as times."""
     fields = [
         pa.field(f.name, pa.float64()) if pa.types.is_decimal(f.type) else f for f in table.schema
     ]

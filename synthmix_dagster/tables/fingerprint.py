@@ -36,8 +36,9 @@ def row_hashes(table: pa.Table) -> NDArray[np.uint64]:
             column = column.cast(column.type.value_type)
         if pa.types.is_integer(column.type):
             # Nullable integers: pandas would make floats of integers beside a null.
-            width = "UInt64" if pa.types.is_unsigned_integer(column.type) else "Int64"
-            columns[number] = pd.Series(pd.array(column.to_pylist(), dtype=width))
+            width = np.uint64 if pa.types.is_unsigned_integer(column.type) else np.int64
+            values = column.fill_null(0).to_numpy().astype(width)
+            columns[number] = pd.Series(pd.arrays.IntegerArray(values, column.is_null().to_numpy()))
         elif pa.types.is_nested(column.type) or pa.types.is_decimal(column.type):
             columns[number] = pd.Series([repr(value) for value in column.to_pylist()], dtype=object)
         else:

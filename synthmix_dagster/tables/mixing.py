@@ -1,60 +1,86 @@
-"""From a ratio to a release: exactly k synthetic rows, every real row once, in seeded order."""
+"""From ratios to a release: every real row, exactly the synthetic rows asked for, in order."""
 
 import hashlib
 import json
 import math
 import numbers
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
+from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
+from synthmix_dagster.tables.alignment import released_schema
+from synthmix_dagster.tables.arrow_engine import ArrowEngine
+from synthmix_dagster.tables.card import write_documents
 from synthmix_dagster.tables.dataset import Dataset
-from synthmix_dagster.tables.releases import (
-    MANIFEST_VERSION,
-    SOURCE_COLUMN,
-    Release,
-    count_sources,
-    publish,
-    write_shards,
-)
-from synthmix_dagster.tables.selection import (
-    choose_exactly,
-    in_priority_order,
-    row_ids,
-    shared_key,
-    strata_of,
-)
+from synthmix_dagster.tables.engine import Engine, Layout, Part
+from synthmix_dagster.tables.identity import shared_key
+from synthmix_dagster.tables.publishing import publish
+from synthmix_dagster.tables.reading import StoredRows
+from synthmix_dagster.tables.releases import MANIFEST_VERSION, Release, realised
+from synthmix_dagster.tables.selection import quotas, require_strata
+from synthmix_dagster.tables.shuffle import added_columns
 
 ROWS_PER_SHARD = 1_000_000
+MODES = ("rows", "weights")
+SHORTAGES = ("refuse", "cap")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What is asked of one generator, and what it gives.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    ratio : float
+        Synthetic rows asked for, for each real one.
+    rows : int
+        Rows that it gives.
+    """
+
+    dataset: Dataset
+    ratio: float
+    rows: int
 
 
 def mix_datasets(
     real: Dataset,
-    synthetic: Dataset,
+    synthetic: Dataset | Mapping[str, Dataset],
     *,
-    ratio: float,
+    ratio: float | Mapping[str, float],
     output: Path,
+    mode: str = "rows",
     seed: int = 0,
     stratify: str | None = None,
     key: Sequence[str] = (),
     optional: Sequence[str] = (),
+    max_rows: int | None = None,
+    shortage: str = "refuse",
+    provenance: bool = True,
     rows_per_shard: int = ROWS_PER_SHARD,
+    keep_releases: int | None = None,
     evidence: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
 ) -> Release:
     """Publish all real rows and exactly ``round(ratio * n)`` synthetic ones as a release.
 
     Parameters
     ----------
-    real, synthetic : Dataset
-    ratio : float
-        Synthetic rows per real row.
+    real : Dataset
+    synthetic : Dataset or mapping of str to Dataset
+        Generated rows; of several generators, by their names.
+    ratio : float or mapping of str to float
+        Synthetic rows per real row, of each generator where there are several.
     output : Path
         Directory that holds ``releases`` and ``latest``.
+    mode : {"rows", "weights"}
+        Take that many rows, or all of them with a ``sample_weight`` that comes to the same.
     seed : int
         Seed of the selection and of the order of rows.
     stratify : str, optional
@@ -63,9 +89,19 @@ def mix_datasets(
         Columns that identify a row.
     optional : sequence of str
         Real columns that the synthetic rows may lack; they are empty there.
+    max_rows : int, optional
+        Most rows of the release; synthetic ones make room, in proportion.
+    shortage : {"refuse", "cap"}
+        What to do where more synthetic rows are asked for than there are.
+    provenance : bool
+        Whether every row says its source, its generator and its identity.
     rows_per_shard : int
+    keep_releases : int, optional
+        Releases to keep in `output`, all by default.
     evidence : mapping, optional
         JSON-serialisable records to keep in the manifest: distance, recommendation, checks.
+    engine : Engine, optional
+        What moves the rows, `ArrowEngine` by default.
 
     Returns
     -------
@@ -74,70 +110,96 @@ def mix_datasets(
     Raises
     ------
     ConfigError
-        The ratio is negative or asks for more synthetic rows than there are.
+        An option is wrong, or asks for more synthetic rows than there are.
     DataError
         The synthetic rows do not fit the schema of the real ones.
     ReleaseError
-        The release cannot be written.
+        The release cannot be written, or what was written is not what was meant.
     """
-    if rows_per_shard < 1:
-        raise ConfigError(
-            f"it is {rows_per_shard}", option="rows_per_shard", fix="Set it to 1 or more"
-        )
-    ratio, seed = _number(ratio, float, "ratio"), _number(seed, int, "seed")
-    k = requested_rows(ratio, real.rows, synthetic.rows)
-    if SOURCE_COLUMN in real.columns:
-        raise DataError(
-            "this name is taken by the provenance column that a release adds",
-            dataset="real",
-            column=SOURCE_COLUMN,
-            fix="Rename the column",
-        )
-    rows = _shuffled_mix(real, synthetic, align(synthetic, real, optional), k, seed, stratify, key)
-    request = {
+    engine = engine or ArrowEngine()
+    _require_choices(mode, shortage, rows_per_shard)
+    seed = _number(seed, int, "seed")
+    asked = _ratios(synthetic, ratio)
+    notes: list[str] = []
+    shares = {
+        name: Share(dataset, rho, requested_rows(rho, real.rows, dataset.rows, shortage, notes))
+        for name, (dataset, rho) in asked.items()
+    }
+    shares = _capped(shares, real.rows, max_rows, notes)
+    weights = mode == "weights"
+    layout = Layout(released_schema(real), seed, rows_per_shard, stratify, provenance, weights)
+    _require_free_names(real, layout)
+    if stratify is not None:
+        require_strata(real, stratify)
+    identities = {"real": engine.identify(real, key)}
+    parts = [Part("real", real, key)]
+    for name, share in shares.items():
+        own_key = shared_key(share.dataset, key)
+        engine.fit(share.dataset, real, optional)
+        identities[name] = engine.identify(share.dataset, own_key)
+        parts.append(_part(engine, name, share, own_key, layout))
+    request: dict[str, Any] = {
         "mix": {
-            "ratio": ratio,
-            "synthetic_rows": k,
+            "mode": mode,
+            "ratio": sum(share.ratio for share in shares.values()),
+            "synthetic_rows": sum(share.rows for share in shares.values()),
+            "generators": {
+                name: {"ratio": share.ratio, "rows": share.rows} for name, share in shares.items()
+            },
             "seed": seed,
             "stratify": stratify,
             "key": list(key),
+            "max_rows": max_rows,
+            "provenance": provenance,
             "rows_per_shard": rows_per_shard,
         },
-        "inputs": {"real": _input(real), "synthetic": _input(synthetic)},
-        "evidence": dict(evidence or {}),
+        "inputs": {part.name: _input(part.dataset, identities[part.name]) for part in parts},
+        "notes": notes,
     }
     # Evidence stays out of the id: its last digits vary with the number of threads.
-    release_id = _release_id({name: request[name] for name in ("mix", "inputs")})
+    release_id = _release_id(request)
 
     def write(folder: Path) -> Mapping[str, Any]:
-        shards = write_shards(rows, folder, rows_per_shard)
-        counted = {"real": 0, "synthetic": 0, **count_sources(folder)}
-        if counted != {"real": real.rows, "synthetic": k}:
-            raise ReleaseError(
-                f"{counted} rows were written where {real.rows} real and {k} synthetic were due",
-                path=output,
-                fix="Report this as a bug of synthmix-dagster; nothing was published",
-            )
-        return {
+        written = engine.shuffle(parts, folder, layout)
+        due = replace(written.counts, rows=_due(parts), weights=_weights(parts, layout))
+        manifest = {
             "manifest_version": MANIFEST_VERSION,
             "release_id": release_id,
             **request,
-            "realised": {
-                "real_rows": counted["real"],
-                "synthetic_rows": counted["synthetic"],
-                "ratio": counted["synthetic"] / real.rows,
-                "strata": _strata_counts(rows, stratify),
-            },
-            "columns": [{"name": field.name, "type": str(field.type)} for field in rows.schema],
-            "shards": shards,
+            "evidence": dict(evidence or {}),
+            "realised": realised(due, request["inputs"]),
+            "columns": [
+                {"name": field.name, "type": str(field.type)}
+                for field in (*layout.schema, *added_columns(layout))
+            ],
+            "shards": list(written.shards),
             "libraries": {name: version(name) for name in ("synthmix-dagster", "pyarrow", "numpy")},
         }
+        return {**manifest, "documents": write_documents(folder, manifest)}
 
-    return publish(output, release_id, write)
+    return publish(output, release_id, write, keep_releases)
 
 
-def requested_rows(ratio: float, n: int, available: int) -> int:
+def requested_rows(
+    ratio: float,
+    n: int,
+    available: int,
+    shortage: str = "refuse",
+    notes: list[str] | None = None,
+) -> int:
     """Number of synthetic rows that a ratio asks for, halves rounded to even.
+
+    Parameters
+    ----------
+    ratio : float
+    n : int
+        Real rows.
+    available : int
+        Synthetic rows.
+    shortage : {"refuse", "cap"}
+        What to do where there are too few.
+    notes : list of str, optional
+        Gets a sentence where there were.
 
     Examples
     --------
@@ -147,103 +209,117 @@ def requested_rows(ratio: float, n: int, available: int) -> int:
     if not (np.isfinite(ratio) and ratio >= 0):
         raise ConfigError(f"it is {ratio}", option="ratio", fix="Set it to 0 or more")
     k = round(ratio * n)
-    if k > available:
+    if k <= available:
+        return k
+    found = f"{ratio:g} asks for {k} synthetic rows but there are {available}"
+    if shortage == "refuse":
+        most = math.floor(1e4 * available / n) / 1e4
         raise ConfigError(
-            f"{ratio:g} asks for {k} synthetic rows but there are {available}",
+            found,
             option="ratio",
-            fix=f"Set it to at most {math.floor(1e4 * available / n) / 1e4}, or generate more rows",
+            fix=f"Set it to at most {most}, generate more rows, or set 'shortage' to 'cap'",
         )
-    return k
+    if notes is not None:
+        notes.append(f"the ratio {found}: all of them were taken")
+    return available
 
 
-def align(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> pa.Table:
-    """Give the synthetic rows the columns, order and types of the real ones.
-
-    Only casts that lose nothing are made. Columns in `optional` may be missing; further columns of
-    the synthetic rows are left out.
-    """
-    columns = []
-    shared = [name for name in real.columns if name in synthetic.columns]
-    given = synthetic.select(shared).table
-    for field in real.schema:
-        if field.name in shared:
-            columns.append(_cast(given.column(field.name), field, synthetic.name))
-        elif field.name in optional:
-            columns.append(pa.nulls(synthetic.rows, field.type))
-        else:
-            raise DataError(
-                "the synthetic rows lack this column of the real ones",
-                dataset=synthetic.name,
-                column=field.name,
-                fix="Generate it, or add it to 'ignore' to leave it empty in synthetic rows",
+def _ratios(
+    synthetic: Dataset | Mapping[str, Dataset], ratio: float | Mapping[str, float]
+) -> dict[str, tuple[Dataset, float]]:
+    """Dataset and ratio of every generator, in the order of their names."""
+    if isinstance(synthetic, Dataset):
+        if isinstance(ratio, Mapping):
+            raise ConfigError(
+                "it names generators, but there is one synthetic dataset",
+                option="ratio",
+                fix="Set it to a number, or pass the generators by the same names",
             )
-    return pa.table(columns, schema=_plain(real.schema))
-
-
-def _shuffled_mix(
-    real: Dataset,
-    synthetic: Dataset,
-    aligned: pa.Table,
-    k: int,
-    seed: int,
-    stratify: str | None,
-    key: Sequence[str],
-) -> pa.Table:
-    """All real rows and k of the aligned synthetic ones, labelled, in seeded order."""
-    ids = row_ids(synthetic, shared_key(synthetic, key))
-    strata = None
-    if stratify is not None:
-        strata_of(real, stratify)
-        strata = strata_of(synthetic, stratify)
-    chosen = np.sort(choose_exactly(ids, k, seed, strata))
-    rows = pa.concat_tables(
-        [_labelled(real.table, "real"), _labelled(aligned.take(pa.array(chosen)), "synthetic")]
-    )
-    # Identities of the two sides may coincide (row 0 of either file); the last bit tells them
-    # apart, so that the order of rows is a fair shuffle of both.
-    sides = np.concatenate((row_ids(real, key) * 2, ids[chosen] * 2 + 1))
-    return rows.take(pa.array(in_priority_order(sides, seed)))
-
-
-def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedArray:
-    """Cast, cast back, and compare: Arrow's own safe cast rounds floats and drops times of day."""
-    if values.type == field.type:
-        return values
-    if pa.types.is_null(field.type):
-        raise DataError(
-            f"it holds no value, so that its type is unknown, but is {values.type} in {dataset}",
-            dataset="real",
-            column=field.name,
-            fix="Give it a type where it is written, or drop it on both sides",
+        return {"synthetic": (synthetic, _number(ratio, float, "ratio"))}
+    if not isinstance(ratio, Mapping) or set(ratio) != set(synthetic):
+        named = sorted(ratio) if isinstance(ratio, Mapping) else ratio
+        raise ConfigError(
+            f"it is {named}, where the generators are {', '.join(sorted(synthetic))}",
+            option="ratio",
+            fix="Name a ratio for each generator, 0 for one that gives no rows",
         )
-    if pa.types.is_null(values.type):
-        return pa.chunked_array([pa.nulls(len(values), field.type)], type=field.type)
-    problem = ""
-    try:
-        cast = values.cast(field.type, safe=True)
-        plain = values.cast(_unpacked(values.type))
-        if _same(cast.cast(_unpacked(field.type)).cast(plain.type), plain):
-            return cast
-    except (ValueError, TypeError, pa.ArrowException) as error:
-        problem = f" ({error})"
-    raise DataError(
-        f"its type {values.type} does not fit the real {field.type} without loss{problem}",
-        dataset=dataset,
-        column=field.name,
-        fix="Round or convert it in the generator",
+    for name in synthetic:
+        if name in ("real", "rows") or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+            raise ConfigError(
+                f"'{name}' is no name of a generator",
+                option="synthetic",
+                fix="Use letters, digits, '_', '.' and '-', and neither 'real' nor 'rows'",
+            )
+    return {
+        name: (synthetic[name], _number(ratio[name], float, "ratio")) for name in sorted(synthetic)
+    }
+
+
+def _capped(
+    shares: Mapping[str, Share], n: int, max_rows: int | None, notes: list[str]
+) -> dict[str, Share]:
+    """Fewer synthetic rows where there would be more rows than wanted, in proportion."""
+    if max_rows is None:
+        return dict(shares)
+    if max_rows < n:
+        raise ConfigError(
+            f"{max_rows} rows cannot hold the {n} real ones, which are all kept",
+            option="max_rows",
+            fix="Set it higher, or pass fewer real rows",
+        )
+    due = {name: share.rows for name, share in shares.items()}
+    if n + sum(due.values()) <= max_rows:
+        return dict(shares)
+    taken = quotas(due, max_rows - n)
+    notes.append(
+        f"'max_rows' of {max_rows} leaves room for {max_rows - n} of {sum(due.values())} "
+        "synthetic rows"
     )
+    return {name: Share(s.dataset, s.ratio, taken[name]) for name, s in shares.items()}
 
 
-def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
-    """Equality for which NaN is NaN, as Arrow's is not."""
-    if not pa.types.is_floating(one.type):
-        return bool(one.equals(other))
-    valid = one.is_valid().equals(other.is_valid())
-    return valid and np.array_equal(one.to_numpy(), other.to_numpy(), equal_nan=True)
+def _part(engine: Engine, name: str, share: Share, key: Sequence[str], layout: Layout) -> Part:
+    """Select the rows of a generator, or weigh all of them."""
+    dataset = share.dataset
+    if layout.weights:
+        return Part(name, dataset, key, weight=share.rows / dataset.rows)
+    selection = engine.select(dataset, share.rows, layout.seed, key, layout.stratify)
+    return Part(name, dataset, key, selection)
 
 
-def _unpacked(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+def _due(parts: Sequence[Part]) -> dict[str, int]:
+    return {
+        part.name: (
+            part.dataset.rows if part.selection is None else sum(part.selection.quotas.values())
+        )
+        for part in parts
+    }
+
+
+def _weights(parts: Sequence[Part], layout: Layout) -> dict[str, float]:
+    return {part.name: part.weight for part in parts} if layout.weights else {}
+
+
+def _require_choices(mode: str, shortage: str, rows_per_shard: int) -> None:
+    if mode not in MODES:
+        raise UnknownChoiceError(mode, option="mode", known=MODES)
+    if shortage not in SHORTAGES:
+        raise UnknownChoiceError(shortage, option="shortage", known=SHORTAGES)
+    if rows_per_shard < 1:
+        raise ConfigError(
+            f"it is {rows_per_shard}", option="rows_per_shard", fix="Set it to 1 or more"
+        )
+
+
+def _require_free_names(real: Dataset, layout: Layout) -> None:
+    for field in added_columns(layout):
+        if field.name in real.columns:
+            raise DataError(
+                "this name is taken by a column that a release adds",
+                dataset="real",
+                column=field.name,
+                fix="Rename the column",
+            )
 
 
 def _number(value: Any, kind: Callable[..., Any], option: str) -> Any:
@@ -257,38 +333,21 @@ def _number(value: Any, kind: Callable[..., Any], option: str) -> Any:
     return number
 
 
-def _plain(schema: pa.Schema) -> pa.Schema:
-    """The schema without metadata (pandas puts library versions there) and nullable throughout."""
-    return pa.schema([pa.field(field.name, field.type) for field in schema])
-
-
-def _labelled(table: pa.Table, source: str) -> pa.Table:
-    plain = table.cast(_plain(table.schema)).replace_schema_metadata(None)
-    return plain.append_column(SOURCE_COLUMN, pa.array([source] * table.num_rows, pa.string()))
-
-
-def _input(dataset: Dataset) -> dict[str, Any]:
+def _input(dataset: Dataset, identity: Mapping[str, Any]) -> dict[str, Any]:
+    view = dataset.source.view if isinstance(dataset.source, StoredRows) else None
     return {
         "rows": dataset.rows,
         "fingerprint": dataset.fingerprint,
-        "files": [{"name": file.name, "rows": file.rows} for file in dataset.files],
+        "identity": dict(identity),
+        "view": view.to_dict() if view else None,
+        "files": [
+            {"name": file.name, "rows": file.rows, "sha256": file.sha256} for file in dataset.files
+        ],
     }
-
-
-def _strata_counts(table: pa.Table, stratify: str | None) -> dict[str, dict[str, int]]:
-    if stratify is None:
-        return {}
-    counts: dict[str, dict[str, int]] = {}
-    labels = Dataset("mix", table.select([stratify]), "")
-    sources = table.column(SOURCE_COLUMN).to_pylist()
-    for stratum, source in zip(strata_of(labels, stratify), sources, strict=True):
-        by_source = counts.setdefault(stratum, {"real": 0, "synthetic": 0})
-        by_source[source] += 1
-    return counts
 
 
 def _release_id(request: Mapping[str, Any]) -> str:
     canonical = json.dumps(
         {**request, "version": MANIFEST_VERSION}, sort_keys=True, separators=(",", ":")
     )
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()[:16]

@@ -1,31 +1,26 @@
 """Rows that stay in their files until they are asked for, and then pass by a piece at a time.
 
 Opening looks at every file once: its bytes for the fingerprint, its columns and the number of its
-rows. Parquet writes the latter two down; of a CSV file all rows have to be read for them, but not
-kept.
+rows. Every row keeps its number in its file, whatever is filtered out before it.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from synthmix_dagster.errors import DataError
-from synthmix_dagster.tables.fingerprint import file_sha256
+from synthmix_dagster.tables.formats import PIECE_ROWS, READERS, Ints, holds
+from synthmix_dagster.tables.locations import Location
+from synthmix_dagster.tables.view import View
 
-Ints = NDArray[np.int64]
-
-FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv"}
-
-#: Most rows of a piece of a Parquet file, and bytes of one of a CSV file.
-PIECE_ROWS = 65_536
-CSV_BLOCK = 2**20
+#: Files that are looked at at a time; digests are most of the work, and leave Python to others.
+_READERS = 2
 
 
 @dataclass(frozen=True)
@@ -34,21 +29,44 @@ class StoredFile:
 
     Attributes
     ----------
-    path : Path
+    location : Location
         Where it lies; the same file elsewhere is equal.
     rows : int
+        Rows in the file.
     schema : pyarrow.Schema
     sha256 : str
         Digest of the bytes.
-    state : tuple of int
-        Size, time of the last change and inode, by which a later change is noticed.
+    state : tuple
+        Size, time of the last change and the like, by which a later change is noticed.
+    kept : int
+        Rows that meet the filters.
     """
 
-    path: Path = field(compare=False)
+    location: Location = field(compare=False)
     rows: int
     schema: pa.Schema
     sha256: str
-    state: tuple[int, ...] = field(compare=False)
+    state: tuple[Any, ...] = field(compare=False)
+    kept: int
+
+
+class Piece(NamedTuple):
+    """Consecutive rows of one file.
+
+    Attributes
+    ----------
+    first : int
+        Position of the first row among those of the dataset.
+    file : StoredFile
+    numbers : ndarray of int
+        Number of every row in its file.
+    table : pyarrow.Table
+    """
+
+    first: int
+    file: StoredFile
+    numbers: Ints
+    table: pa.Table
 
 
 @dataclass(frozen=True)
@@ -60,128 +78,174 @@ class StoredRows:
     dataset : str
         What messages call the dataset.
     files : tuple of StoredFile
-    schema : pyarrow.Schema
-        Columns to read, in types that hold the values of every file.
+    stored : pyarrow.Schema
+        Columns of the files and of their folders' names, in types that hold the values of all.
+    names : tuple of (str, str)
+        Columns to hand out: their name, and the one they have where they are stored.
+    view : View
     """
 
     dataset: str
     files: tuple[StoredFile, ...]
-    schema: pa.Schema
+    stored: pa.Schema
+    names: tuple[tuple[str, str], ...]
+    view: View
 
     @classmethod
-    def open(cls, paths: Sequence[Path], dataset: str) -> "StoredRows":
-        """Look at files that have the same columns.
+    def open(
+        cls, locations: Sequence[Location], dataset: str, view: View | None = None
+    ) -> "StoredRows":
+        """Look at files. A column that some of them lack is missing in their rows.
 
         Raises
         ------
         DataError
-            A file cannot be read or has other columns, or types do not go together.
+            A file cannot be read, or types do not go together.
         """
-        files: list[StoredFile] = []
-        for path in paths:
-            file = _open_file(path, dataset)
-            _require_same_columns(file, files, dataset)
-            files.append(file)
-        try:
-            schema = _promoted(files[0].schema.empty_table(), *(f.schema for f in files)).schema
-            for file in files:
-                # Whether 64-bit integers fit a float depends on their values.
-                changed = [
-                    f.name
-                    for f in file.schema
-                    if f.type != schema.field(f.name).type and not pa.types.is_null(f.type)
-                ]
-                if changed:
-                    for _ in cls(dataset, (file,), schema).select(changed).pieces():
-                        pass
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise DataError(
-                f"its files have columns of types that do not go together ({error})",
-                dataset=dataset,
-                fix="Write all of them with one schema",
-            ) from error
-        return cls(dataset, tuple(files), schema)
+        view = view or View()
+        with ThreadPoolExecutor(_READERS) as pool:
+            files = list(pool.map(lambda location: _open_file(location, dataset), locations))
+        stored = _common_schema(files, dataset)
+        names = tuple(view.handed_out(stored.names, dataset).items())
+        rows = cls(dataset, tuple(files), stored, names, view)
+        rows._require_lossless()
+        if not view.filters:
+            return rows
+        counted = replace(rows, names=())
+        kept = [sum(p.table.num_rows for p in counted._file_pieces(f, PIECE_ROWS)) for f in files]
+        found = (replace(file, kept=n) for file, n in zip(files, kept, strict=True))
+        return replace(rows, files=tuple(found))
 
     @property
     def num_rows(self) -> int:
         """Number of rows."""
-        return sum(file.rows for file in self.files)
+        return sum(file.kept for file in self.files)
 
     @property
     def column_names(self) -> list[str]:
         """Names of the columns."""
-        return list(self.schema.names)
+        return [name for name, _ in self.names]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        fields = [self.stored.field(column).with_name(name) for name, column in self.names]
+        return pa.schema(fields, self.stored.metadata)
 
     def select(self, columns: Sequence[str]) -> "StoredRows":
         """The same rows with some of the columns; the others are not read."""
-        fields = [self.schema.field(column) for column in columns]
-        return replace(self, schema=pa.schema(fields, self.schema.metadata))
+        names = dict(self.names)
+        return replace(self, names=tuple((column, names[column]) for column in columns))
 
     def read(self) -> pa.Table:
         """All rows."""
-        pieces = [piece for _, piece in self.pieces()]
+        pieces = [piece.table for piece in self.pieces()]
         return pa.concat_tables([self.schema.empty_table(), *pieces])
 
     def take(self, positions: Sequence[int] | Ints) -> pa.Table:
         """Rows at some positions, in that order. No more is held than these and one piece."""
         wanted, places = np.unique(np.asarray(positions, dtype=np.int64), return_inverse=True)
         taken = [self.schema.empty_table()]
-        for first, piece in self.pieces(wanted=wanted):
-            start, stop = np.searchsorted(wanted, (first, first + piece.num_rows))
-            taken.append(piece.take(pa.array(wanted[start:stop] - first)))
+        for piece in self.pieces(wanted=wanted):
+            stop = piece.first + piece.table.num_rows
+            here = slice(*np.searchsorted(wanted, (piece.first, stop)))
+            taken.append(piece.table.take(pa.array(wanted[here] - piece.first)))
         return pa.concat_tables(taken).take(pa.array(places))
 
     def slices(self, rows: int) -> Iterator[pa.Table]:
         """All rows, in tables of `rows` rows wherever files and their parts begin and end."""
         held = self.schema.empty_table()
-        for _, piece in self.pieces(rows):
-            held = pa.concat_tables([held, piece])
+        for piece in self.pieces(rows):
+            held = pa.concat_tables([held, piece.table])
             while held.num_rows >= rows:
                 yield held.slice(0, rows)
                 held = held.slice(rows)
         if held.num_rows:
             yield held
 
-    def pieces(
-        self, rows: int = PIECE_ROWS, wanted: Ints | None = None
-    ) -> Iterator[tuple[int, pa.Table]]:
-        """Rows in order, and the position of the first row of each piece.
+    def pieces(self, rows: int = PIECE_ROWS, wanted: Ints | None = None) -> Iterator[Piece]:
+        """Rows in order.
 
         Parameters
         ----------
         rows : int
-            Most rows of a piece of a Parquet file.
+            Most rows of a piece of a Parquet or Arrow file.
         wanted : ndarray of int, optional
             Sorted positions; parts of files that hold none of them are skipped.
         """
-        ends = accumulate(file.rows for file in self.files)
-        for file, end in zip(self.files, ends, strict=True):
-            first = end - file.rows
-            if _holds(wanted, first, end):
-                here = None if wanted is None else wanted - first
-                for start, piece in self._read_file(file, rows, here):
-                    yield first + start, _promoted(piece.select(self.schema.names), self.schema)
+        first = 0
+        for file in self.files:
+            if holds(wanted, first, first + file.kept):
+                at = first
+                # What is filtered out before a row is only known after reading.
+                here = None if wanted is None or self.view.filters else wanted - first
+                for piece in self._file_pieces(file, rows, here):
+                    yield piece._replace(first=at if here is None else first + piece.first)
+                    at += piece.table.num_rows
+            first += file.kept
 
-    def _read_file(
-        self, file: StoredFile, rows: int, wanted: Ints | None
+    def _file_pieces(
+        self, file: StoredFile, rows: int, wanted: Ints | None = None
+    ) -> Iterator[Piece]:
+        needed = dict.fromkeys([column for _, column in self.names] + self.view.filtered_columns)
+        there = pa.schema([file.schema.field(c) for c in needed if c in file.schema.names])
+        with _naming(file.location, self.dataset):
+            _require_unchanged(file.location, file.state, self.dataset)
+            for start, piece in self._raw_pieces(file, there, rows, wanted):
+                table = self._completed(piece, file, list(needed))
+                numbers = np.arange(start, start + table.num_rows, dtype=np.int64)
+                if self.view.filters:
+                    mask = self.view.mask(table)
+                    numbers, table = numbers[mask.to_numpy()], table.filter(mask)
+                table = table.select([column for _, column in self.names])
+                yield Piece(start, file, numbers, table.rename_columns(self.column_names))
+            _require_unchanged(file.location, file.state, self.dataset)
+
+    def _raw_pieces(
+        self, file: StoredFile, there: pa.Schema, rows: int, wanted: Ints | None
     ) -> Iterator[tuple[int, pa.Table]]:
-        read = _parquet_pieces if format_of(file.path) == "parquet" else _csv_pieces
-        with _naming(file.path, self.dataset):
-            _require_unchanged(file.path, file.state, self.dataset)
-            yield from read(file, self.schema.names, rows, wanted)
-            _require_unchanged(file.path, file.state, self.dataset)
+        if there.names:
+            yield from READERS[file.location.format].pieces(file.location, there, rows, wanted)
+            return
+        # Only what the folder's name says is asked for: nothing has to be read.
+        for start in range(0, file.rows, rows):
+            size = min(rows, file.rows - start)
+            yield start, pa.table({"": pa.nulls(size)})
 
+    def _completed(self, piece: pa.Table, file: StoredFile, needed: list[str]) -> pa.Table:
+        """The piece with what its folder's name says, and in types that go for all files."""
+        columns = []
+        for column in needed:
+            kind = self.stored.field(column).type
+            if column in file.schema.names:
+                columns.append(_promoted(piece.column(column), kind))
+            else:
+                value = pa.scalar(file.location.partition.get(column)).cast(kind)
+                columns.append(pa.repeat(value, piece.num_rows))
+        if not columns:
+            return piece
+        fields = [pa.field(c, self.stored.field(c).type) for c in needed]
+        return pa.table(columns, schema=pa.schema(fields, self.stored.metadata))
 
-def format_of(path: Path) -> str:
-    """Format by the ending of a file's name, or nothing.
-
-    Examples
-    --------
-    >>> format_of(Path("in/ROWS.CSV.GZ"))
-    'csv'
-    """
-    lowered = path.name.lower()
-    return next((kind for ending, kind in FORMATS.items() if lowered.endswith(ending)), "")
+    def _require_lossless(self) -> None:
+        """Whether 64-bit integers fit a float depends on their values: look at all of them."""
+        for file in self.files:
+            changed = tuple(
+                (f.name, f.name)
+                for f in file.schema
+                if f.name in self.stored.names
+                and f.type != self.stored.field(f.name).type
+                and not pa.types.is_null(f.type)
+            )
+            try:
+                if changed:
+                    one = replace(self, files=(file,), names=changed, view=View())
+                    for _ in one._file_pieces(file, PIECE_ROWS):
+                        pass
+            except DataError as error:
+                if not isinstance(error.__cause__, pa.ArrowInvalid | pa.ArrowTypeError):
+                    raise
+                raise _clash(self.dataset, error.__cause__) from error
 
 
 def require_unique(columns: Sequence[str], dataset: str) -> None:
@@ -198,144 +262,78 @@ def require_unique(columns: Sequence[str], dataset: str) -> None:
         seen.add(column)
 
 
-def _open_file(path: Path, dataset: str) -> StoredFile:
-    if not format_of(path):
-        raise DataError(
-            f"the file '{path}' has an ending that is not known",
-            dataset=dataset,
-            fix=f"Use one of {', '.join(FORMATS)}",
-        )
-    with _naming(path, dataset):
-        state, digest = _state(path), file_sha256(path)
-        schema, rows = (_look_at_parquet if format_of(path) == "parquet" else _look_at_csv)(path)
-        _require_unchanged(path, state, dataset)
-    return StoredFile(path, rows, schema, digest, state)
+def _open_file(location: Location, dataset: str) -> StoredFile:
+    with _naming(location, dataset):
+        state, digest = location.state(), _sha256(location)
+        schema, rows = READERS[location.format].look(location)
+        require_unique(schema.names, dataset)
+        _require_unchanged(location, state, dataset)
+    return StoredFile(location, rows, schema, digest, state, kept=rows)
 
 
-def _look_at_parquet(path: Path) -> tuple[pa.Schema, int]:
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(path) as opened:
-        return opened.schema_arrow, opened.metadata.num_rows
-
-
-def _parquet_pieces(
-    file: StoredFile, columns: list[str], rows: int, wanted: Ints | None
-) -> Iterator[tuple[int, pa.Table]]:
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(file.path) as opened:
-        sizes = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
-        for group, end in enumerate(accumulate(sizes)):
-            first = end - sizes[group]
-            if _holds(wanted, first, end):
-                for batch in opened.iter_batches(rows, row_groups=[group], columns=columns):
-                    yield first, pa.Table.from_batches([batch])
-                    first += batch.num_rows
+def _sha256(location: Location) -> str:
+    digest = hashlib.sha256()
+    with location.stream() as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
-def _look_at_csv(path: Path) -> tuple[pa.Schema, int]:
-    import pyarrow.csv
-
+def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
+    """All columns of all files, and those of their folders' names."""
     try:
-        with _csv_reader(path, None) as reader:
-            schema, rows = reader.schema, sum(batch.num_rows for batch in reader)
-    except pa.ArrowInvalid:
-        # The types of the first block are the narrowest that hold it, so if they hold every other
-        # block as well, they are those of the file. They do not: it takes the whole file at once.
-        table = pyarrow.csv.read_csv(path, **_csv_options(None))
-        schema, rows = table.schema, table.num_rows
-    for column, found in zip(schema.names, schema.types, strict=True):
-        if pa.types.is_binary(found):
-            raise ValueError(f"column '{column}' is not UTF-8")
-    return schema, rows
+        empty = [file.schema.empty_table() for file in files]
+        schema = pa.concat_tables(empty, promote_options="permissive").schema
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _clash(dataset, error) from error
+    folders = [file.location.partition for file in files]
+    for column in dict.fromkeys(name for folder in folders for name in folder):
+        if column not in schema.names:
+            values = [folder[column] for folder in folders if folder.get(column) is not None]
+            whole = all(_is_whole(value) for value in values)
+            schema = schema.append(pa.field(column, pa.int64() if whole else pa.string()))
+    return schema
 
 
-def _csv_pieces(
-    file: StoredFile, columns: list[str], rows: int, wanted: Ints | None
-) -> Iterator[tuple[int, pa.Table]]:
-    first = 0
-    with _csv_reader(file.path, pa.schema([file.schema.field(name) for name in columns])) as reader:
-        for batch in reader:
-            if _holds(wanted, first, first + batch.num_rows):
-                yield first, pa.Table.from_batches([batch])
-            first += batch.num_rows
+def _clash(dataset: str, error: BaseException) -> DataError:
+    return DataError(
+        f"its files have columns of types that do not go together ({error})",
+        dataset=dataset,
+        fix="Write all of them with one schema",
+    )
 
 
-def _csv_reader(path: Path, schema: pa.Schema | None) -> Any:
-    import pyarrow.csv
-
-    blocks = pyarrow.csv.ReadOptions(block_size=CSV_BLOCK)
-    return pyarrow.csv.open_csv(path, read_options=blocks, **_csv_options(schema))
+def _is_whole(text: str | None) -> bool:
+    """Whether a text is a whole number as Python would write it, so that nothing gets lost."""
+    return text is not None and text.lstrip("-").isdecimal() and text == str(int(text))
 
 
-def _csv_options(schema: pa.Schema | None) -> dict[str, Any]:
-    import pyarrow.csv
-
-    return {
-        # Otherwise a block may begin inside quotes, and a large file with such lines be refused.
-        "parse_options": pyarrow.csv.ParseOptions(newlines_in_values=True),
-        # What is empty is missing, in text as in numbers; "NA" is text, for it may be Namibia.
-        "convert_options": pyarrow.csv.ConvertOptions(
-            null_values=["", "NaN", "nan", "NULL", "null"],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            column_types=schema,
-            include_columns=None if schema is None else schema.names,
-        ),
-    }
+def _promoted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in a type that holds the values of other files as well."""
+    if values.type == kind:
+        return values
+    field = pa.schema([("x", kind)])
+    both = [field.empty_table(), pa.table({"x": values})]
+    return pa.concat_tables(both, promote_options="permissive").column("x")
 
 
-def _promoted(table: pa.Table, *schemas: pa.Schema) -> pa.Table:
-    """A table in types that hold the values of other schemas as well."""
-    if all(table.schema.equals(schema) for schema in schemas):
-        return table
-    empty = [schema.empty_table() for schema in schemas]
-    return pa.concat_tables([*empty, table], promote_options="permissive")
-
-
-def _holds(wanted: Ints | None, start: int, stop: int) -> bool:
-    """Whether any of the sorted positions lies between two others."""
-    if wanted is None:
-        return True
-    before_start, before_stop = np.searchsorted(wanted, (start, stop))
-    return bool(before_start < before_stop)
-
-
-def _require_same_columns(file: StoredFile, others: Sequence[StoredFile], dataset: str) -> None:
-    require_unique(file.schema.names, dataset)
-    odd = sorted(set(file.schema.names) ^ set(others[0].schema.names)) if others else []
-    if odd:
+def _require_unchanged(location: Location, state: tuple[Any, ...], dataset: str) -> None:
+    if location.state() != state:
         raise DataError(
-            f"the file '{file.path}' and the files before it do not share this column",
-            dataset=dataset,
-            column=odd[0],
-            fix="Write all of them with one schema",
-        )
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ino
-
-
-def _require_unchanged(path: Path, state: tuple[int, ...], dataset: str) -> None:
-    if _state(path) != state:
-        raise DataError(
-            f"the file '{path}' changed while it was read",
+            f"the file '{location.shown}' changed while it was read",
             dataset=dataset,
             fix="Wait until it is written, then run again",
         )
 
 
 @contextmanager
-def _naming(path: Path, dataset: str) -> Iterator[None]:
+def _naming(location: Location, dataset: str) -> Iterator[None]:
     """Name the file in whatever its reader raises."""
     try:
         yield
     except (ValueError, TypeError, OSError, pa.ArrowException) as error:
         raise DataError(
-            f"the file '{path}' cannot be read as {format_of(path)} ({error})",
+            f"the file '{location.shown}' cannot be read as {location.format} ({error})",
             dataset=dataset,
             fix="Write it again; it may be damaged or only half written",
         ) from error

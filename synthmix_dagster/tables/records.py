@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmix_dagster.errors import ReleaseError
-from synthmix_dagster.tables.releases import inside, write_json
+from synthmix_dagster.tables.disk import inside, write_json
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,32 @@
-"""Releases: immutable directories that a reader sees whole or not at all.
+"""Releases as their readers see them: found, verified, loaded.
 
-A release is written to a hidden sibling, checked there, and published by one rename; only then
-does ``latest`` move, by another. A killed writer leaves a hidden directory that no reader looks at
-and that the next writer removes.
-
-    <output>/latest -> releases/<release_id>
-    <output>/releases/<release_id>/manifest.json
-    <output>/releases/<release_id>/data/part-00000.parquet
+<output>/latest -> releases/<release_id>
+<output>/releases/<release_id>/manifest.json
+<output>/releases/<release_id>/README.md           the dataset card
+<output>/releases/<release_id>/croissant.json
+<output>/releases/<release_id>/data/part-00000.parquet
 """
 
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.tables.disk import inside
+from synthmix_dagster.tables.engine import Counts, Layout
 from synthmix_dagster.tables.fingerprint import file_sha256
+from synthmix_dagster.tables.recount import recount
+from synthmix_dagster.tables.shuffle import added_columns
 
-MANIFEST_VERSION = 1
-SOURCE_COLUMN = "synthmix_source"
-_HIDDEN = ".writing-"
+MANIFEST_VERSION = 2
+_AGAIN = "Restore it from a copy, or publish the release again"
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,67 @@ class Release:
         """Hash of inputs and configuration, which is also the directory's name."""
         return str(self.manifest["release_id"])
 
+    @property
+    def shards(self) -> list[Path]:
+        """The Parquet files, in the order of the rows."""
+        return [inside(self.path, shard["path"]) for shard in self.manifest["shards"]]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return {"path": str(self.path), "manifest": dict(self.manifest)}
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows in order, a bounded number at a time, for what does not fit in memory."""
+        for shard in self.shards:
+            with pq.ParquetFile(shard) as opened:
+                yield from opened.iter_batches(columns=None if columns is None else list(columns))
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows, as a pyarrow table."""
+        wanted = None if columns is None else list(columns)
+        return pa.concat_tables(
+            pq.read_table(shard, columns=wanted, partitioning=None) for shard in self.shards
+        )
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """All rows, as a pandas frame."""
+        return self.to_arrow(columns).to_pandas()
+
+    def to_polars(self, columns: Sequence[str] | None = None) -> Any:
+        """All rows, as a polars frame."""
+        import polars as pl
+
+        return pl.from_arrow(self.to_arrow(columns))
+
+    def to_torch(self, columns: Sequence[str]) -> dict[str, Any]:
+        """Columns of numbers, as one torch tensor each.
+
+        Raises
+        ------
+        ReleaseError
+            A column holds something else, or misses values that are no fractions.
+        """
+        import torch
+
+        tensors = {}
+        table = self.to_arrow(columns)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            values = column.to_numpy()
+            if values.dtype.kind not in "biuf":
+                raise ReleaseError(
+                    f"column '{name}' holds {column.type}, which is no tensor",
+                    path=self.path,
+                    fix="Encode it first, or name columns of numbers",
+                )
+            # Arrow's memory is not to be written to, a tensor's is.
+            tensors[name] = torch.from_numpy(values.copy())
+        return tensors
+
+    def to_datasets(self) -> Any:
+        """All rows, as a dataset of Hugging Face's library, which keeps its own copy on disk."""
+        import datasets
+
+        return datasets.Dataset.from_parquet([str(shard) for shard in self.shards])
 
 
 def load_release(path: Path | str) -> Release:
@@ -63,10 +120,26 @@ def load_release(path: Path | str) -> Release:
     path : path
         A release directory, or an output directory that holds ``latest``.
 
+    Returns
+    -------
+    Release
+        Its rows come with ``to_pandas``, ``to_arrow``, ``batches`` and, where those are installed,
+        ``to_polars``, ``to_torch`` and ``to_datasets``.
+
     Raises
     ------
     ReleaseError
         There is no manifest, or it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from synthmix_dagster import mix
+    >>> with tempfile.TemporaryDirectory() as output:
+    ...     real, synthetic = pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"x": [3, 4, 5]})
+    ...     made = mix(real, synthetic, ratio=0.5, output=output)
+    ...     load_release(output).to_pandas(["x", "synthmix_source"]).shape
+    (3, 2)
     """
     folder = Path(path)
     if (folder / "latest").exists():
@@ -85,226 +158,154 @@ def load_release(path: Path | str) -> Release:
 
 
 def verify_release(path: Path | str) -> Release:
-    """Check every shard against the manifest and recount its rows.
+    """Check every file against the manifest and recount the rows.
 
     Returns
     -------
     Release
-        The release, when every shard is what was written.
+        The release, when every file is what was written.
 
     Raises
     ------
     ReleaseError
-        A shard is missing, was altered, or its rows are not what the manifest says.
+        A file is missing, was altered or added, or the rows are not what the manifest says.
     """
     release = load_release(path)
-    listed = {shard["path"] for shard in release.manifest["shards"]}
-    for shard in release.manifest["shards"]:
-        file = inside(release.path, shard["path"])
-        if not file.is_file():
+    for file in _listed(release):
+        where = inside(release.path, file["path"])
+        if not where.is_file():
+            raise ReleaseError(f"{_named(file)} is missing", path=release.path, fix=_AGAIN)
+        if file_sha256(where) != file["sha256"]:
             raise ReleaseError(
-                f"the shard '{shard['path']}' is missing",
-                path=release.path,
-                fix="Restore it from a copy, or publish the release again",
+                f"{_named(file)} was altered after it was written", path=release.path, fix=_AGAIN
             )
-        if file_sha256(file) != shard["sha256"]:
-            raise ReleaseError(
-                f"the shard '{shard['path']}' was altered after it was written",
-                path=release.path,
-                fix="Restore it from a copy, or publish the release again",
-            )
-    found = {file.relative_to(release.path).as_posix() for file in _files(release.path)}
-    if found - listed - {"manifest.json"}:
+    require_realised(release)
+    return release
+
+
+def require_realised(release: Release) -> None:
+    """Recount the rows of a release whose files are known to be whole.
+
+    Raises
+    ------
+    ReleaseError
+        There are files that the manifest does not list, or rows are not what it says.
+    """
+    listed = {file["path"] for file in _listed(release)} | {"manifest.json"}
+    found = {f.relative_to(release.path).as_posix() for f in release.path.rglob("*") if f.is_file()}
+    if found - listed:
         raise ReleaseError(
-            f"the file '{min(found - listed - {'manifest.json'})}' is not in its manifest",
+            f"the file '{min(found - listed)}' is not in its manifest",
             path=release.path,
             fix="Remove it; releases are not to be added to",
         )
-    counted = count_sources(release.path)
-    realised = release.manifest["realised"]
-    for source in ("real", "synthetic"):
-        if counted.get(source, 0) != realised[f"{source}_rows"]:
+    layout, names = layout_of(release), part_names(release.manifest)
+    counted = realised(recount(release.path, layout, names), release.manifest["inputs"])
+    said = release.manifest["realised"]
+    for what, number in _flat(counted).items():
+        due = _flat(said).get(what)
+        # Without provenance, the shards know nothing of their parts.
+        if number is not None and number != due:
             raise ReleaseError(
-                f"it holds {counted.get(source, 0)} {source} rows where its manifest says "
-                f"{realised[f'{source}_rows']}",
+                f"it holds {number} {what} where its manifest says {due}",
                 path=release.path,
                 fix="Publish the release again",
             )
-    return release
+
+
+def realised(counts: Counts, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written down of counted rows; None for what shards without provenance do not say.
+
+    Parameters
+    ----------
+    counts : Counts
+    inputs : mapping
+        Inputs of the manifest, for the number of real rows.
+    """
+    by_part = counts.rows if "real" in counts.rows else None
+    generators = None if by_part is None else {p: n for p, n in by_part.items() if p != "real"}
+    ratio = None
+    if generators is not None:
+        weight = sum(n * counts.weights.get(p, 1.0) for p, n in generators.items())
+        ratio = weight / inputs["real"]["rows"]
+    strata = {
+        stratum: {"rows": sum(parts.values()), **(parts if by_part is not None else {})}
+        for stratum, parts in sorted(counts.strata.items())
+    }
+    return {
+        "rows": sum(counts.rows.values()),
+        "real_rows": None if by_part is None else by_part["real"],
+        "synthetic_rows": None if generators is None else sum(generators.values()),
+        "ratio": ratio,
+        "generators": generators,
+        "weights": None if by_part is None else dict(counts.weights),
+        "strata": strata,
+        "nulls": dict(counts.nulls),
+        "duplicates": None if by_part is None else counts.duplicates,
+    }
+
+
+def part_names(manifest: Mapping[str, Any]) -> list[str]:
+    """Names of the inputs in the order in which rows were mixed."""
+    return ["real", *sorted(name for name in manifest["inputs"] if name != "real")]
+
+
+def layout_of(release: Release) -> Layout:
+    """How the shards of a release were laid out."""
+    asked = release.manifest["mix"]
+    layout = Layout(
+        pa.schema([]),
+        asked["seed"],
+        asked["rows_per_shard"],
+        asked["stratify"],
+        asked["provenance"],
+        asked["mode"] == "weights",
+    )
+    added = {field.name for field in added_columns(layout)}
+    schema = pq.read_schema(release.shards[0])
+    fields = [field for field in schema if field.name not in added]
+    return Layout(pa.schema(fields), *tuple(vars(layout).values())[1:])
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, as it is shipped."""
+    text = files("synthmix_dagster.tables").joinpath("manifest.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _listed(release: Release) -> list[Mapping[str, Any]]:
+    return [*release.manifest["shards"], *release.manifest["documents"]]
+
+
+def _named(file: Mapping[str, Any]) -> str:
+    return f"the {'shard' if 'rows' in file else 'file'} '{file['path']}'"
+
+
+def _flat(found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Numbers of a nested record by a name that a person can read."""
+    flat: dict[str, Any] = {}
+    for key, value in found.items():
+        name = f"{prefix}{key.replace('_', ' ') if not prefix else key}"
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{name} ")
+        else:
+            flat[name] = value
+    return flat
 
 
 def _require_shape(manifest: Any) -> None:
     """Refuse a manifest that says less than a reader has to know."""
     try:
         found = manifest["manifest_version"]
-        rows = [manifest["realised"][f"{source}_rows"] for source in ("real", "synthetic")]
-        shards = [(shard["path"], shard["sha256"]) for shard in manifest["shards"]]
-        complete = isinstance(manifest["release_id"], str) and None not in (*rows, *shards)
+        asked = [manifest["mix"][name] for name in ("seed", "provenance", "mode", "rows_per_shard")]
+        rows = [manifest["realised"]["rows"], manifest["inputs"]["real"]["rows"]]
+        listed = [
+            (file["path"], file["sha256"]) for file in (*manifest["shards"], *manifest["documents"])
+        ]
+        complete = isinstance(manifest["release_id"], str) and None not in (*rows, *asked, *listed)
+        manifest["mix"]["stratify"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"it lacks {error}") from error
-    if found != MANIFEST_VERSION or not complete:
+    if found != MANIFEST_VERSION or not complete or not manifest["shards"]:
         raise ValueError(f"its version is {found}, where {MANIFEST_VERSION} can be read")
-
-
-def count_sources(folder: Path) -> dict[str, int]:
-    """Recount rows by source from the shards on disk."""
-    counts: dict[str, int] = {}
-    for file in _files(folder / "data"):
-        column = pq.read_table(file, columns=[SOURCE_COLUMN], partitioning=None).column(0)
-        for entry in column.value_counts().to_pylist():
-            counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-    return counts
-
-
-def write_shards(table: pa.Table, folder: Path, rows_per_shard: int) -> list[dict[str, Any]]:
-    """Write a table as numbered Parquet shards and list them with their digests."""
-    (folder / "data").mkdir()
-    shards = []
-    for number, start in enumerate(range(0, table.num_rows, rows_per_shard)):
-        part = table.slice(start, rows_per_shard)
-        name = f"data/part-{number:05d}.parquet"
-        pq.write_table(part, folder / name, compression="zstd")
-        _flush(folder / name)
-        shards.append(
-            {
-                "path": name,
-                "rows": part.num_rows,
-                "bytes": (folder / name).stat().st_size,
-                "sha256": file_sha256(folder / name),
-            }
-        )
-    return shards
-
-
-def publish(output: Path, release_id: str, write: Callable[[Path], Mapping[str, Any]]) -> Release:
-    """Write a release beside its place, verify it there, and rename it into view.
-
-    A release that exists already and verifies is kept, since the same id means the same bytes; a
-    damaged one is replaced.
-
-    Parameters
-    ----------
-    output : Path
-        Directory that holds ``releases`` and ``latest``.
-    release_id : str
-        Name of the release.
-    write : callable
-        Fills the hidden directory it is given and returns the manifest.
-    """
-    releases = inside(output, "releases")
-    final = inside(output, f"releases/{release_id}")
-    try:
-        releases.mkdir(parents=True, exist_ok=True)
-        with _one_writer(output):
-            _remove_unfinished(output)
-            _remove_unfinished(releases)
-            release = _existing(final)
-            if release is None:
-                release = Release(final.resolve(), _write_beside(final, write))
-            _point_latest(output, release_id)
-            return release
-    except (OSError, pa.ArrowException) as error:
-        raise ReleaseError(
-            f"it cannot be written ({error})",
-            path=output,
-            fix="Check space, permissions and column types; no release was harmed",
-        ) from error
-
-
-def _existing(final: Path) -> Release | None:
-    """The release of this id, if it is there and whole; a damaged one is written again."""
-    if not final.is_dir():
-        return None
-    try:
-        return verify_release(final)
-    except ReleaseError:
-        return None
-
-
-def _write_beside(final: Path, write: Callable[[Path], Mapping[str, Any]]) -> Mapping[str, Any]:
-    hidden = final.with_name(f"{_HIDDEN}{uuid.uuid4().hex}")
-    hidden.mkdir()
-    try:
-        manifest = write(hidden)
-        write_json(hidden / "manifest.json", manifest)
-        verify_release(hidden)
-        for folder in (hidden / "data", hidden):
-            _flush(folder)
-        if final.exists():
-            final.rename(final.with_name(f"{_HIDDEN}{uuid.uuid4().hex}"))
-        hidden.rename(final)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
-    _remove_unfinished(final.parent)
-    _flush(final.parent)
-    return manifest
-
-
-def inside(root: Path, relative: str) -> Path:
-    """Join a path and refuse to leave the root, by ``..``, absolute names or links.
-
-    Examples
-    --------
-    >>> inside(Path("out"), "../secret")
-    Traceback (most recent call last):
-    ...
-    synthmix_dagster.errors.ReleaseError: release at 'out': '../secret' lies outside it. ...
-    """
-    joined = root / relative
-    if not joined.resolve().is_relative_to(root.resolve()):
-        raise ReleaseError(
-            f"'{relative}' lies outside it",
-            path=root,
-            fix="Use a relative name below the output root, without '..' and without links out",
-        )
-    return joined
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write JSON in one stable form, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f"{_HIDDEN}{uuid.uuid4().hex}")
-    hidden.write_text(
-        json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    _flush(hidden)
-    hidden.replace(path)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file())
-
-
-@contextmanager
-def _one_writer(output: Path) -> Iterator[None]:
-    """Let writers of one output take turns; the lock dies with its process."""
-    from filelock import FileLock
-
-    with FileLock(output / ".writer.lock"):
-        yield
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left; no live writer is there while the lock is held."""
-    for leftover in folder.glob(f"{_HIDDEN}*"):
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
-
-
-def _point_latest(output: Path, release_id: str) -> None:
-    hidden = output / f"{_HIDDEN}{uuid.uuid4().hex}"
-    hidden.symlink_to(Path("releases") / release_id, target_is_directory=True)
-    hidden.replace(output / "latest")
-    _flush(output)
-
-
-def _flush(path: Path) -> None:
-    """Bring a file, or the names in a directory, to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

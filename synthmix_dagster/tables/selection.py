@@ -1,52 +1,38 @@
-"""Which rows: stable identities, seeded priorities, exactly k of them.
+"""Which rows: seeded priorities, and exactly k of them without a sort.
 
 A row's priority is a hash of its identity and the seed, never of its position in a batch, so the
 same seed picks the same rows whatever the order in which they are read. The hash is integer
 arithmetic modulo 2**31 - 1 that numpy, SQL and Spark compute alike.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.tables.dataset import Dataset
-from synthmix_dagster.tables.fingerprint import row_hashes
-
-Ints = NDArray[np.int64]
+from synthmix_dagster.tables.identity import NUMBER_BITS, Ints, digest, scan
 
 PRIME = 2**31 - 1
-_LOW_BITS = 30
-_ID_BITS = 60
-_BLOCK_ROWS = 2**20
+PRIORITY_BITS = 62
+_MODULUS = np.uint64(PRIME)
+_BLOCK_ROWS, _CACHED_ROWS = 2**20, 2**13
+
+#: Cells of the histogram of all strata, as a power of two, and bits of one stratum at most.
+_HISTOGRAM_BITS, _TOP_BITS = 20, 16
+#: What a quota of all rows is cut off at.
+_ABOVE_ALL = (1 << PRIORITY_BITS, 0)
+
+#: Identities and strata of consecutive rows, as numbers of the strata's names.
+Labelled = tuple[Ints, Ints]
 
 
-def row_ids(dataset: Dataset, key: Sequence[str] = ()) -> Ints:
-    """Identity of every row as an integer below 2**60.
-
-    In order of preference: the key columns; the file's relative path and the row's number in it;
-    a hash of the row's content with a counter that tells duplicates apart.
-
-    Raises
-    ------
-    DataError
-        A key column is missing, holds missing values or does not identify rows.
-    """
-    return np.concatenate(list(_id_blocks(dataset, key)))
-
-
-def shared_key(dataset: Dataset, key: Sequence[str]) -> Sequence[str]:
-    """The key, where the dataset has all of it: generators have no keys to copy."""
-    return key if set(key) <= set(dataset.columns) else ()
-
-
-def priorities(ids: Ints, seed: int) -> Ints:
+def priorities(ids: Ints, seed: int | str) -> Ints:
     """Seeded pseudo-random 62-bit integers, one an identity.
 
     Two cubic polynomials over the integers modulo 2**31 - 1, with coefficients drawn from the
@@ -59,20 +45,42 @@ def priorities(ids: Ints, seed: int) -> Ints:
     >>> bool((first[::-1] == priorities(np.arange(5)[::-1], seed=1)).all())
     True
     """
-    low = ids & ((1 << _LOW_BITS) - 1)
-    high = ids >> _LOW_BITS
-    parts = []
-    for name in ("first", "second"):
-        c = [1 + _digest(f"{seed}|{name}|{i}", 60) % (PRIME - 1) for i in range(6)]
-        x = ((low * c[0]) % PRIME + (high * c[1]) % PRIME) % PRIME
-        value = np.full_like(x, c[2])
-        for coefficient in c[3:]:
-            value = (value * x + coefficient) % PRIME
-        parts.append(value)
-    return (parts[0] << 31) | parts[1]
+    c = [
+        [1 + digest(f"{seed}|{name}|{i}", 60) % (PRIME - 1) for i in range(6)]
+        for name in ("first", "second")
+    ]
+    found = np.empty(len(ids), dtype=np.int64)
+    # Some thousand at a time: what is computed on the way stays in the processor's cache.
+    for start in range(0, len(ids), _CACHED_ROWS):
+        here = slice(start, start + _CACHED_ROWS)
+        block = ids[here].astype(np.uint64)
+        first, second = _polynomial(block, c[0]), _polynomial(block, c[1])
+        found[here] = (first << np.uint64(31)) | second
+    return found
 
 
-def in_priority_order(ids: Ints, seed: int) -> Ints:
+def _polynomial(ids: NDArray[np.uint64], c: Sequence[int]) -> NDArray[np.uint64]:
+    """A cubic polynomial modulo 2**31 - 1; no step exceeds 64 bits."""
+    low, high = ids & np.uint64((1 << NUMBER_BITS) - 1), ids >> np.uint64(NUMBER_BITS)
+    x = _modulo(_folded(low * np.uint64(c[0])) + _folded(high * np.uint64(c[1])))
+    value = x * np.uint64(c[2])
+    for coefficient in c[3:-1]:
+        value += np.uint64(coefficient)
+        value = _folded(value) * x
+    return _modulo(value + np.uint64(c[-1]))
+
+
+def _folded(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The same modulo 2**31 - 1, below 2**34: 2**31 is 1 there, so high bits are added to low."""
+    return (values & _MODULUS) + (values >> np.uint64(31))
+
+
+def _modulo(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    folded = _folded(_folded(values))
+    return np.where(folded >= _MODULUS, folded - _MODULUS, folded)
+
+
+def in_priority_order(ids: Ints, seed: int | str) -> Ints:
     """Positions sorted by priority; equal priorities are ordered by identity."""
     return np.lexsort((ids, priorities(ids, seed)))
 
@@ -80,12 +88,12 @@ def in_priority_order(ids: Ints, seed: int) -> Ints:
 def sample_positions(dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> Ints:
     """Positions of a uniform sample in priority order.
 
-    A larger sample of the same dataset and seed begins with the smaller one. Identities that are
-    places in files are never held all at once.
+    A larger sample of the same dataset and seed begins with the smaller one. No more is held than
+    the sample and a block of identities.
     """
     kept = positions = np.empty(0, dtype=np.int64)
     start = 0
-    for ids in _id_blocks(dataset, key):
+    for ids, _ in scan(dataset, key, [], _BLOCK_ROWS):
         candidates = np.concatenate((kept, ids))
         places = np.concatenate((positions, np.arange(start, start + len(ids))))
         lowest = in_priority_order(candidates, seed)[:rows]
@@ -113,53 +121,179 @@ def quotas(sizes: Mapping[str, int], k: int) -> dict[str, int]:
     return taken
 
 
-def choose_exactly(ids: Ints, k: int, seed: int, strata: Sequence[str] | None = None) -> Ints:
-    """Positions of exactly k rows, those of lowest priority, in priority order.
+@dataclass(frozen=True)
+class Selection:
+    """Exactly as many rows of every stratum as its quota, those of lowest priority.
+
+    Attributes
+    ----------
+    seed : int
+    stratify : str, optional
+        Column of the strata.
+    quotas : mapping of str to int
+        Rows by stratum; one of no name without strata.
+    cuts : mapping of str to (int, int)
+        Priority and identity of the last row of each stratum.
+    """
+
+    seed: int
+    stratify: str | None
+    quotas: Mapping[str, int]
+    cuts: Mapping[str, tuple[int, int]]
+
+    def mask(self, ids: Ints, table: pa.Table) -> NDArray[np.bool_]:
+        """Which rows are chosen, whatever the batch they come in.
+
+        Parameters
+        ----------
+        ids : ndarray of int of shape (n_rows,)
+        table : pyarrow.Table
+            Their columns, that of the strata among them.
+        """
+        codes = Strata(self.stratify, list(self.quotas)).codes(table, len(ids))
+        cut = np.array([self.cuts[name] for name in self.quotas], dtype=np.int64).reshape(-1, 2)
+        found = priorities(ids, self.seed)
+        below, level = found < cut[codes, 0], found == cut[codes, 0]
+        return below | (level & (ids <= cut[codes, 1]))
+
+
+def select_exactly(
+    scanned: Callable[[], Iterable[Labelled]],
+    sizes: Mapping[str, int],
+    k: int,
+    seed: int,
+    stratify: str | None = None,
+) -> Selection:
+    """Find the cut-off of exactly k rows in two passes, whatever their number.
+
+    The first pass counts the priorities of each stratum by their top bits, which says in which
+    cell the last row of the stratum lies; the second sorts that one cell.
 
     Parameters
     ----------
-    ids : ndarray of shape (n,)
-        Row identities.
+    scanned : callable
+        Starts a pass over identities and strata, numbered in the order of `sizes`.
+    sizes : mapping of str to int
+        Rows by stratum.
     k : int
-        Rows to choose, at most n.
+        Rows to choose, at most as many as there are.
     seed : int
-    strata : sequence of str, optional
-        Stratum of every row; each gets its quota in proportion to its size.
+    stratify : str, optional
+        Column of the strata, kept in the result.
 
-    Returns
-    -------
-    ndarray of shape (k,)
+    Examples
+    --------
+    >>> ids = np.arange(9)
+    >>> chosen = select_exactly(lambda: [(ids, ids % 2)], {"even": 5, "odd": 4}, 4, seed=0)
+    >>> chosen.quotas
+    {'even': 2, 'odd': 2}
     """
-    order = in_priority_order(ids, seed)
-    if strata is None:
-        return order[:k]
-    names = np.asarray(strata, dtype=object)[order]
-    levels, sizes = np.unique(names.astype(str), return_counts=True)
-    quota = quotas(dict(zip(levels.tolist(), sizes.tolist(), strict=True)), k)
-    rank = pd.Series(names.astype(str)).groupby(names.astype(str)).cumcount().to_numpy()
-    return order[rank < np.array([quota[name] for name in names.astype(str)])]
+    quota = quotas(sizes, k)
+    due = np.array(list(quota.values()), dtype=np.int64)
+    whole = due == np.array(list(sizes.values()))
+    cuts = np.where(whole[:, None], np.array(_ABOVE_ALL), -1)
+    if not (whole | (due == 0)).all():
+        bits = min(_TOP_BITS, _HISTOGRAM_BITS - (len(sizes) - 1).bit_length())
+        cells = np.zeros(len(sizes) << bits, dtype=np.int64)
+        for ids, codes in scanned():
+            top = priorities(ids, seed) >> (PRIORITY_BITS - bits)
+            cells += np.bincount((codes << bits) | top, minlength=len(cells))
+        upto = cells.reshape(len(sizes), -1).cumsum(axis=1)
+        cut_cell = (upto < due[:, None]).sum(axis=1)
+        before = np.where(cut_cell > 0, upto[np.arange(len(sizes)), cut_cell - 1], 0)
+        found = [_in_cell(ids, codes, seed, bits, cut_cell) for ids, codes in scanned()]
+        priority, identity, stratum = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.lexsort((identity, priority, stratum))
+        starts = np.searchsorted(stratum[order], np.arange(len(sizes)))
+        for code in np.flatnonzero(~whole & (due > 0)):
+            last = order[starts[code] + due[code] - before[code] - 1]
+            cuts[code] = priority[last], identity[last]
+    named = zip(quota, cuts.tolist(), strict=True)
+    return Selection(seed, stratify, quota, {name: (cut[0], cut[1]) for name, cut in named})
 
 
-def strata_of(dataset: Dataset, column: str) -> list[str]:
-    """Stratum of every row by the value of a column.
+def _in_cell(
+    ids: Ints, codes: Ints, seed: int, bits: int, cut_cell: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Priorities, identities and strata of the rows in the cell where their stratum is cut."""
+    found = priorities(ids, seed)
+    here = found >> (PRIORITY_BITS - bits) == cut_cell[codes]
+    return found[here], ids[here], codes[here]
 
-    Missing values are the stratum ``<missing>``; a text spelt like it gets a backslash in front.
+
+class Strata:
+    """The strata of a column, numbered.
+
+    Parameters
+    ----------
+    column : str, optional
+        Without one, all rows are one stratum of no name.
+    names : list of str
+        Names in the order of their numbers; new ones are added.
+
+    Examples
+    --------
+    >>> strata = Strata("g", [])
+    >>> strata.codes(pa.table({"g": ["a", None, "a"]}), 3).tolist(), strata.names
+    ([0, 1, 0], ['a', '<missing>'])
     """
+
+    def __init__(self, column: str | None, names: list[str]) -> None:
+        self.column = column
+        self.names = names if column is not None else [""]
+        self._numbers = {name: number for number, name in enumerate(self.names)}
+
+    def codes(self, table: pa.Table, rows: int) -> Ints:
+        """Number of the stratum of every row.
+
+        Missing values are the stratum ``<missing>``; a text spelt like it gets a backslash in
+        front.
+        """
+        if self.column is None:
+            return np.zeros(rows, dtype=np.int64)
+        values = table.column(self.column)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        values = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        numbers = np.empty(len(values.dictionary), dtype=np.int64)
+        for position, value in enumerate(values.dictionary.to_pylist()):
+            name = _stratum(value)
+            if name not in self._numbers:
+                self._numbers[name] = len(self.names)
+                self.names.append(name)
+            numbers[position] = self._numbers[name]
+        return numbers[values.indices.to_numpy(zero_copy_only=False)]
+
+
+def require_strata(dataset: Dataset, column: str) -> None:
+    """Refuse a column that cannot stratify, with the nearest name."""
     if column not in dataset.columns:
         raise ConfigError(
             f"dataset '{dataset.name}' has no column '{column}'",
             option="stratify",
             fix=did_you_mean(column, dataset.columns),
         )
-    values = dataset.select([column]).table.column(column)
-    if pa.types.is_nested(values.type):
+    kind = dataset.schema.field(column).type
+    if pa.types.is_nested(kind):
         raise DataError(
-            f"values of type {values.type} are no strata",
+            f"values of type {kind} are no strata",
             dataset=dataset.name,
             column=column,
             fix="Name a column of plain values as 'stratify'",
         )
-    return [_stratum(value) for value in values.to_pylist()]
+
+
+def require_few(strata: Mapping[str, Any], column: str) -> None:
+    """Refuse more strata than a histogram can tell apart."""
+    most = 1 << (_HISTOGRAM_BITS - 4)
+    if len(strata) > most:
+        raise ConfigError(
+            f"column '{column}' has {len(strata)} values, where {most} can be kept apart",
+            option="stratify",
+            fix="Name a column with fewer values",
+        )
 
 
 def _stratum(value: Any) -> str:
@@ -167,61 +301,3 @@ def _stratum(value: Any) -> str:
         return "<missing>"
     text = str(value)
     return f"\\{text}" if text.endswith("<missing>") else text
-
-
-def _id_blocks(dataset: Dataset, key: Sequence[str]) -> Iterator[Ints]:
-    """Identities of consecutive rows, a bounded number at a time where they come from files."""
-    if key:
-        yield _key_ids(dataset, key)
-    elif not dataset.files:
-        yield _content_ids(dataset)
-    for file in () if key else dataset.files:
-        place = _digest(file.name, _LOW_BITS) << _LOW_BITS
-        for first in range(0, file.rows, _BLOCK_ROWS):
-            last = min(first + _BLOCK_ROWS, file.rows)
-            yield place + np.arange(first, last, dtype=np.int64)
-
-
-def _key_ids(dataset: Dataset, key: Sequence[str]) -> Ints:
-    for column in key:
-        if column not in dataset.columns:
-            raise DataError(
-                "this key column is not there",
-                dataset=dataset.name,
-                column=column,
-                fix="Name columns that this dataset has as 'key', or leave 'key' out",
-            )
-    table = dataset.select(list(dict.fromkeys(key))).table
-    for column in key:
-        if table.column(column).null_count:
-            raise DataError(
-                "this key column holds missing values",
-                dataset=dataset.name,
-                column=column,
-                fix="Fill them, or name another key",
-            )
-    rows = zip(*(table.column(column).to_pylist() for column in key), strict=True)
-    names = [json.dumps([str(value) for value in row]) for row in rows]
-    repeated = pd.Series(names).duplicated()
-    if repeated.any():
-        found = ", ".join(json.loads(names[int(repeated.to_numpy().argmax())]))
-        raise DataError(
-            f"the key '{found}' occurs more than once",
-            dataset=dataset.name,
-            column=", ".join(key),
-            fix="Name columns that identify a row, or leave 'key' out",
-        )
-    return np.array([_digest(name, _ID_BITS) for name in names], dtype=np.int64)
-
-
-def _content_ids(dataset: Dataset) -> Ints:
-    hashes = row_hashes(dataset.table)
-    copies = pd.Series(hashes).groupby(hashes).cumcount().to_numpy(dtype=np.uint64)
-    mixed = hashes + copies * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed >> np.uint64(64 - _ID_BITS)).astype(np.int64)
-
-
-def _digest(text: str, bits: int) -> int:
-    """The first bits of MD5, which every engine has; it protects nothing here."""
-    whole = hashlib.md5(text.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(whole[:8], "big") >> (64 - bits)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.tables.dataset import Dataset
-from synthmix_dagster.tables.selection import priorities, row_ids
+from synthmix_dagster.tables.identity import scan
+from synthmix_dagster.tables.selection import priorities
 
 _PRIORITIES = 2.0**62
 
@@ -62,8 +63,9 @@ def split_by_identity(
     """
     if not 0 < share < 1:
         raise ConfigError(f"it is {share}", option="share", fix="Set it above 0 and below 1")
-    # Another seed than that of a mix: rows that are put aside are no sample of those mixed.
-    low = priorities(row_ids(real, key), seed + 1) < share * _PRIORITIES
+    ids = np.concatenate([rows.ids for rows in scan(real, key, columns=[])])
+    # Another hash than that of a mix: rows that are put aside are no sample of those mixed.
+    low = priorities(ids, f"{seed}|evaluation") < share * _PRIORITIES
     return _split(real, low, f"share {share} seed {seed} key {','.join(key)}")
 
 

@@ -59,6 +59,19 @@ def shape(defs: dg.Definitions) -> dict[str, Any]:
         {**MINIMAL, "schedule": {"cron": "0 6 * * *", "timezone": "Europe/Paris"}},
         {**MINIMAL, "real": {"asset": "warehouse/real"}, "key_prefix": ["ml"], "group_name": "g"},
         {**MINIMAL, "real": {"path": "r.csv", "deps": ["landing"]}, "owners": ["team:ml"]},
+        {
+            **MINIMAL,
+            "real": {
+                "path": "s3://bucket/in/*.parquet",
+                "columns": ["a", "b", "target"],
+                "rename": {"target": "y"},
+                "filters": [[["a", ">=", 2024], ["b", "in", ["u", "v"]]], [["a", "is null"]]],
+            },
+            "mode": "weights",
+            "max_rows": 10_000,
+            "provenance": False,
+            "keep_releases": 3,
+        },
     ],
 )
 def test_yaml_and_python_give_the_same_definitions(options: dict[str, Any]) -> None:
@@ -110,6 +123,11 @@ def test_a_schedule_is_stopped_until_somebody_starts_it() -> None:
         ({"threshold": -1}, "0 or more"),
         ({"threshold": float("nan")}, "0 or more"),
         ({"sample_rows": 0}, "1 or more"),
+        ({"real": {"path": "a", "filters": [["x", "=>", 1]]}}, "unknown value '=>'"),
+        ({"real": {"path": "a", "filters": [["x"]]}}, "is no condition"),
+        ({"mode": "weight"}, "Did you mean 'weights'?"),
+        ({"max_rows": 0}, "1 or more"),
+        ({"keep_releases": 0}, "1 or more"),
         ({"name": "../x"}, "letters, digits and underscores"),
         ({"output": "../elsewhere"}, "outside 'output_root'"),
         ({"output": "/elsewhere"}, "outside 'output_root'"),

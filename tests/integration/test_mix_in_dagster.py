@@ -212,7 +212,8 @@ def test_metadata_is_one_plain_scalar_a_metric(
     fields = [
         column.name for column in by_role["training_data"]["dagster/column_schema"].value.columns
     ]
-    assert fields == ["x", "z", "kind", "y", "synthmix_source"]
+    added = ["synthmix_source", "synthmix_generator", "synthmix_row_id"]
+    assert fields == ["x", "z", "kind", "y", *added]
 
 
 def test_unchanged_inputs_keep_their_data_version(
@@ -295,7 +296,7 @@ def test_the_manifest_is_plain_json_that_names_no_path_of_the_machine(
     run(options, instance)
     text = (verify_release(latest(options)).path / "manifest.json").read_text()
     assert str(tmp_path) not in text
-    assert json.loads(text)["manifest_version"] == 1
+    assert json.loads(text)["manifest_version"] == 2
 
 
 def test_mixes_of_one_name_under_two_prefixes_keep_apart(

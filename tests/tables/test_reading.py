@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthmix_dagster.errors import ConfigError, DataError
-from synthmix_dagster.tables import reading
+from synthmix_dagster.tables import formats, reading
 from synthmix_dagster.tables.dataset import open_dataset
 
 exhaustive = settings(derandomize=True, deadline=None, max_examples=60)
@@ -62,7 +62,7 @@ def same(frame, other):
 
 @pytest.fixture(autouse=True)
 def small_csv_blocks(monkeypatch):
-    monkeypatch.setattr(reading, "CSV_BLOCK", 300)
+    monkeypatch.setattr(formats, "TEXT_BLOCK", 300)
 
 
 # --- all rows ------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_a_file_that_changes_after_it_was_opened_is_refused(tmp_path, kind, chan
 def test_a_file_that_changes_while_it_is_opened_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "rows.parquet"
     pq.write_table(TABLE, path)
-    monkeypatch.setattr(reading, "file_sha256", lambda file: os.utime(file, (0, 0)))
+    monkeypatch.setattr(reading, "_sha256", lambda file: os.utime(file.path, (0, 0)))
     with pytest.raises(DataError, match=r"rows\.parquet' changed while it was read"):
         open_dataset(path, "real")
 
@@ -281,7 +281,7 @@ def test_a_csv_file_has_the_types_and_values_of_reading_it_whole(tmp_path_factor
     header = ",".join("abc"[: len(columns)])
     lines = [header, *map(",".join, zip(*columns, strict=True))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    reading.CSV_BLOCK = block
+    formats.TEXT_BLOCK = block
     dataset = open_dataset(path, "real")
     whole = pa_csv.read_csv(
         path,
@@ -313,7 +313,7 @@ def test_lines_inside_quotes_are_read_wherever_they_fall(tmp_path, monkeypatch):
     text = "\n".join(["line"] * 30)
     path = tmp_path / "a.csv"
     path.write_text("x,s\n" + "".join(f'{i},"{text[: i % 150]}"\n' for i in range(30_000)))
-    assert path.stat().st_size > 2 * reading.CSV_BLOCK
+    assert path.stat().st_size > 2 * formats.TEXT_BLOCK
     dataset = open_dataset(path, "real")
     assert dataset.rows == 30_000
     assert dataset.frame([29_000])["s"].tolist() == [text[: 29_000 % 150]]

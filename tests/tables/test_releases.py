@@ -1,81 +1,16 @@
 """Immutable directories that a reader sees whole or not at all."""
 
-import errno
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from mixes import edit_manifest, publish_mix
 
-from synthmix_dagster import load_release, mix, verify_release
-from synthmix_dagster.errors import DataError, ReleaseError
-from synthmix_dagster.tables import releases
-from synthmix_dagster.tables.releases import publish, write_shards
-
-RATIOS = {"old": 0.5, "new": 1.0}
-
-CHILD = """
-import os, pkgutil, signal, sys
-import pandas as pd
-from synthmix_dagster import mix
-
-output, point, when, nth = sys.argv[1:]
-owner, name = point.rsplit(".", 1)
-owner = pkgutil.resolve_name(owner)
-original, calls = getattr(owner, name), []
-
-def hooked(*args, **kwargs):
-    calls.append(args)
-    if len(calls) != int(nth):
-        return original(*args, **kwargs)
-    if when != "before":
-        original(*args, **kwargs)
-    if when == "torn":
-        with open(args[1], "r+b") as handle:
-            handle.truncate(os.path.getsize(args[1]) // 2)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-setattr(owner, name, hooked)
-print("ready", flush=True)
-sys.stdin.readline()
-sides = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(100, 130)})
-print(mix(*sides, ratio=1.0, output=output, rows_per_shard=5).release_id)
-"""
-
-
-def publish_mix(output, name="new", **options):
-    sides = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(100, 130)})
-    return mix(*sides, ratio=RATIOS[name], output=output, rows_per_shard=5, **options)
-
-
-def start(output, point="os.getpid", when="before", nth=999):
-    arguments = [sys.executable, "-c", CHILD, str(output), point, when, str(nth)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True)
-
-
-def edit_manifest(release, change):
-    path = release.path / "manifest.json"
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
-
-
-def files_of(folder):
-    found = (file for file in folder.rglob("*") if file.is_file())
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
-
-
-def entries(folder):
-    return sorted(path.name for path in folder.iterdir())
+from synthmix_dagster import load_release, verify_release
+from synthmix_dagster.errors import ReleaseError
 
 
 @pytest.fixture
@@ -176,248 +111,52 @@ def test_a_moved_release_still_verifies(release, tmp_path):
     assert verify_release(copy).manifest == release.manifest
 
 
-# Publishing
+# Loading
 
 
-def test_latest_is_a_relative_link_to_the_newest(tmp_path):
-    for name in ("old", "new", "old"):
-        published = publish_mix(tmp_path, name)
-        assert (tmp_path / "latest").is_symlink()
-        assert (tmp_path / "latest").readlink() == Path("releases") / published.release_id
-        assert load_release(tmp_path) == published
-    assert len(entries(tmp_path / "releases")) == 2
+def test_rows_come_in_every_kind_of_frame_in_the_order_of_the_release(release):
+    arrow = release.to_arrow()
+    assert arrow.num_rows == 15
+    assert load_release(release.path).to_pandas()["x"].tolist() == arrow["x"].to_pylist()
+    assert release.to_pandas(["x"]).columns.tolist() == ["x"]
+    batches = list(release.batches(["x"]))
+    assert pa.Table.from_batches(batches).equals(arrow.select(["x"]))
+    polars = pytest.importorskip("polars")
+    assert polars.DataFrame(release.to_polars())["x"].to_list() == arrow["x"].to_pylist()
 
 
-def test_an_output_that_was_moved_still_loads(tmp_path):
-    published = publish_mix(tmp_path / "here")
-    (tmp_path / "here").rename(tmp_path / "there")
-    assert verify_release(tmp_path / "there").manifest == published.manifest
+class FakeTorch:
+    """As much of torch as a column of numbers takes; its tensors may be written to."""
+
+    @staticmethod
+    def from_numpy(values):
+        values[0] = values[0]
+        return values
 
 
-def test_an_identical_release_is_kept_and_not_written_again(release):
-    def state():
-        return {
-            path: (path.stat().st_ino, path.stat().st_mtime_ns)
-            for path in [release.path, *release.path.rglob("*")]
-        }
-
-    before = state()
-    again = publish_mix(release.path.parent.parent, "old")
-    assert again == release
-    assert state() == before
+def test_columns_of_numbers_come_as_tensors_and_others_are_refused(release, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", FakeTorch)
+    assert release.to_torch(["x"])["x"].tolist() == release.to_arrow()["x"].to_pylist()
+    with pytest.raises(ReleaseError, match="column 'synthmix_source' holds string"):
+        release.to_torch(["x", "synthmix_source"])
 
 
-def test_publishing_again_repairs_a_damaged_release_as_the_message_says(release):
-    (release.path / "data" / "part-00000.parquet").unlink()
-    with pytest.raises(ReleaseError, match="publish the release again"):
+def test_files_are_handed_to_datasets_in_the_order_of_the_release(release, monkeypatch):
+    class Dataset:
+        from_parquet = staticmethod(list)
+
+    monkeypatch.setitem(sys.modules, "datasets", type("datasets", (), {"Dataset": Dataset}))
+    paths = [str(path) for path in release.shards]
+    assert release.to_datasets() == paths
+    assert paths == sorted(paths)
+    assert len(paths) == 3
+
+
+@pytest.mark.parametrize("name", ["README.md", "croissant.json"])
+def test_an_altered_document_is_named(release, name):
+    (release.path / name).write_text("other")
+    with pytest.raises(ReleaseError, match=f"the file '{name}' was altered"):
         verify_release(release.path)
-    assert verify_release(publish_mix(release.path.parent.parent, "old").path) == release
-
-
-def test_a_writer_whose_rows_do_not_match_its_manifest_publishes_nothing(tmp_path):
-    rows = pa.table({"x": [1, 2], "synthmix_source": ["real", "synthetic"]})
-
-    def write(folder):
-        realised = {"real_rows": 2, "synthetic_rows": 0}
-        shards = write_shards(rows, folder, 9)
-        return {
-            "manifest_version": 1,
-            "release_id": "a",
-            "shards": shards,
-            "realised": realised,
-        }
-
-    with pytest.raises(ReleaseError, match="1 real rows where its manifest says 2"):
-        publish(tmp_path, "a", write)
-    assert not (tmp_path / "releases" / "a").exists()
-    assert not (tmp_path / "latest").is_symlink()
-
-
-@pytest.mark.parametrize("name", ["../../a", "x/../../../a"])
-def test_a_release_id_that_leads_outside_is_refused(tmp_path, name):
-    with pytest.raises(ReleaseError, match="outside"):
-        publish(tmp_path / "output", name, lambda _folder: pytest.fail("must not be called"))
-    assert entries(tmp_path) == []
-
-
-@pytest.mark.parametrize("linked", ["releases", "release"])
-def test_a_link_to_outside_is_refused_and_nothing_is_touched_there(tmp_path, linked):
-    elsewhere = tmp_path / "elsewhere"
-    (elsewhere / ".writing-0123").mkdir(parents=True)
-    if linked == "releases":
-        (tmp_path / "output").mkdir()
-        (tmp_path / "output" / "releases").symlink_to(elsewhere)
-    else:
-        published = publish_mix(tmp_path / "output")
-        shutil.rmtree(published.path)
-        published.path.symlink_to(elsewhere)
-    with pytest.raises(ReleaseError, match="outside"):
-        publish_mix(tmp_path / "output")
-    assert entries(elsewhere) == [".writing-0123"]
-
-
-def test_leftovers_are_never_loaded_and_go_with_the_next_publish(tmp_path):
-    leftover = tmp_path / "releases" / ".writing-0123"
-    (leftover / "data").mkdir(parents=True)
-    (leftover / "data" / "part-00000.parquet").write_bytes(b"half")
-    (leftover / "manifest.json").write_text("{}")
-    with pytest.raises(ReleaseError):
-        load_release(tmp_path)
-    published = publish_mix(tmp_path)
-    assert entries(tmp_path / "releases") == [published.release_id]
-    assert verify_release(tmp_path) == published
-
-
-def test_a_link_left_by_a_writer_killed_before_latest_moved_goes_with_the_next_publish(release):
-    output = release.path.parent.parent
-    (output / ".writing-0123").symlink_to(Path("releases") / release.release_id)
-    publish_mix(output, "new")
-    assert ".writing-0123" not in entries(output)
-
-
-@pytest.mark.parametrize("obstacle", ["a file", "latest is a folder"])
-def test_an_output_that_cannot_be_used_is_a_release_error(tmp_path, obstacle):
-    if obstacle == "a file":
-        (tmp_path / "output").write_text("")
-    else:
-        (tmp_path / "output" / "latest").mkdir(parents=True)
-    with pytest.raises(ReleaseError, match="cannot be written"):
-        publish_mix(tmp_path / "output")
-
-
-# Faults
-
-FAULTS = {
-    "making the folder": (Path, "mkdir", 2),
-    "first shard": (pq, "write_table", 1),
-    "second shard": (pq, "write_table", 2),
-    "first flush": (os, "fsync", 1),
-    "last flush before latest moves": (os, "fsync", 6),
-    "manifest": (Path, "write_text", 1),
-    "placing the manifest": (Path, "replace", 1),
-    "rename": (Path, "rename", 1),
-    "link": (Path, "symlink_to", 1),
-    "moving latest": (Path, "replace", 2),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_failed_write_is_a_release_error_and_the_last_release_stays(release, monkeypatch, fault):
-    output = release.path.parent.parent
-    owner, name, nth = FAULTS[fault]
-    original, calls = getattr(owner, name), []
-
-    def failing(*args, **kwargs):
-        calls.append(args)
-        if len(calls) >= nth:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return original(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, name, failing)
-        with pytest.raises(ReleaseError, match=r"cannot be written.*No space left"):
-            publish_mix(output, "new")
-    assert verify_release(output) == release
-    published = publish_mix(output, "new")
-    assert verify_release(output) == published
-    assert entries(output / "releases") == sorted([release.release_id, published.release_id])
-
-
-def test_a_full_disk_gets_its_space_back(release, monkeypatch):
-    original = pq.write_table
-
-    def full(table, where, **options):
-        if "part-00002" in str(where):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        original(table, where, **options)
-
-    monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(ReleaseError):
-        publish_mix(release.path.parent.parent, "new")
-    assert entries(release.path.parent) == [release.release_id]
-
-
-def test_an_error_of_the_caller_passes_through_and_publishes_nothing(release):
-    output = release.path.parent.parent
-
-    def write(_folder):
-        raise DataError("odd", dataset="real", fix="Mend it")
-
-    with pytest.raises(DataError, match="odd"):
-        publish(output, "other", write)
-    assert verify_release(output) == release
-    assert not (output / "releases" / "other").exists()
-
-
-KILLS = {
-    "before the first shard": ("pyarrow.parquet.write_table", "before", 1),
-    "half a shard": ("pyarrow.parquet.write_table", "torn", 2),
-    "before the manifest": ("synthmix_dagster.tables.releases.write_json", "before", 1),
-    "half a manifest": ("pathlib.Path.replace", "before", 1),
-    "before the rename": ("pathlib.Path.rename", "before", 1),
-    "after the rename": ("pathlib.Path.rename", "after", 1),
-    "before latest moves": ("pathlib.Path.replace", "before", 2),
-    "after latest moved": ("pathlib.Path.replace", "after", 2),
-}
-
-
-@pytest.mark.parametrize("kill", KILLS)
-def test_after_a_kill_latest_verifies_and_the_next_mix_is_as_if_nothing_had_happened(
-    tmp_path, kill
-):
-    old = publish_mix(tmp_path / "output", "old")
-    expected = publish_mix(tmp_path / "undisturbed", "new")
-    child = start(tmp_path / "output", *KILLS[kill])
-    child.communicate("\n", timeout=60)
-    assert child.returncode == -signal.SIGKILL
-
-    survivor = verify_release(tmp_path / "output")
-    moved = kill == "after latest moved"
-    assert survivor.release_id == (expected if moved else old).release_id
-    published = publish_mix(tmp_path / "output", "new")
-    assert verify_release(tmp_path / "output") == published
-    assert files_of(published.path) == files_of(expected.path)
-    both = sorted([old.release_id, expected.release_id])
-    assert entries(tmp_path / "output" / "releases") == both
-
-
-def test_two_processes_that_publish_the_same_mix_at_once_both_succeed(tmp_path):
-    children = [start(tmp_path / "output") for _ in range(2)]
-    for child in children:
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        child.stdin.write("\n")
-        child.stdin.flush()
-    ids = {child.communicate(timeout=60)[0].strip() for child in children}
-    assert [child.returncode for child in children] == [0, 0]
-    expected = publish_mix(tmp_path / "alone", "new")
-    assert ids == {expected.release_id} == set(entries(tmp_path / "output" / "releases"))
-    assert files_of(verify_release(tmp_path / "output").path) == files_of(expected.path)
-
-
-def test_threads_that_publish_different_mixes_at_once_all_succeed(tmp_path):
-    with ThreadPoolExecutor(6) as pool:
-        made = list(pool.map(lambda seed: publish_mix(tmp_path, seed=seed), range(6)))
-    assert entries(tmp_path / "releases") == sorted(release.release_id for release in made)
-    for release in made:
-        assert verify_release(release.path) == release
-    assert load_release(tmp_path) in made
-
-
-def test_a_reader_sees_the_last_release_while_the_next_is_written(release, monkeypatch):
-    output, seen = release.path.parent.parent, []
-
-    def spy(target):
-        original = getattr(*target)
-
-        def hooked(*args, **kwargs):
-            seen.append(verify_release(output))
-            return original(*args, **kwargs)
-
-        monkeypatch.setattr(*target, hooked)
-
-    for target in ((releases, "write_json"), (Path, "rename"), (Path, "symlink_to")):
-        spy(target)
-    published = publish_mix(output, "new")
-    assert seen == [release] * 3
-    assert load_release(output) == published
+    (release.path / name).unlink()
+    with pytest.raises(ReleaseError, match=f"the file '{name}' is missing"):
+        verify_release(release.path)

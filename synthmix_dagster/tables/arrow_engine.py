@@ -1,0 +1,154 @@
+"""The default engine: pyarrow and numpy on one machine, in bounded memory."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.tables.alignment import require_fit
+from synthmix_dagster.tables.dataset import Dataset
+from synthmix_dagster.tables.engine import Counts, Layout, Part, Written
+from synthmix_dagster.tables.identity import Rows, identify, scan
+from synthmix_dagster.tables.reading import StoredRows
+from synthmix_dagster.tables.recount import recount
+from synthmix_dagster.tables.selection import (
+    Labelled,
+    Selection,
+    Strata,
+    require_few,
+    require_strata,
+    sample_positions,
+    select_exactly,
+)
+from synthmix_dagster.tables.shuffle import Shuffle
+
+#: What Python and its libraries take before a row is read.
+LIBRARIES_MB = 300
+#: Most buckets of a shuffle, as a power of two.
+_MOST_BUCKET_BITS = 14
+#: Buckets do not all have the mean size, and rows elsewhere may be longer than the first ones.
+_MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class ArrowEngine:
+    """Streams files and frames, spills what does not fit, and gives the same bytes every time.
+
+    Parameters
+    ----------
+    memory_mb : int
+        Most memory to plan for, in MB, libraries counted and frames that are in memory anyway not.
+    workers : int
+        Threads that move rows, beside those in which Arrow decodes files. They share the memory,
+        and cannot be seen in what is written.
+
+    Examples
+    --------
+    >>> from synthmix_dagster.tables.dataset import open_dataset
+    >>> engine = ArrowEngine()
+    >>> rows = open_dataset(pa.table({"g": ["a", "a", "b", None]}), "synthetic")
+    >>> engine.strata(rows, "g")
+    {'a': 2, 'b': 1, '<missing>': 1}
+    >>> engine.select(rows, 2, seed=0, stratify="g").quotas
+    {'a': 1, 'b': 0, '<missing>': 1}
+    """
+
+    memory_mb: int = 1_000
+    workers: int = max(1, min(2, os.cpu_count() or 1))
+
+    def __post_init__(self) -> None:
+        if self.memory_mb < LIBRARIES_MB + 100:
+            raise ConfigError(
+                f"it is {self.memory_mb}",
+                option="memory_mb",
+                fix=f"Set it to {LIBRARIES_MB + 100} or more",
+            )
+
+    def scan(
+        self, dataset: Dataset, key: Sequence[str] = (), columns: Sequence[str] | None = None
+    ) -> Iterator[Rows]:
+        return scan(dataset, key, columns)
+
+    def identify(self, dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
+        return identify(dataset, key)
+
+    def fit(self, synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
+        require_fit(synthetic, real, optional)
+
+    def sample(self, dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> pa.Table:
+        positions = sample_positions(dataset, rows, seed, key)
+        if isinstance(dataset.source, StoredRows):
+            return dataset.source.take(positions)
+        return dataset.source.take(pa.array(positions))
+
+    def strata(self, dataset: Dataset, column: str) -> dict[str, int]:
+        require_strata(dataset, column)
+        strata = Strata(column, [])
+        sizes = np.zeros(0, dtype=np.int64)
+        for table in dataset.select([column]).tables():
+            codes = strata.codes(table, table.num_rows)
+            require_few(dict.fromkeys(strata.names), column)
+            grown = np.bincount(codes, minlength=len(strata.names))
+            grown[: len(sizes)] += sizes
+            sizes = grown
+        return dict(zip(strata.names, sizes.tolist(), strict=True))
+
+    def select(
+        self,
+        dataset: Dataset,
+        k: int,
+        seed: int,
+        key: Sequence[str] = (),
+        stratify: str | None = None,
+    ) -> Selection:
+        sizes = {"": dataset.rows} if stratify is None else self.strata(dataset, stratify)
+
+        def labelled() -> Iterator[Labelled]:
+            strata = Strata(stratify, list(sizes))
+            columns = [] if stratify is None else [stratify]
+            for ids, table in scan(dataset, key, columns):
+                yield ids, strata.codes(table, len(ids))
+
+        return select_exactly(labelled, sizes, k, seed, stratify)
+
+    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
+        spill, data = folder / "spill", folder / "data"
+        spill.mkdir()
+        data.mkdir()
+        free = (self.memory_mb - LIBRARIES_MB) * 2**20
+        share = free // (6 * self.workers)
+        buckets = _MARGIN * sum(map(_bytes, parts)) / share
+        bits = min(_MOST_BUCKET_BITS, max(0, int(np.ceil(np.log2(max(buckets, 1))))))
+        shuffle = Shuffle(spill, layout, list(parts), bits, share, self.workers)
+        shuffle.scatter(
+            (number, rows)
+            for number, part in enumerate(parts)
+            for rows in scan(part.dataset, part.key, _released(part.dataset, layout))
+        )
+        written = shuffle.gather(data)
+        for run in spill.iterdir():
+            run.unlink()
+        spill.rmdir()
+        return written
+
+    def recount(self, folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
+        return recount(folder, layout, list(names))
+
+
+def _released(dataset: Dataset, layout: Layout) -> list[str]:
+    """Columns of a dataset that a release takes."""
+    return [name for name in layout.schema.names if name in dataset.columns]
+
+
+def _bytes(part: Part) -> float:
+    """About how many bytes the rows of a part take, going by the first of them."""
+    taken = part.dataset.rows
+    if part.selection is not None:
+        taken = sum(part.selection.quotas.values())
+    first = next(part.dataset.tables())
+    return taken * first.nbytes / max(1, first.num_rows)

@@ -1,0 +1,228 @@
+"""Where files lie: a path, a folder, a glob or a URI becomes a list of files in a fixed order.
+
+Object stores are reached through pyarrow's own filesystems, and through fsspec for what those do
+not know, so that everything behind this module opens one kind of file. Credentials are whatever
+those libraries find in the environment.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pa_fs
+
+from synthmix_dagster.errors import DataError
+
+#: Formats by the ending of a file's name.
+FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "json lines",
+    ".ndjson": "json lines",
+    ".jsonl.gz": "json lines",
+    ".ndjson.gz": "json lines",
+}
+
+#: What Hive writes in the place of a missing value.
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_WILDCARD = re.compile(r"[*?]")
+
+
+@dataclass(frozen=True)
+class Location:
+    """One file of a filesystem.
+
+    Attributes
+    ----------
+    filesystem : pyarrow.fs.FileSystem
+    path : str
+        As the filesystem spells it.
+    name : str
+        Relative to the dataset's folder, with forward slashes; part of the identity of its rows.
+    shown : str
+        As messages spell it, without anything secret.
+    """
+
+    filesystem: pa_fs.FileSystem = field(compare=False, repr=False)
+    path: str
+    name: str
+    shown: str
+
+    @property
+    def format(self) -> str:
+        """Format by the ending of the name, or nothing."""
+        return format_of(self.path)
+
+    @property
+    def partition(self) -> Mapping[str, str | None]:
+        """Columns that a Hive-partitioned folder spells in its path."""
+        parts = [part.partition("=") for part in self.name.split("/")[:-1] if "=" in part]
+        return {
+            unquote(column): None if value == _HIVE_NULL else unquote(value)
+            for column, _, value in parts
+        }
+
+    def open(self) -> pa.NativeFile:
+        """Open for reading in any order."""
+        return self.filesystem.open_input_file(self.path)
+
+    def stream(self, compression: str | None = None) -> pa.NativeFile:
+        """Open for reading from the beginning to the end; gzip only where it is asked for."""
+        return self.filesystem.open_input_stream(self.path, compression=compression)
+
+    def state(self) -> tuple[Any, ...]:
+        """What differs after the file was written again."""
+        if isinstance(self.filesystem, pa_fs.LocalFileSystem):
+            found = Path(self.path).stat()
+            return found.st_size, found.st_mtime_ns, found.st_ino
+        (info,) = self.filesystem.get_file_info([self.path])
+        if info.type != pa_fs.FileType.File:
+            raise FileNotFoundError(f"there is no object '{self.shown}'")
+        handler = getattr(self.filesystem, "handler", None)
+        tag = handler.fs.checksum(self.path) if isinstance(handler, pa_fs.FSSpecHandler) else None
+        return info.size, info.mtime_ns, tag
+
+
+def format_of(path: str) -> str:
+    """Format by the ending of a file's name, or nothing.
+
+    Examples
+    --------
+    >>> format_of("in/ROWS.CSV.GZ")
+    'csv'
+    """
+    lowered = path.lower()
+    return next((kind for ending, kind in FORMATS.items() if lowered.endswith(ending)), "")
+
+
+def find_files(source: str | Path, dataset: str) -> list[Location]:
+    """List the files of a dataset, sorted by name.
+
+    Parameters
+    ----------
+    source : path or str
+        A file, a folder, or a glob (``*``, ``?``, ``**``); local, or a URI such as
+        ``s3://bucket/folder``.
+    dataset : str
+        What messages call it.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, or files of several formats are.
+    """
+    filesystem, path, prefix = _resolve(source, dataset)
+    try:
+        found = _listed(filesystem, path, prefix)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"'{prefix}{path}' cannot be listed ({error})",
+            dataset=dataset,
+            fix="Check the address, the network and the credentials in the environment",
+        ) from error
+    if found is None:
+        raise DataError(
+            f"there is no file or folder '{prefix}{path}'",
+            dataset=dataset,
+            fix="Check the path, or run what writes it first",
+        )
+    if not found:
+        raise DataError(
+            f"'{prefix}{path}' holds no file ending in {', '.join(FORMATS)}",
+            dataset=dataset,
+            fix="Check the path, or run what writes it first",
+        )
+    _require_one_format(found, f"{prefix}{path}", dataset)
+    return found
+
+
+def _resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
+    """Filesystem, path there, and what stands before the path when it is shown."""
+    text = str(source)
+    if not (isinstance(source, str) and _URI.match(text)):
+        return pa_fs.LocalFileSystem(), text, ""
+    scheme = text.split("://")[0].lower()
+    if scheme == "file":
+        return pa_fs.LocalFileSystem(), unquote(urlsplit(text).path), ""
+    try:
+        # A wildcard would be taken for the name of a bucket's object, which is just right.
+        filesystem, path = pa_fs.FileSystem.from_uri(text)
+    except (ValueError, NotImplementedError):
+        filesystem, path = _through_fsspec(text, scheme, dataset)
+    return filesystem, path.rstrip("/") or path, f"{scheme}://"
+
+
+def _through_fsspec(uri: str, scheme: str, dataset: str) -> tuple[pa_fs.FileSystem, str]:
+    problem, fix = f"no filesystem for '{scheme}://' is installed", "Install what reads it"
+    try:
+        from fsspec.core import url_to_fs
+
+        filesystem, path = url_to_fs(uri)
+    except ImportError as error:
+        fix = f"Install fsspec and its package for '{scheme}' ({error})"
+    except (ValueError, OSError) as error:
+        problem, fix = f"'{scheme}://' cannot be opened ({error})", "Check the address"
+    else:
+        return pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), path
+    raise DataError(problem, dataset=dataset, fix=fix)
+
+
+def _listed(filesystem: pa_fs.FileSystem, path: str, prefix: str) -> list[Location] | None:
+    """Files at a path, or None where there is nothing."""
+    (info,) = filesystem.get_file_info([path])
+    if info.type == pa_fs.FileType.File:
+        return [Location(filesystem, path, path.rsplit("/", 1)[-1], prefix + path)]
+    pattern, folder = None, path
+    if info.type == pa_fs.FileType.NotFound:
+        if not _WILDCARD.search(path):
+            return None
+        folder = path[: _WILDCARD.search(path).start()].rpartition("/")[0]  # type: ignore[union-attr]
+        pattern = _glob(path)
+    folder = folder.rstrip("/") or ("/" if path.startswith("/") else ".")
+    if filesystem.get_file_info([folder])[0].type != pa_fs.FileType.Directory:
+        return None
+    files = []
+    for entry in filesystem.get_file_info(pa_fs.FileSelector(folder, recursive=True)):
+        name = _below(folder, entry.path)
+        visible = not any(part[0] in "._" for part in name.split("/"))
+        wanted = pattern is None or pattern.fullmatch(f"{folder}/{name}".removeprefix("./"))
+        if entry.is_file and visible and wanted and format_of(name):
+            files.append(Location(filesystem, entry.path, name, prefix + entry.path))
+    return sorted(files, key=lambda file: file.name)
+
+
+def _below(folder: str, path: str) -> str:
+    """The part of a path below a folder; some filesystems add a leading slash, some take it."""
+    return path.lstrip("/").removeprefix(folder.lstrip("/")).lstrip("/").removeprefix("./")
+
+
+def _glob(path: str) -> re.Pattern[str]:
+    """The pattern of a glob: ``*`` and ``?`` stay within a folder, ``**`` does not."""
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", path.removeprefix("./"))
+    meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(meanings.get(piece) or re.escape(piece) for piece in pieces))
+
+
+def _require_one_format(found: Sequence[Location], shown: str, dataset: str) -> None:
+    kinds = sorted({file.format for file in found})
+    if kinds == [""]:
+        raise DataError(
+            f"the file '{shown}' has an ending that is not known",
+            dataset=dataset,
+            fix=f"Use one of {', '.join(FORMATS)}",
+        )
+    if len(kinds) > 1:
+        raise DataError(
+            f"'{shown}' holds files of more than one format ({', '.join(kinds)})",
+            dataset=dataset,
+            fix="Keep one format in a folder, or name one of them by a glob such as '*.parquet'",
+        )
