@@ -7,7 +7,7 @@ suit the other folds, as `path` does for ridges. The mixtures on offer were foun
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import combinations
 
@@ -25,6 +25,8 @@ _Line = tuple[Floats, Floats, Floats]
 TOLERANCE = 1e-3
 #: Most rounds of moves.
 ROUNDS = 10
+#: Sources up to which weight is exchanged between two; their pairs would take too long beyond it.
+MOST_PAIRED = 6
 #: Smallest weight of a source that is tried, other than none.
 _LEAST = 0.05
 
@@ -58,6 +60,10 @@ class Candidates:
     def best(self, judged: int) -> int:
         """Position of the lowest risk."""
         return int(np.argmin(self.risks(judged)))
+
+    def where(self, kept: NDArray[np.bool_]) -> "Candidates":
+        """Those of `kept`, a boolean each."""
+        return Candidates(*(getattr(self, of.name)[kept] for of in fields(self)))
 
     def judged(self, pool: Pool) -> Floats:
         """Loss of every judging row, under the candidate that suits the other folds.
@@ -101,9 +107,20 @@ def single_sources(pool: Pool, most: float, ridges: Sequence[float] = RIDGES) ->
     return joined([_judged_line(pool, *line, ridge, most) for line in lines for ridge in ridges])
 
 
-def equal_sources(pool: Pool, most: float, ridges: Sequence[float] = RIDGES) -> Candidates:
-    """Every amount of all sources with equal weights, with every ridge; see `single_sources`."""
-    line = _scaled(pool, np.ones(len(pool.sizes)))
+def all_sources(
+    pool: Pool, proportions: Floats, most: float, ridges: Sequence[float] = RIDGES
+) -> Candidates:
+    """Every amount of all sources together at some proportions, with every ridge.
+
+    Parameters
+    ----------
+    pool : Pool
+    proportions : ndarray of shape (n_sources,)
+        Of their weights.
+    most, ridges
+        See `single_sources`.
+    """
+    line = _scaled(pool, np.append(1.0, proportions))
     return joined([_judged_line(pool, *line, ridge, most) for ridge in ridges])
 
 
@@ -152,7 +169,7 @@ def descend(
 
 def joined(parts: Sequence[Candidates]) -> Candidates:
     """Candidates of several lines."""
-    names = ("weights", "rows", "ridges", "fold_losses", "added")
+    names = [of.name for of in fields(Candidates)]
     return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
@@ -163,10 +180,11 @@ def _moves(pool: Pool) -> list[Callable[[Floats], _Line]]:
     errors cancel.
     """
     sources = range(1, len(pool.sizes))
+    pairs = list(combinations(sources, 2)) if len(sources) <= MOST_PAIRED else []
     return [
         partial(_scaled, pool),
         *(partial(_of_source, pool, source) for source in sources),
-        *(partial(_exchanged, pool, *pair) for pair in combinations(sources, 2)),
+        *(partial(_exchanged, pool, *pair) for pair in pairs),
     ]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.mixtures import Pool
-from synthmix_dagster.ratio.search import Candidates, descend, equal_sources, joined, single_sources
+from synthmix_dagster.ratio.search import Candidates, all_sources, descend, joined, single_sources
 
 Floats = NDArray[np.float64]
 
@@ -145,9 +145,9 @@ def mix_sources(
     mixed = alone
     if len(sources) > 1:
         # Two starts: from a generator alone, one whose errors would cancel its own is out of reach.
-        starts = [alone, equal_sources(pool, most)]
+        starts = [alone, all_sources(pool, np.ones(len(sources)), most)]
         mixed = joined([*(descend(pool, start, most) for start in starts)])
-    none = _only(alone, alone.rows.sum(axis=1) == 0)
+    none = alone.where(alone.rows.sum(axis=1) == 0)
     losses = {
         name: candidates.judged(pool)
         for name, candidates in {"mixed": mixed, "alone": alone, "none": none}.items()
@@ -248,15 +248,6 @@ def _pool(
         if not len(features):
             raise DataError("it has no rows", dataset=name, fix="Leave it out")
     return Pool.of((real, real_target), list(sources.values()), evaluation)
-
-
-def _only(candidates: Candidates, which: NDArray[np.bool_]) -> Candidates:
-    return Candidates(
-        *(
-            getattr(candidates, name)[which]
-            for name in ("weights", "rows", "ridges", "fold_losses", "added")
-        )
-    )
 
 
 def _shares(names: list[str], rows: Floats, n: int) -> tuple[SourceShare, ...]:
