@@ -47,6 +47,8 @@ class Forecast:
     real_rows, counts : ndarray of shape (n_points,)
         N real and k synthetic rows.
     risks : ndarray of shape (n_points,)
+    ridges : ndarray of shape (n_points,)
+        Ridge that suits them, beside weights that sum to 1.
     losses : ndarray of shape (n_points, n_judged)
         Per judging row; `risks` are their means plus the risk of drawing synthetic rows.
     """
@@ -54,6 +56,7 @@ class Forecast:
     real_rows: Floats
     counts: Ints
     risks: Floats
+    ridges: Floats
     losses: Floats
 
 
@@ -250,7 +253,7 @@ def forecast(
     data = real, real_target, synthetic, synthetic_target
     judged = len(real) if evaluation is None else len(evaluation[0])
     path = judge(_fits(*data, real_rows, counts, evaluation, ridges), counts, judged)
-    return Forecast(real_rows=real_rows, counts=counts, risks=path.risks, losses=path.losses)
+    return Forecast(real_rows, counts, path.risks, path.ridges, path.losses)
 
 
 def _fits(

@@ -12,8 +12,9 @@ of every real row is exact at each of its points.
 Drawing ``k_s`` of the ``m_s`` rows, each as heavy as a real one, gives a source less than its share
 ``k_s / n``. With ``t_s = 1/k_s - 1/m_s`` and ``g_s = tr(A_s M^-1)`` the deterministic equivalent is
 ``b_s = (k_s/n) / (1 + (k_s/n) t_s g_s)``: given b, hence M, it is solved for k in closed form,
-``k_s = n b_s (1 + g_s/n) / (1 + b_s g_s/m_s)``, and ``k_s <= m_s`` is ``b_s <= m_s / n``. So the
-search runs over a box of b, and the numbers of rows follow.
+``k_s = n b_s (1 + g_s/n) / (1 + b_s g_s/m_s)``, so that ``b_s^2 t_s = b_s (1 - b_s n/m_s) / (n +
+g_s)``, and ``k_s <= m_s`` is ``b_s <= m_s / n``. So the search runs over a box of b, and the
+numbers of rows follow.
 
 The draws of one source disturb the fit that the others' residuals are taken from. With
 ``T_rs = b_s^2 t_s tr(M^-1 A_r M^-1 A_s)`` and the residuals ``s_r^2`` of the undisturbed fit, the
@@ -164,14 +165,15 @@ def along(pool: Pool, start: Floats, end: Floats, steps: Floats, ridge: float) -
     traces = inverse @ np.diagonal(spreads, axis1=1, axis2=2)[1:].T
     drawn, sizes = b[:, 1:], pool.sizes[used[1:]]
     k = n * drawn * (1 + traces / n) / (1 + drawn * traces / sizes)
-    thinning = np.where(k > 0, 1 / np.where(k > 0, k, 1) - 1 / sizes, 0.0)
+    # b^2 t, with k put in.
+    share = drawn * np.maximum(1 - drawn * n / sizes, 0.0) / (n + traces)
     rows = np.zeros((len(k), len(pool.sizes) - 1))
     rows[:, used[1:] - 1] = k
     return Mixtures(
         weights=weights,
         rows=rows,
         losses=np.sum(errors**2, axis=2),
-        added=amplified * _drawn_variance(drawn**2 * thinning, noise, judges, spreads[1:], inverse),
+        added=amplified * _drawn_variance(share, noise, judges, spreads[1:], inverse),
     )
 
 

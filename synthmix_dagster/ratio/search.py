@@ -191,17 +191,19 @@ def _moves(pool: Pool) -> list[Callable[[Floats], _Line]]:
 def _scaled(pool: Pool, at: Floats) -> _Line:
     """From no source to as much of all as there is at their present proportions."""
     present = at[1:] > 0
-    factor = np.min(pool.caps[1:][present] / at[1:][present], initial=np.inf)
+    if not present.any():
+        return at, at, np.zeros(1)
+    factor = float(np.min(pool.caps[1:][present] / at[1:][present]))
     end = at.copy()
-    end[1:] *= factor if present.any() else 1.0
-    return _real_only(pool), end, _amounts(end[1:].max())
+    end[1:] *= factor
+    return _real_only(pool), end, _amounts(float(end[1:].max()), 1 / factor)
 
 
 def _of_source(pool: Pool, source: int, at: Floats) -> _Line:
     """From none to all rows of one source, with the others as they are."""
     start, end = at.copy(), at.copy()
     start[source], end[source] = 0.0, pool.caps[source]
-    return start, end, _amounts(end[source])
+    return start, end, _amounts(float(end[source]), at[source] / end[source])
 
 
 def _exchanged(pool: Pool, one: int, other: int, at: Floats) -> _Line:
@@ -215,10 +217,11 @@ def _exchanged(pool: Pool, one: int, other: int, at: Floats) -> _Line:
     return start, end, np.linspace(0.0, 1.0, 11)
 
 
-def _amounts(largest: float) -> Floats:
-    """Steps that multiply an amount, after none of it."""
-    least = min(_LEAST / max(largest, _LEAST), 0.5)
-    return np.append(0.0, np.geomspace(least, 1.0, 15))
+def _amounts(largest: float, present: float) -> Floats:
+    """Steps that multiply an amount, after none of it, and small ones around where it is."""
+    least = min(_LEAST / largest, 0.5)
+    near = present * np.array([0.75, 0.85, 0.95, 1.05, 1.15, 1.3])
+    return np.concatenate(([0.0], np.geomspace(least, 1.0, 15), near[(near > 0) & (near < 1)]))
 
 
 def _real_only(pool: Pool) -> Floats:
