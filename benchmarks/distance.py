@@ -5,7 +5,8 @@
 known     two Gaussian samples, the second shifted by a vector of length 1, beside other estimators
           on the same rows, with seconds and peak memory
 cost      100,000 rows of 50 columns a side: ours beside POT's sliced distance
-null, coverage, parts    simulations, see `calibration`
+null, bias, coverage, parts    simulations, see `calibration`
+methods   what sliced, exact, sinkhorn and gaussian find of known differences, see `methods`
 rows      every row of 1 to 10 million, read from Parquet, see `everyrow`
 power     beside an MMD and a classifier test on real pairs, see `power`; needs --pairs
 harm      which gap tells whether synthetic rows hurt, see `harm`; needs --pairs
@@ -24,12 +25,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks import calibration, everyrow, peers, power
+from benchmarks import calibration, everyrow, methods, peers, power
 from synthmix_dagster import measure_distance
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
-SECTIONS = ("known", "cost", "null", "coverage", "parts", "rows", "power", "harm")
+SECTIONS = (
+    "known",
+    "cost",
+    "null",
+    "bias",
+    "coverage",
+    "parts",
+    "methods",
+    "rows",
+    "power",
+    "harm",
+)
 
 
 def main() -> int:
@@ -68,10 +80,14 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
         return cost(10_000 if quick else 100_000, 50)
     if section == "null":
         return calibration.null(repetitions)
+    if section == "bias":
+        return calibration.bias(10 * repetitions)
     if section == "coverage":
         return calibration.coverage(repetitions)
     if section == "parts":
         return calibration.parts(repetitions // 10)
+    if section == "methods":
+        return methods.methods([400, 1_000], 3 if quick else 10)
     if section == "rows":
         return everyrow.every_row([100_000, 200_000] if quick else [10**6, 3 * 10**6, 10**7], 20)
     if section == "power":

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from synthmix_dagster.api import measure_distance, mix, recommend_ratio
+    from synthmix_dagster.api import measure_distance, mix, recommend_ratio, split_evaluation
     from synthmix_dagster.component import SynthMixComponent
     from synthmix_dagster.definitions import build_synthmix_defs
     from synthmix_dagster.distance.report import DistanceReport
@@ -29,6 +29,7 @@ _HOME = {
     "measure_distance": "synthmix_dagster.api",
     "mix": "synthmix_dagster.api",
     "recommend_ratio": "synthmix_dagster.api",
+    "split_evaluation": "synthmix_dagster.api",
     "verify_release": "synthmix_dagster.tables.releases",
 }
 
@@ -43,6 +44,7 @@ __all__ = [
     "measure_distance",
     "mix",
     "recommend_ratio",
+    "split_evaluation",
     "verify_release",
 ]
 

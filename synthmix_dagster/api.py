@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known, shared_columns
 from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap, require_rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError, did_you_mean
+from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.target import TargetCode, target_values
@@ -24,6 +24,8 @@ from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
 from synthmix_dagster.tables.selection import sample_positions, shared_key
+from synthmix_dagster.tables.splitting import split_by_column, split_by_identity
+from synthmix_dagster.threads import one_thread
 
 #: One column, several, or none.
 Names = str | Collection[str] | None
@@ -129,7 +131,7 @@ def measure_distance(
         raise UnknownChoiceError(rows, option="rows", known=ROWS)
     limits = [min(side.rows, sample_rows) for side in sides]
     samples, notes = _samples(sides, limits, seed, keys)
-    with _one_thread():
+    with one_thread():
         return measure(
             *samples,
             target=target,
@@ -161,6 +163,11 @@ def recommend_ratio(
     weights: Mapping[str, float] | None = None,
     scaling: Scaling = "standard",
     evaluation: Any = None,
+    evaluation_column: str | None = None,
+    generator: Generator | None = None,
+    generator_saw_real: bool | None = None,
+    learner: str = "kernel",
+    estimator: Any = None,
     max_ratio: float | None = None,
     rule: str = "largest_equivalent",
     sample_rows: int = 20_000,
@@ -178,11 +185,25 @@ def recommend_ratio(
     categorical, ignore, key, weights, scaling : see `measure_distance`
     evaluation : path, DataFrame or Arrow table, optional
         Real rows, not in `real`, that the generator never saw. They judge the risk; without them
-        each real row is judged by a fit that leaves it out.
+        each real row is judged by a fit that leaves it out. `split_evaluation` puts some aside.
+    evaluation_column : str, optional
+        Boolean column of `real` that marks the evaluation rows, in the place of `evaluation`.
+    generator : object with ``fit(frame)`` and ``sample(rows)``, optional
+        What made the synthetic rows. It is fitted again without each fifth of the real rows, which
+        that fifth then judges; what it had learnt before is lost.
+    generator_saw_real : bool, optional
+        Whether the generator was fitted on `real`. If so, and without any of the three above, the
+        predicted risk is worthless and a safe ratio is recommended.
+    learner : {"kernel", "linear", "trees"}
+        Whose risk is predicted: kernel ridge regression, linear ridge regression, or a small
+        gradient boosting, fitted to a few mixes that the risk path proposes.
+    estimator : scikit-learn estimator, optional
+        Your learner itself, in the place of `learner`. It gets the columns as they are.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Which of the ratios that are equivalent within one standard error to recommend.
+        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
+        risk itself, or the fewest rows that cannot be told from it.
     sample_rows : int
         Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
         synthetic rows, so that ratios keep their meaning; of those at most five times as many.
@@ -209,9 +230,16 @@ def recommend_ratio(
     categories, left_out, keys = _listed(categorical), _listed(ignore), _listed(key)
     _require_usable(sides, sample_rows, keys, seed)
     _check_target(sides, target, task)
-    judges = None
-    if evaluation is not None:
-        judges = open_dataset(evaluation, "evaluation").frame()
+    judges = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
+    if evaluation_column is not None:
+        if judges is not None:
+            raise ConfigError(
+                "evaluation rows are given as well",
+                option="evaluation_column",
+                fix="Pass one of 'evaluation' and 'evaluation_column'",
+            )
+        rest, marked = split_by_column(sides[0], evaluation_column)
+        sides, judges = (rest, sides[1]), marked.frame()
     n, m = (side.rows for side in sides)
     used = min(n, sample_rows)
     most = _SYNTHETIC_PER_SAMPLE * sample_rows
@@ -226,7 +254,7 @@ def recommend_ratio(
         notes.append(
             f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
         )
-    with _one_thread():
+    with one_thread():
         if distance is None:
             levels = [*categories, target] if task == "classification" else categories
             gap = measure_gap(
@@ -250,12 +278,56 @@ def recommend_ratio(
             weights=weights,
             scaling=scaling,
             evaluation=judges,
+            generator=generator,
+            generator_saw_real=generator_saw_real,
+            learner=learner,
+            estimator=estimator,
             # Whatever was sampled, a mix cannot hold more rows than there are.
             max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),
             rule=rule,
             seed=seed,
             notes=notes,
         )
+
+
+def split_evaluation(
+    real: Any, *, share: float = 0.2, key: Names = None, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put real rows aside before a generator is fitted, so that they can judge it.
+
+    Parameters
+    ----------
+    real : path, DataFrame or Arrow table
+    share : float
+        Share of the rows to put aside, about.
+    key : sequence of str, optional
+        Columns that identify a row. With them a row stays on its side whatever else is added.
+    seed : int
+
+    Returns
+    -------
+    generator_input, evaluation : DataFrame
+        Fit the generator on the first, and pass both to `recommend_ratio`, the second one as
+        ``evaluation``.
+
+    Raises
+    ------
+    ConfigError
+        The share is not between 0 and 1.
+    DataError
+        A side would be empty.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rest, evaluation = split_evaluation(pd.DataFrame({"x": range(1000)}), share=0.2)
+    >>> len(rest) + len(evaluation), 150 < len(evaluation) < 250
+    (1000, True)
+    """
+    rest, evaluation = split_by_identity(
+        open_dataset(real, "real"), share=share, key=_listed(key), seed=seed
+    )
+    return rest.frame(), evaluation.frame()
 
 
 def mix(
@@ -327,15 +399,6 @@ def _shift_squared(distance: DistanceReport | None, task: str) -> float | None:
         # Two different classes are one unit apart there and sqrt(2) in a Brier score.
         return 2 * square
     return square if distance.scaling == "standard" else None
-
-
-def _one_thread() -> threadpool_limits:
-    """Linear algebra in one thread: matrices are small, and numbers do not depend on the machine.
-
-    On a machine that is shared, or a container that may use fewer processors than it sees, threads
-    that wait for each other took three times as long.
-    """
-    return threadpool_limits(1, user_api="blas")
 
 
 def _listed(names: Names) -> list[str]:

@@ -4,7 +4,7 @@
 on these very rows with these very settings, and judges it again before anything is written.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,11 +19,12 @@ from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.mixing import align, mix_datasets
+from synthmix_dagster.tables.splitting import split_by_column
 
 Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
 
 #: Raise it when the same inputs and settings would give another result.
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 _DESCRIPTIONS = {
     "real": "Real rows, read from files. Recorded with a fingerprint, so that what is measured "
@@ -88,7 +89,10 @@ def recommend_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materiali
     """Recommend a ratio and record it."""
     sides = _open_sides(config, frames)
     report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
-    recommendation = recommend_ratio(*sides, distance=report, **config.recommend_options())
+    judges = _open_evaluation(config, frames)
+    recommendation = recommend_ratio(
+        *sides, evaluation=judges, distance=report, **config.recommend_options()
+    )
     record = {**_evidence_key(config, sides, "recommend"), "result": recommendation.to_dict()}
     config.records.write("optimal_ratio", record)
     return dg.MaterializeResult(metadata=metadata.of_recommendation(recommendation))
@@ -157,7 +161,10 @@ def _asset(config: MixConfig, role: str, step: Step, *upstream: str) -> dg.Asset
         with at_the_edge():
             return step(config, frames)
 
-    return dg.asset(**_asset_options(config, role), **_inputs(config, *upstream))(compute)
+    datasets = ["real", "synthetic"]
+    if role == "optimal_ratio" and config.evaluation is not None:
+        datasets.append("evaluation")
+    return dg.asset(**_asset_options(config, role), **_inputs(config, datasets, upstream))(compute)
 
 
 def _asset_options(config: MixConfig, role: str) -> dict[str, Any]:
@@ -173,15 +180,17 @@ def _asset_options(config: MixConfig, role: str) -> dict[str, Any]:
     }
 
 
-def _inputs(config: MixConfig, *upstream: str) -> dict[str, Any]:
+def _inputs(config: MixConfig, datasets: Sequence[str], upstream: Sequence[str]) -> dict[str, Any]:
     """Load datasets that are assets through their own I/O managers; depend on all others."""
     ins, deps = {}, [config.asset_key(role) for role in upstream]
-    for side in ("real", "synthetic"):
-        existing = config.dataset(side).asset
-        if existing is None:
-            deps.append(config.asset_key(side))
+    for name in datasets:
+        source = config.dataset(name)
+        if source.asset is not None:
+            ins[name] = dg.AssetIn(source.asset)
+        elif name == "evaluation":
+            deps += source.deps
         else:
-            ins[side] = dg.AssetIn(existing)
+            deps.append(config.asset_key(name))
     return {"ins": ins, "deps": deps}
 
 
@@ -192,17 +201,32 @@ def _open_sides(config: MixConfig, frames: Mapping[str, Any]) -> tuple[Dataset, 
 def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Dataset:
     source = config.dataset(side)
     if source.asset is not None:
-        return open_dataset(frames[side], side)
-    dataset = open_dataset(source.path, side)
-    record = config.records.read(side)
-    if record is None or record["fingerprint"] != dataset.fingerprint:
-        found = "was never ingested" if record is None else "has changed since it was ingested"
-        raise GateError(
-            f"the {side} dataset at '{source.path}' {found}",
-            mix=config.name,
-            fix=f"Materialise '{config.asset_key(side).to_user_string()}' and what follows it",
-        )
+        dataset = open_dataset(frames[side], side)
+    else:
+        dataset = open_dataset(source.path, side)
+        record = config.records.read(side)
+        if record is None or record["fingerprint"] != dataset.fingerprint:
+            found = "was never ingested" if record is None else "has changed since it was ingested"
+            raise GateError(
+                f"the {side} dataset at '{source.path}' {found}",
+                mix=config.name,
+                fix=f"Materialise '{config.asset_key(side).to_user_string()}' and what follows it",
+            )
+    if side == "real" and config.evaluation_column is not None:
+        return split_by_column(dataset, config.evaluation_column)[0]
     return dataset
+
+
+def _open_evaluation(config: MixConfig, frames: Mapping[str, Any]) -> Dataset | None:
+    """Rows that judge, if there are any; they are neither measured nor mixed."""
+    if config.evaluation_column is not None:
+        real = config.real
+        rows = open_dataset(real.path if real.asset is None else frames["real"], "real")
+        return split_by_column(rows, config.evaluation_column)[1]
+    if config.evaluation is None:
+        return None
+    source = config.evaluation
+    return open_dataset(source.path if source.asset is None else frames["evaluation"], "evaluation")
 
 
 def _evidence_key(config: MixConfig, sides: tuple[Dataset, Dataset], verb: str) -> dict[str, Any]:

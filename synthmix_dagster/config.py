@@ -113,6 +113,15 @@ class MixConfig(Settings):
         Highest ratio to consider.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         Which of the equivalent ratios to take.
+    learner : {"kernel", "linear", "trees"}
+        Whose risk is predicted.
+    evaluation : DatasetConfig, optional
+        Real rows that are in no other dataset and that the generator never saw; they judge the
+        risk.
+    evaluation_column : str, optional
+        Boolean column of `real` that marks such rows; they take part in nothing else.
+    generator_saw_real : bool, optional
+        Whether the generator was fitted on the real rows.
     sample_rows, directions, permutations, memory_mb : int
         Size of the computation, and the most memory to plan for in MB.
     rows_per_shard : int
@@ -148,6 +157,10 @@ class MixConfig(Settings):
     stratify: str | None = None
     max_ratio: float | None = None
     rule: Literal["largest_equivalent", "best", "smallest_equivalent"] = "largest_equivalent"
+    learner: Literal["kernel", "linear", "trees"] = "kernel"
+    evaluation: DatasetConfig | None = None
+    evaluation_column: str | None = None
+    generator_saw_real: bool | None = None
     sample_rows: int = 20_000
     directions: int = 100
     permutations: int = 199
@@ -223,6 +236,12 @@ class MixConfig(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _one_judge(self) -> "MixConfig":
+        if self.evaluation is not None and self.evaluation_column is not None:
+            raise ValueError("set at most one of 'evaluation' and 'evaluation_column'")
+        return self
+
     def asset_key(self, role: str) -> dg.AssetKey:
         """Key of one of the five assets; a dataset given by key keeps its own."""
         if role in ("real", "synthetic"):
@@ -232,8 +251,9 @@ class MixConfig(Settings):
         return dg.AssetKey([*self.key_prefix, self.name, role])
 
     def dataset(self, role: str) -> DatasetConfig:
-        """Settings of the real or the synthetic dataset."""
-        return self.real if role == "real" else self.synthetic
+        """Settings of the real, the synthetic or the evaluation dataset, which has to be there."""
+        found: DatasetConfig = getattr(self, role)
+        return found
 
     @property
     def qualified_name(self) -> str:
@@ -298,6 +318,8 @@ class MixConfig(Settings):
             "ignore": [*self.ignore, *([self.groups] if self.groups else [])],
             "max_ratio": self.max_ratio,
             "rule": self.rule,
+            "learner": self.learner,
+            "generator_saw_real": self.generator_saw_real,
         }
 
 

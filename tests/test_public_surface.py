@@ -25,6 +25,7 @@ def test_public_names() -> None:
         "measure_distance",
         "mix",
         "recommend_ratio",
+        "split_evaluation",
         "verify_release",
     ]
     for name in synthmix_dagster.__all__:

@@ -2,9 +2,13 @@
 
 Scales and levels come from the real rows alone. The synthetic rows only decide whether a slot for
 missing values or for unseen levels has to exist at all, so that neither can hide.
+
+scikit-learn's QuantileTransformer makes the ranks. Its scalers and one-hot encoder are not used:
+they know no dates, no column that is constant in real only, and no slot that exists for the sake of
+the other side.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,9 +36,11 @@ Points = NDArray[Any]
 #: A level rarer than this share of the real rows, or seen fewer than five times, is pooled.
 RARE_SHARE = 0.01
 RARE_COUNT = 5
-#: Above both, a text column is an identifier or free text rather than a category.
-TEXT_LEVELS = 50
+#: More distinct values than this share of the rows, if there are so many or if they have so many
+#: words, are identifiers or free text rather than categories.
 TEXT_SHARE = 0.5
+TEXT_LEVELS = 50
+TEXT_WORDS = 5
 #: Quartiles of a normal distribution are this many standard deviations apart.
 _QUARTILES_APART = 1.3489795
 #: Points at which ranks are tabulated; between them they are interpolated.
@@ -75,8 +81,8 @@ class ColumnCode:
     slots : tuple of str
         Extra slots, in order, out of ``rare``, ``unseen`` and ``missing``.
     unseen, clipped : int
-        Synthetic values with a level that no real row has; beyond the real extremes, where ranks
-        end.
+        Synthetic values with a level that no real row has, whichever slot they share; beyond the
+        real extremes, where ranks end.
     """
 
     column: str
@@ -93,6 +99,11 @@ class ColumnCode:
     slots: tuple[str, ...] = ()
     unseen: int = 0
     clipped: int = 0
+
+    @property
+    def tells_missing(self) -> bool:
+        """Whether a missing value lies elsewhere than a usual one."""
+        return self.kind == "presence" or _MISSING in self.slots
 
     def fill(self, block: Points, values: pd.Series) -> None:
         """Write the encoded values into `block`, zeros of shape (n_rows, stop - start)."""
@@ -194,58 +205,64 @@ def fit_code(
     require_finite(real, "real")
     require_finite(synthetic, "synthetic")
     slots = (_MISSING,) if missing else ()
-    stop = 1 + len(slots)
-    if kind == "boolean":
-        return ColumnCode(name, kind, 0, stop, weight, slots=slots), []
     numbers, others = (_known(as_numbers(side)) for side in (real, synthetic))
+    plain = ColumnCode(name, kind, 0, 1 + len(slots), weight, slots=slots)
     if is_constant(numbers):
         center = float(np.mean(numbers))
         if not np.any(_differs(others, center)):
             return _without_values(name, missing, weight)
-        code = ColumnCode(name, "constant", 0, stop, weight, center, slots=slots)
+        code = plain if kind == "boolean" else replace(plain, kind="constant", center=center)
         return code, [f"{name} is constant in real but not in synthetic"]
+    code, notes = (plain, []) if kind == "boolean" else _scaled(plain, numbers, others, scaling)
+    if len(others) and is_constant(others):
+        notes.append(_constant_in_synthetic(name))
+    return code, notes
+
+
+def _scaled(
+    plain: ColumnCode, numbers: Points, others: Points, scaling: Scaling
+) -> tuple[ColumnCode, list[str]]:
+    """Give a number or date its origin and its unit."""
     if scaling == "rank":
-        return _fit_ranks(name, kind, numbers, others, slots, weight)
+        return _fit_ranks(plain, numbers, others)
     if scaling == "robust":
         low, median, high = (float(q) for q in np.percentile(numbers, [25, 50, 75]))
         if high > low:
             scale = (high - low) / _QUARTILES_APART
-            return ColumnCode(name, kind, 0, stop, weight, median, scale, "robust", slots=slots), []
-    center, scale = float(np.mean(numbers)), float(np.std(numbers))
-    code = ColumnCode(name, kind, 0, stop, weight, center, scale, "standard", slots=slots)
+            return replace(plain, center=median, scale=scale, scaling="robust"), []
+    with np.errstate(over="ignore"):
+        center, scale = float(np.mean(numbers)), float(np.std(numbers))
+    if not np.isfinite(scale):
+        raise DataError(
+            f"its values are too large for a standard deviation, up to {np.abs(numbers).max():.3g}",
+            dataset="real",
+            column=plain.column,
+            fix="Replace what stands for a missing value by one, or set 'scaling' to 'rank'",
+        )
+    code = replace(plain, center=center, scale=scale, scaling="standard")
     if scaling == "standard":
         return code, []
-    return code, [f"{name}: half of its real values are equal, so its scale is not robust"]
+    return code, [f"{plain.column}: half of its real values are equal, so its scale is not robust"]
 
 
-def _fit_ranks(
-    name: str,
-    kind: Kind,
-    numbers: Points,
-    others: Points,
-    slots: tuple[str, ...],
-    weight: float,
-) -> tuple[ColumnCode, list[str]]:
+def _fit_ranks(plain: ColumnCode, numbers: Points, others: Points) -> tuple[ColumnCode, list[str]]:
     from sklearn.preprocessing import QuantileTransformer
 
     n = len(numbers)
     ranks = QuantileTransformer(n_quantiles=min(n, _RANKS), subsample=max(n, _RANKS))
     share = ranks.fit_transform(numbers[:, None])[:, 0]
     clipped = int(np.sum((others < numbers.min()) | (others > numbers.max())))
-    code = ColumnCode(
-        name,
-        kind,
-        0,
-        1 + len(slots),
-        weight,
-        float(np.mean(share)),
-        float(np.std(share)),
-        "rank",
+    code = replace(
+        plain,
+        center=float(np.mean(share)),
+        scale=float(np.std(share)),
+        scaling="rank",
         ranks=ranks,
-        slots=slots,
         clipped=clipped,
     )
-    beyond = f"{name}: {clipped} synthetic values lie beyond the real extremes and were clipped"
+    beyond = (
+        f"{plain.column}: {clipped} synthetic values lie beyond the real extremes and were clipped"
+    )
     return code, [beyond] if clipped else []
 
 
@@ -280,7 +297,7 @@ def _fit_levels(
     name, notes = str(real.name), []
     counts = level_names(real).value_counts()
     present = int(counts.sum())
-    if len(counts) > TEXT_LEVELS and len(counts) > TEXT_SHARE * present:
+    if _is_text(counts, present):
         raise DataError(
             f"it has {len(counts)} distinct values in {present} rows, an identifier or free text",
             dataset="real",
@@ -294,11 +311,12 @@ def _fit_levels(
     # an honest generator looks guilty of every level that a small real sample does not contain.
     other = level_names(synthetic).value_counts()
     unseen = {str(level) for level in other.index} - set(levels) - pooled
+    rows = int(sum(other[level] for level in unseen))
     # Good and Turing: the share of a distribution that a sample of it lacks is about the share of
     # its values that were seen once; three standard errors are allowed on top.
     singles = int((counts == 1).sum())
     allowed = (singles + 3 * np.sqrt(singles + 1)) / present
-    mass = float(sum(other[level] for level in unseen)) / max(1, int(other.sum()))
+    mass = rows / max(1, int(other.sum()))
     if mass <= allowed:
         if unseen:
             notes.append(
@@ -309,15 +327,16 @@ def _fit_levels(
     slots = [slot for slot, used in ((_RARE, pooled), (_UNSEEN, unseen)) if used]
     if missing:
         slots.append(_MISSING)
-    rows = int(sum(other[level] for level in unseen))
     if unseen:
         notes.append(
             f"{name}: {rows} synthetic rows have levels unseen in real: {some_names(unseen)}"
         )
     if not levels and slots == [_RARE]:
-        return None, [*notes, f"dropped, every level is rare in real: {name}"]
+        return None, [*notes, f"dropped, every level is rare in real (text? embed it): {name}"]
     if len(levels) + len(slots) < 2:
         return None, [*notes, f"dropped, constant in real: {name}"]
+    if len(other) == 1:
+        notes.append(_constant_in_synthetic(name))
     if len(levels) == 2 and not slots:
         # Two levels need one coordinate, not two: the same distance at half the width.
         return ColumnCode(name, "categorical", 0, 1, weight, levels=levels), notes
@@ -333,6 +352,18 @@ def _fit_levels(
         unseen=rows,
     )
     return code, notes
+
+
+def _is_text(counts: "pd.Series[int]", present: int) -> bool:
+    """Whether levels are mostly distinct, and too many or too wordy for names of a category."""
+    if len(counts) <= TEXT_SHARE * present:
+        return False
+    words = float(np.mean([len(str(level).split()) for level in counts.index]))
+    return len(counts) > TEXT_LEVELS or words >= TEXT_WORDS
+
+
+def _constant_in_synthetic(name: str) -> str:
+    return f"{name} is constant in synthetic but not in real"
 
 
 def _without_values(name: str, missing: bool, weight: float) -> tuple[ColumnCode | None, list[str]]:

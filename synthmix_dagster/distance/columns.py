@@ -35,9 +35,16 @@ def shared_columns(
     >>> shared_columns(["id", "x", "y"], ["y", "x"], ignore=["y"])
     ['x']
     """
-    shared = [name for name in real if name in set(synthetic) and name not in set(ignore)]
+    wanted = [name for name in real if name not in set(ignore)]
+    shared = [name for name in wanted if name in set(synthetic)]
+    if not wanted:
+        raise DataError(
+            "it has no column in common with the synthetic one beside "
+            + some_names(set(ignore) & set(real)),
+            dataset="real",
+            fix="Provide another column, or take one out of 'ignore'",
+        )
     if not shared:
-        wanted = [name for name in real if name not in set(ignore)]
         raise DataError(
             f"it has no column in common with the real dataset ({some_names(wanted)})",
             dataset="synthetic",
@@ -50,9 +57,10 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
     """Say what a column holds, or refuse what cannot be compared."""
     if values.isna().all():
         return "empty"
-    if categorical:
-        return "categorical"
     dtype = values.dtype
+    if categorical:
+        _require_levels(values, dataset)
+        return "categorical"
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
     if pd.api.types.is_datetime64_any_dtype(dtype):
@@ -76,6 +84,20 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
         column=str(values.name),
         fix="Use numbers, booleans, dates, strings or vectors, or add the column to 'ignore'",
     )
+
+
+def _require_levels(values: pd.Series, dataset: str) -> None:
+    if values.dtype != object:
+        return
+    compound = {type(v) for v in values.dropna()} & {list, tuple, dict, set, np.ndarray}
+    if compound:
+        raise DataError(
+            f"it holds values of type {', '.join(sorted(k.__name__ for k in compound))}, which "
+            "are no levels",
+            dataset=dataset,
+            column=str(values.name),
+            fix="Take it out of 'categorical', or add it to 'ignore'",
+        )
 
 
 def _require_vectors(sample: pd.Series, dataset: str) -> None:
@@ -143,9 +165,10 @@ def is_constant(numbers: NDArray[np.float64]) -> bool:
 
 def require_finite(values: pd.Series, dataset: str) -> None:
     """Refuse infinite values."""
-    if np.isinf(as_numbers(values)).any():
+    infinite = int(np.sum(np.isinf(as_numbers(values))))
+    if infinite:
         raise DataError(
-            "it holds infinite values",
+            f"{infinite} of its {len(values)} values {'is' if infinite == 1 else 'are'} infinite",
             dataset=dataset,
             column=str(values.name),
             fix="Replace them by missing values or drop those rows",

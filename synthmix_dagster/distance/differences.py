@@ -81,8 +81,10 @@ def _summary(kind: str, values: pd.Series) -> dict[str, Value]:
         return {"true": float(np.mean(numbers)) if len(numbers) else None}
     if not len(numbers):
         return dict.fromkeys(("mean", "spread", "lowest", "highest"))
-    mean, spread = float(np.mean(numbers)), float(np.std(numbers))
     lowest, highest = float(np.min(numbers)), float(np.max(numbers))
+    # Ranks take numbers whose squares overflow.
+    unit = max(abs(lowest), abs(highest)) or 1.0
+    mean, spread = (float(of(numbers / unit)) * unit for of in (np.mean, np.std))
     if kind == "datetime":
         first, middle, last = (
             np.datetime64(round(moment), "s").item().isoformat(sep=" ")

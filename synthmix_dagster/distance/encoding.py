@@ -7,6 +7,7 @@ total variance of one column.
 """
 
 import math
+import numbers
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,8 @@ from synthmix_dagster.distance.columns import (
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 SCALINGS = ("standard", "robust", "rank")
+#: Units from the origin up to which single precision is good for products of coordinates.
+FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,9 @@ class Encoder:
             require_known(names, columns, option)
         require_known(weights, columns, "weights")
         for name, weight in weights.items():
-            if not (weight > 0 and math.isfinite(weight)):
+            if not (isinstance(weight, numbers.Real) and 0 < weight < math.inf):
                 raise ConfigError(
-                    f"the weight of '{name}' is {weight}",
+                    f"the weight of '{name}' is {weight!r}",
                     option="weights",
                     fix="Set it to a number above 0, or add the column to 'ignore'",
                 )
@@ -118,6 +121,8 @@ class Encoder:
                 weight=weights.get(str(name), 1.0),
             )
             notes += remarks
+            if code is not None and synthetic[name].isna().all():
+                notes.append(f"{name} has no value in synthetic")
             if code is not None:
                 codes.append(replace(code, start=start, stop=start + code.stop))
                 start += code.stop
@@ -183,6 +188,29 @@ class Encoder:
             Points in units of real standard deviations.
         """
         points = np.zeros((len(frame), self.dimension), dtype=dtype)
-        for code in self.codes:
-            code.fill(points[:, code.start : code.stop], frame[code.column])
+        # What overflows here is too far, see `require_near`.
+        with np.errstate(over="ignore"):
+            for code in self.codes:
+                code.fill(points[:, code.start : code.stop], frame[code.column])
         return points
+
+    def require_near(self, points: NDArray[Any], dataset: str) -> None:
+        """Refuse encoded rows that are too far out to be computed with.
+
+        Raises
+        ------
+        DataError
+            A value lies more than `FARTHEST` units from the origin.
+        """
+        extent = np.maximum(points.max(axis=0), -points.min(axis=0))
+        for code in self.codes:
+            own = float(extent[code.start : code.stop].max()) / math.sqrt(code.weight)
+            if own > FARTHEST:
+                far = f"{own:.3g}" if math.isfinite(own) else "more than 1e38"
+                raise DataError(
+                    f"it holds a value {far} real standard deviations out",
+                    dataset=dataset,
+                    column=code.column,
+                    fix="Replace what stands for a missing value by one, or set 'scaling' to "
+                    "'rank'",
+                )

@@ -65,10 +65,15 @@ class NystroemMap:
         some = chosen[rng.permutation(len(chosen))[:_BANDWIDTH_ROWS]]
         apart = pdist(some)
         bandwidth = float(np.median(apart[apart > 0])) if np.any(apart > 0) else 1.0
-        values, vectors = np.linalg.eigh(_gaussian(chosen, chosen, bandwidth))
+        return cls.of_landmarks(chosen, bandwidth)
+
+    @classmethod
+    def of_landmarks(cls, landmarks: Floats, bandwidth: float) -> "NystroemMap":
+        """Features of given landmarks, of shape (n_landmarks, d), at a given bandwidth."""
+        values, vectors = np.linalg.eigh(_gaussian(landmarks, landmarks, bandwidth))
         kept = values > 1e-10 * values[-1]
         whitening = vectors[:, kept] / np.sqrt(values[kept])
-        return cls(landmarks=chosen, whitening=whitening, bandwidth=bandwidth)
+        return cls(landmarks=landmarks, whitening=whitening, bandwidth=bandwidth)
 
     def transform(self, points: Floats) -> Floats:
         """Map points of shape (n, d) to features of shape (n, n_features)."""

@@ -1,5 +1,6 @@
 """Measure the gap between two samples and say how sure that is."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,12 +11,11 @@ import pandas as pd
 
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import require_known
-from synthmix_dagster.distance.conditional import LANDMARKS, LEAST_OVERLAP, MOST_FOLDS
+from synthmix_dagster.distance.conditional import LEAST_OVERLAP
 from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
 from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import (
     METHODS,
-    MOST_FITTED,
     Points,
     TargetGaps,
     cut_estimate,
@@ -24,17 +24,14 @@ from synthmix_dagster.distance.estimate import (
     signed_root,
     target_gaps,
 )
-from synthmix_dagster.distance.folds import BLOCKS, Ints, draw_cuts
+from synthmix_dagster.distance.folds import Ints, draw_cuts
 from synthmix_dagster.distance.histograms import streamed_estimate
 from synthmix_dagster.distance.inference import permutation_test
+from synthmix_dagster.distance.memory import planned_memory
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.distance.scales import in_pooled_units, rescalings
 from synthmix_dagster.distance.transport import MOST_ROWS
-from synthmix_dagster.distance.wasserstein import (
-    CHUNK,
-    Singles,
-    orthonormal_directions,
-)
+from synthmix_dagster.distance.wasserstein import Singles, orthonormal_directions
 from synthmix_dagster.distance.worst import worst_directions
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
@@ -42,9 +39,6 @@ from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 LEAST_ROWS = 10
 #: Directions in which the sides differ most.
 WORST_DIRECTIONS = 3
-
-#: What libraries that are imported on the way take.
-LIBRARIES_MB = 40
 
 #: Opens a fresh pass over all rows of a side.
 Frames = Callable[[], Iterator[pd.DataFrame]]
@@ -121,6 +115,12 @@ def measure(
     (1.0, 0.05)
     """
     _require_options(method, p, directions, permutations, every_row is not None)
+    if target is not None and target in (*ignore, groups):
+        raise ConfigError(
+            f"'{target}' is also named by 'groups', 'key' or 'ignore', so it is left out",
+            option="target",
+            fix="Leave it out there, or name another target",
+        )
     for dataset, frame in (("real", real), ("synthetic", synthetic)):
         require_rows(len(frame), dataset)
     to_draw, to_turn, to_fold, to_relabel, to_seek, to_fit = (
@@ -173,8 +173,13 @@ def measure(
             f"the gap, its floor and its interval are those of every row, all else that of {n} "
             f"real and {m} synthetic rows"
         )
-        passes = [partial(_encoded, encoder, frames) for frames in every_row]
+        hidden: dict[str, str] = {}
+        passes = [
+            partial(_encoded, encoder, frames, name, hidden)
+            for frames, name in zip(every_row, ("real", "synthetic"), strict=True)
+        ]
         whole = streamed_estimate(passes[0], passes[1], turned, seed=seed, p=p)
+        remarks += hidden.values()
         estimate = from_every_row(whole, points, estimate, factors)
         n, m, clipped = whole.n_real, whole.n_synthetic, whole.clipped
     worst = worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek, members)
@@ -258,33 +263,6 @@ def measure_gap(
     return signed_root(float(np.mean(cut_estimate(points, turned, 2).squares)) * encoder.dimension)
 
 
-def planned_memory(
-    n: int, m: int, dimension: int, method: str, permutations: int, *, with_target: bool
-) -> int:
-    """Most memory that `measure` needs for n and m rows, in MB, the inputs not counted.
-
-    Examples
-    --------
-    >>> planned_memory(100_000, 100_000, 50, "sliced", 199, with_target=False)
-    314
-    """
-    rows = n + m
-    # Points, a copy without the target or in other units, and one of folds or halves.
-    points = 3 * 4 * rows * dimension
-    lines = CHUNK * rows * 40
-    labels = rows * (permutations + 1)
-    directions = 8 * dimension * (max(dimension, 100) + 4 * dimension)
-    transports = 6 * 8 * (min(n, m) // 2) ** 2 if method in MOST_ROWS else 0
-    fits = 0
-    if with_target:
-        fold = min(min(n, m) // 2 + 1, MOST_FITTED)
-        fitted = fold * (2 + min(m // fold, MOST_FOLDS))
-        # Features of all folds, the joint rows of one pair with copies, moments of every block.
-        width = 2 * LANDMARKS
-        fits = 8 * (fitted * LANDMARKS + 2 * fold * width * 4 + 2 * BLOCKS * width**2 * 2)
-    return LIBRARIES_MB + (points + directions + labels + max(lines, transports, fits)) // 2**20
-
-
 def require_rows(rows: int, dataset: str) -> None:
     """Refuse a dataset too small to judge."""
     if rows < LEAST_ROWS:
@@ -303,6 +281,8 @@ def _points(
     members: tuple[Ints, Ints] | None = None,
 ) -> Points:
     ours, theirs = (encoder.transform(side, np.float32) for side in (real, synthetic))
+    for points, dataset in ((ours, "real"), (theirs, "synthetic")):
+        encoder.require_near(points, dataset)
     return Points(ours, theirs, draw_cuts(len(ours), len(theirs), rng, members))
 
 
@@ -372,6 +352,21 @@ def _few_relabellings(members: tuple[Ints, Ints], permutations: int) -> list[str
     return [f"{first} and {second} groups can be relabelled in {distinct} ways only"]
 
 
-def _encoded(encoder: Encoder, frames: Frames) -> Iterator[Singles]:
+def _encoded(
+    encoder: Encoder, frames: Frames, dataset: str, hidden: dict[str, str]
+) -> Iterator[Singles]:
+    """Encode every row; `hidden` gets a note for each column that has no slot for missing ones."""
+    missing: Counter[str] = Counter()
     for frame in frames():
-        yield encoder.transform(frame, np.float32)
+        encoder.require(frame, dataset)
+        for code in encoder.codes:
+            if not code.tells_missing:
+                missing[code.column] += int(frame[code.column].isna().sum())
+        points = encoder.transform(frame, np.float32)
+        encoder.require_near(points, dataset)
+        yield points
+    for column, count in (+missing).items():
+        hidden[f"{dataset} {column}"] = (
+            f"{column}: {count} {dataset} values are missing, but none in the sample: they count "
+            "as its mean"
+        )

@@ -177,13 +177,15 @@ class DistanceReport:
 
         return distance_html(self)
 
-    def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw the part of every column beside the gap of the column by itself.
+    def plot(self, axes: "Axes | None" = None, *, threshold: float | None = None) -> "Axes":
+        """Draw the gap with interval, floor and threshold, and what every column has in it.
 
         Parameters
         ----------
         axes : matplotlib Axes, optional
             Where to draw; a figure of its own by default.
+        threshold : float, optional
+            Largest gap to release.
 
         Returns
         -------
@@ -191,7 +193,7 @@ class DistanceReport:
         """
         from synthmix_dagster.presentation.plots import plot_distance
 
-        return plot_distance(self, axes)
+        return plot_distance(self, axes, threshold=threshold)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""

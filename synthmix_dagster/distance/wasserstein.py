@@ -132,7 +132,7 @@ def debiased_squares(real: Sequence[Singles], synthetic: Sequence[Singles], p: i
         return cross - 0.5 * (_within(real, 1) + _within(synthetic, 1))
     r, s = _sum(real), _sum(synthetic)
     crossed = _inner(r, s) / (len(real) * len(synthetic))
-    return _between(real, r) + _between(synthetic, s) - 2 * crossed
+    return _between(real) + _between(synthetic) - 2 * crossed
 
 
 def squared(apart: Singles, p: int) -> Floats:
@@ -221,18 +221,25 @@ def _within(folds: Sequence[Singles], p: int) -> Floats:
     """Mean squared W_p of two different folds of one side."""
     if p == 2:
         own = np.mean([_inner(fold, fold) for fold in folds], axis=0)
-        return 2 * (own - _between(folds, _sum(folds)))
+        return 2 * (own - _between(folds))
     # Each fold beside the next: as free of bias as all pairs, of which there may be thousands.
     pairs = zip(folds, (*folds[1:], folds[0]), strict=True)
     within: Floats = np.mean([squared(one - other, p) for one, other in pairs], axis=0)
     return within
 
 
-def _between(folds: Sequence[Singles], total: Singles) -> Floats:
-    """Mean inner product of two different folds of one side."""
-    own = np.sum([_inner(fold, fold) for fold in folds], axis=0)
-    between: Floats = (_inner(total, total) - own) / (len(folds) * (len(folds) - 1))
-    return between
+def _between(folds: Sequence[Singles]) -> Floats:
+    """Mean inner product of two different folds of one side.
+
+    Each fold times the sum of those before it, rather than the square of all less the squares of
+    each: those grow with the square of a wild value, and their difference is rounding.
+    """
+    crossed, before = np.zeros(len(folds[0])), folds[0]
+    for number, fold in enumerate(folds[1:], start=2):
+        crossed += _inner(before, fold)
+        if number < len(folds):
+            before = before + fold
+    return 2 * crossed / (len(folds) * (len(folds) - 1))
 
 
 def _sum(folds: Sequence[Singles]) -> Singles:

@@ -35,14 +35,24 @@ def distance_html(report: DistanceReport) -> str:
             f"({report.method}, p = {report.p}, {report.scaling} scaling, {report.rows} rows)",
         )
     )
+    if report.rows == "all":
+        facts.append(("share of values beyond the bins", report.clipped))
     parts = [
         "<p><b>How far the synthetic rows are from the real ones</b>, in real standard "
         "deviations</p>",
         table((), facts),
         table(
-            ("column", "part of squared gap", "gap by itself", "missing real", "missing synthetic"),
+            (
+                "column",
+                "part of squared gap",
+                "gap by itself",
+                "missing real",
+                "missing synthetic",
+                "unseen",
+                "clipped",
+            ),
             [
-                (c.column, c.part, c.gap, c.real_missing, c.synthetic_missing)
+                (c.column, c.part, c.gap, c.real_missing, c.synthetic_missing, c.unseen, c.clipped)
                 for c in report.columns[:10]
             ],
         ),

@@ -56,7 +56,7 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
         "synthmix/scaling": report.scaling,
         "synthmix/clipped": report.clipped,
         "synthmix/seed": report.seed,
-        "synthmix/parts_of_gap": dg.MetadataValue.md(distance_markdown(report)),
+        "synthmix/parts_of_gap": dg.MetadataValue.md(distance_markdown(report, threshold)),
         "synthmix/columns": dg.MetadataValue.table(
             [
                 dg.TableRecord(
@@ -66,6 +66,8 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
                         "gap_by_itself": round(column.gap, 4),
                         "missing_real": round(column.real_missing, 4),
                         "missing_synthetic": round(column.synthetic_missing, 4),
+                        "unseen_synthetic": column.unseen,
+                        "clipped_synthetic": column.clipped,
                     }
                 )
                 for column in report.columns[:WORST_COLUMNS]
@@ -125,7 +127,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
         "synthmix/shape": recommendation.shape,
         "synthmix/rule": recommendation.rule,
         "synthmix/risk_metric": recommendation.metric,
-        "synthmix/judged_by": recommendation.judged_by,
+        "synthmix/judged_by": recommendation.provenance.sentence,
         "synthmix/notes": list(recommendation.notes),
     }
 

@@ -8,6 +8,7 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
+from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.ratio.recommendation import Recommendation
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Columns drawn at most.
 MOST_COLUMNS = 20
+#: A line is drawn up to so many times as far out as everything else.
+_FARTHEST_LINE = 3.0
 
 # Okabe and Ito's colours, told apart by colour-blind readers, in print and on dark ground.
 CURVE, CHOSEN, PRIOR, QUIET = "#0072B2", "#D55E00", "#009E73", "#767676"
@@ -41,7 +44,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
     band = [point.excess_error for point in curve]
     low, high = recommendation.interval
     axes.axvspan(
-        low, high, color=CHOSEN, alpha=0.10, lw=0, label="equivalent within one standard error"
+        low, high, color=CHOSEN, alpha=0.10, lw=0, label="not distinguishable from the best"
     )
     axes.fill_between(
         ratios,
@@ -92,49 +95,83 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
     return axes
 
 
-def plot_distance(report: DistanceReport, axes: "Axes | None" = None) -> "Axes":
-    """Draw the part of every column in the squared gap, beside the column by itself.
+def plot_distance(
+    report: DistanceReport, axes: "Axes | None" = None, *, threshold: float | None = None
+) -> "Axes":
+    """Draw the gap with interval, floor and threshold, and below it what every column has in it.
+
+    Squares add up, but a threshold is a distance: bars are roots of the parts, so that everything
+    has one unit, and are labelled with their share of the square.
 
     Parameters
     ----------
     report : DistanceReport
     axes : matplotlib Axes, optional
         Where to draw; a figure of its own by default.
+    threshold : float, optional
+        Largest gap to release.
 
     Returns
     -------
     matplotlib Axes
     """
     columns = report.columns[:MOST_COLUMNS]
-    axes = _own_axes(1.6 + 0.28 * len(columns)) if axes is None else axes
-    places = range(len(columns))
-    axes.barh(
-        places,
-        [column.part for column in columns],
-        color=CURVE,
-        height=0.6,
-        label="part of the squared gap",
-    )
+    axes = _own_axes(2.4 + 0.28 * len(columns)) if axes is None else axes
+    places = range(1, 1 + len(columns))
+    parts = [signed_root(column.part) for column in columns]
+    gaps = [column.gap for column in columns]
+    low, high = report.interval or (report.gap, report.gap)
+    reach = max(map(abs, (*parts, *gaps, low, high)))
+    _reference(axes, report.floor, reach, "floor", QUIET, "--")
+    if threshold is not None:
+        _reference(axes, threshold, reach, "threshold", CHOSEN, "-")
+    axes.plot([low, high], [0, 0], color="black", lw=2, solid_capstyle="butt")
+    axes.plot([report.gap], [0], "o", color="black", ms=8, ls="")
+    axes.barh(places, parts, color=CURVE, height=0.6, label="root of its part, % of squared gap")
     axes.plot(
-        [column.gap * abs(column.gap) for column in columns],
+        gaps,
         places,
         "D",
-        color=CHOSEN,
-        ms=5,
+        color=PRIOR,
+        mec="white",
+        mew=1,
+        ms=7,
         ls="",
-        label="squared gap of the column by itself",
+        label="gap of the column by itself",
     )
+    # Shares of what may be nothing say nothing.
+    if low > 0:
+        for place, column, *ends in zip(places, columns, parts, gaps, strict=True):
+            share = column.part / report.gap_squared
+            if share >= 0.005:
+                axes.annotate(
+                    f"{share:.0%}",
+                    (max(ends), place),
+                    xytext=(6, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=8.5,
+                    color=QUIET,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                )
     axes.axvline(0, color=QUIET, lw=0.8)
-    axes.set_yticks(places, [_shortened(column.column) for column in columns])
-    axes.invert_yaxis()
-    interval = ""
-    if report.interval is not None:
-        interval = f" ({report.interval[0]:.3f} to {report.interval[1]:.3f})"
+    axes.axhline(0.5, color="#dddddd", lw=0.8)
+    axes.set_yticks([0, *places], ["all columns", *(_shortened(c.column) for c in columns)])
+    axes.set_ylim(len(columns) + 0.5, -0.6)
+    axes.margins(x=0.08)
     more = len(report.columns) - len(columns)
     axes.set_xlabel(
-        f"gap {report.gap:.3f}{interval}, floor {report.floor:.3f}"
-        + ("" if report.p_value is None else f", p = {report.p_value:.3g}")
-        + (f"; {more} more columns" if more else "")
+        "distance in real standard deviations" + (f"; {more} more columns" if more else "")
+    )
+    interval = ""
+    if report.interval is not None:
+        interval = f", 95 % interval {low:.3f} to {high:.3f}"
+    axes.set_title(
+        f"Gap {report.gap:.3f}{interval}"
+        + ("" if report.p_value is None else f", p = {report.p_value:.3g}"),
+        loc="left",
+        pad=40,
+        fontsize=12,
     )
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -144,14 +181,26 @@ def plot_distance(report: DistanceReport, axes: "Axes | None" = None) -> "Axes":
     return axes
 
 
+def _reference(
+    axes: "Axes", value: float, reach: float, name: str, color: str, dashes: str
+) -> None:
+    """A line to compare with; one that would squeeze the rest is only told."""
+    if value <= _FARTHEST_LINE * reach:
+        axes.axvline(value, color=color, ls=dashes, lw=1.5, label=f"{name} {value:.3f}")
+    else:
+        label = f"{name} {value:.3f}, to the right of the picture"
+        axes.plot([], [], color=color, ls=dashes, lw=1.5, label=label)
+
+
 def risk_curve_markdown(recommendation: Recommendation) -> str:
     """Return the risk curve as Markdown with the picture inside it, which Dagster's UI shows."""
     return f"![Predicted risk against ratio]({picture(plot_risk_curve(recommendation))})"
 
 
-def distance_markdown(report: DistanceReport) -> str:
-    """Return the parts of the gap as Markdown with the picture inside it."""
-    return f"![Part of every column in the gap]({picture(plot_distance(report))})"
+def distance_markdown(report: DistanceReport, threshold: float) -> str:
+    """Return the gap and its parts as Markdown with the picture inside it."""
+    axes = plot_distance(report, threshold=threshold)
+    return f"![Part of every column in the gap]({picture(axes)})"
 
 
 def picture(axes: "Axes") -> str:

@@ -15,9 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -279,28 +276,3 @@ def _best_count(n: int, m: int, own: float, variance: float, shift: float) -> fl
 def _inside(weight: float, n: int, m: int) -> bool:
     """Whether a weight is above none and below that of all rows pooled, up to rounding."""
     return bool(0 < weight < m / (n + m) * (1 - 1e-12))
-
-
-def estimated_constants(losses: Floats, gradients: Floats, ridge: float) -> tuple[float, float]:
-    """Estimate xi and C from the kernel ridge fit on the real rows.
-
-    The squared loss ``(y - f(x))^2`` has the gradient ``2 e (1, -grad f(x))`` in (y, x), so
-    ``xi = 2 rms(e) sqrt(1 + mean |grad f|^2)``; its size bounds M^2 by the second moment of the
-    errors, and a Gaussian kernel has kappa = 1, so ``C = 2 mean(e^2) / ridge``.
-
-    Parameters
-    ----------
-    losses : ndarray of shape (n,)
-        Squared errors e^2 of rows that their fit did not contain.
-    gradients : ndarray of shape (n, d * q)
-        Gradients of the fit, those of several target columns side by side.
-    ridge : float
-        Ridge of the fit.
-
-    Returns
-    -------
-    lipschitz, capacity : float
-    """
-    square = float(np.mean(losses))
-    slope = float(np.mean(np.sum(gradients**2, axis=1)))
-    return 2.0 * float(np.sqrt(square * (1.0 + slope))), 2.0 * square / ridge

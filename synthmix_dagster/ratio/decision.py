@@ -6,14 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import UnknownChoiceError
-from synthmix_dagster.ratio.path import RiskPath
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 RULES = ("largest_equivalent", "best", "smallest_equivalent")
+#: Standard errors within which a candidate counts as equivalent to the best: it is not worse at a
+#: level of 10 %. At a single one, the interval of equivalents holds the best ratio too rarely.
+EQUIVALENT = 1.28
+#: Standard errors within which the largest candidate is taken. At a full one it goes too far where
+#: synthetic rows hurt; docs/benchmarks.md has the figures of both.
+REACH = 0.5
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Positions on the grid of a risk path.
+    """Positions among the candidates of a risk curve.
 
     Attributes
     ----------
@@ -22,9 +30,9 @@ class Decision:
     low, high : int
         First and last candidate equivalent to the best. Candidates between them need not be: the
         difference to a near neighbour of the best is known more precisely than that to a far one.
-    equivalent : ndarray of shape (n_counts,)
-        Whether a candidate's risk is within one standard error of the best.
-    excess_errors : ndarray of shape (n_counts,)
+    equivalent : ndarray of shape (n_candidates,)
+        Whether a candidate's risk is within `EQUIVALENT` standard errors of the best.
+    excess_errors : ndarray of shape (n_candidates,)
         Standard error of the paired difference to the best.
     shape : {"flat", "decreasing", "increasing", "u-shaped"}
     """
@@ -34,7 +42,7 @@ class Decision:
     low: int
     high: int
     equivalent: NDArray[np.bool_]
-    excess_errors: NDArray[np.float64]
+    excess_errors: Floats
     shape: str
 
     @property
@@ -43,27 +51,31 @@ class Decision:
         return bool(self.equivalent[self.low : self.high + 1].all())
 
 
-def decide(path: RiskPath, rule: str) -> Decision:
+def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
     """Choose among the candidates whose paired difference to the best is within its error.
 
     Differences are taken row by row before averaging, so what all candidates find hard cancels.
 
     Parameters
     ----------
-    path : RiskPath
+    risks : ndarray of shape (n_candidates,)
+        Risk of every candidate, by increasing number of synthetic rows.
+    losses : ndarray of shape (n_candidates, n_judged)
+        Loss of every row that judged them.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Take the most synthetic rows, the lowest risk, or the fewest synthetic rows.
+        Take the most synthetic rows within `REACH` standard errors of the lowest risk, the lowest
+        risk itself, or the fewest synthetic rows that are equivalent.
     """
     if rule not in RULES:
         raise UnknownChoiceError(rule, option="rule", known=RULES)
-    best = int(np.argmin(path.risks))
-    differences = path.losses - path.losses[best]
-    judged = path.losses.shape[1]
-    errors = np.std(differences, axis=1, ddof=1) / np.sqrt(judged)
-    equivalent = path.risks - path.risks[best] <= errors
-    within = np.flatnonzero(equivalent)
-    low, high = int(within[0]), int(within[-1])
-    chosen = {"largest_equivalent": high, "best": best, "smallest_equivalent": low}[rule]
+    best = int(np.argmin(risks))
+    differences = losses - losses[best]
+    errors: Floats = np.std(differences, axis=1, ddof=1) / np.sqrt(losses.shape[1])
+    excess = risks - risks[best]
+    equivalent = excess <= EQUIVALENT * errors
+    low, high = (int(end) for end in np.flatnonzero(equivalent)[[0, -1]])
+    largest = int(np.flatnonzero(excess <= REACH * errors)[-1])
+    chosen = {"largest_equivalent": largest, "best": best, "smallest_equivalent": low}[rule]
     return Decision(
         chosen=chosen,
         best=best,
@@ -73,6 +85,34 @@ def decide(path: RiskPath, rule: str) -> Decision:
         excess_errors=errors,
         shape=_shape(equivalent),
     )
+
+
+def resampled_choices(risks: Floats, losses: Floats, rule: str, draws: int, seed: int) -> Ints:
+    """What would be chosen by other rows: the whole decision on bootstrap samples of the judges.
+
+    Fits and their ridges stay as they are; only who judges them changes.
+
+    Parameters
+    ----------
+    risks, losses, rule
+        As in `decide`.
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (draws,)
+        Positions of the chosen candidates.
+    """
+    rng = np.random.default_rng(seed)
+    judged = losses.shape[1]
+    # What a risk has beside the mean of its losses does not depend on who judges.
+    added = risks - losses.mean(axis=1)
+    chosen = np.empty(draws, dtype=np.int64)
+    for b in range(draws):
+        drawn = losses[:, rng.integers(judged, size=judged)]
+        chosen[b] = decide(drawn.mean(axis=1) + added, drawn, rule).chosen
+    return chosen
 
 
 def _shape(equivalent: NDArray[np.bool_]) -> str:

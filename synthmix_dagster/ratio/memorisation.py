@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.distance.measure import require_rows
 from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.ratio.neighbours import equal_rows, nearest_distances, nearest_others
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,8 +55,6 @@ _MOST_COORDINATES = 80
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 #: A share or mean that rests on fewer rows has no sampling error worth the name.
 _LEAST_COUNT = 5
-#: Cells of a block of squared distances.
-_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def memorisation_test(
 def _copies(real: Floats, synthetic: Floats) -> tuple[int, float]:
     """Synthetic rows equal to a real row, and how many chance explains at most."""
     n, m = len(real), len(synthetic)
-    groups = _equal_rows(np.concatenate((real, synthetic)))
+    groups = equal_rows(np.concatenate((real, synthetic)))
     ours, theirs = (
         np.bincount(side, minlength=groups.max() + 1) for side in (groups[:n], groups[n:])
     )
@@ -199,14 +198,6 @@ def _copies(real: Floats, synthetic: Floats) -> tuple[int, float]:
     none = _none_kept(m - 1, min(n, m - 1), np.arange(theirs.max()))
     met = float(np.mean(1 - none[theirs[groups[n:]] - 1]))
     return int(theirs[ours > 0].sum()), m * max(repeated, met)
-
-
-def _equal_rows(points: Floats) -> Ints:
-    """Number rows so that equal ones, to rounding, share a number."""
-    # Adding zero turns -0.0, whose bytes differ, into 0.0.
-    rounded = np.ascontiguousarray(np.round(points, 6) + 0.0)
-    as_bytes = rounded.view(np.dtype((np.void, rounded.itemsize * rounded.shape[1])))
-    return np.unique(as_bytes.ravel(), return_inverse=True)[1].ravel()
 
 
 def _none_kept(rows: int, kept: int, first: Ints) -> Floats:
@@ -245,7 +236,7 @@ def _neighbours(
         )
     # Beyond so many neighbours none being real is rare, and the terms are next to zero.
     reach = min(n + m - 1, 3 * (n + m) // n)
-    near = _nearest(points, centers, reach)
+    near = nearest_others(points, centers, reach)
     ranks = np.arange(reach + 1)
     own_of_real = _none_kept(m, min(n - 1, m), ranks)
     own_of_synthetic = 1 - _none_kept(m - 1, min(n, m - 1), ranks)
@@ -271,7 +262,7 @@ def _neighbours(
     # The share is a mean over many rows: its tail is normal, its spread estimated.
     spread = max(float(np.std(null, ddof=1)), 1e-9) * np.sqrt(1 + 1 / _EXCHANGES)
     by_neighbours = float(student.cdf((share - null.mean()) / spread, _EXCHANGES - 1))
-    return share, by_neighbours, _by_copies(_equal_rows(points), is_real, rng)
+    return share, by_neighbours, _by_copies(equal_rows(points), is_real, rng)
 
 
 def _by_copies(groups: Ints, is_real: Flags, rng: np.random.Generator) -> float:
@@ -367,10 +358,10 @@ def _against_held_out(
     n = len(real)
     pool = np.concatenate((real, held_out))
     rows = _sample(synthetic, _MOST_SYNTHETIC, rng)
-    groups = _equal_rows(np.concatenate((rows, pool)))
+    groups = equal_rows(np.concatenate((rows, pool)))
     copied = np.isin(groups[len(rows) :], groups[: len(rows)]).astype(float)
-    to_synthetic = _nearest_distances(pool, rows, itself=False)
-    to_pool = _nearest_distances(pool, pool, itself=True)
+    to_synthetic = nearest_distances(pool, rows, itself=False)
+    to_pool = nearest_distances(pool, pool, itself=True)
     # Distances that are all zero, as between categories, compare as equal.
     least = 1e-9 * (1 + float(to_pool.max()))
     nearer = -np.log((to_synthetic + least) / (to_pool + least))
@@ -395,33 +386,3 @@ def _against_held_out(
 
 def _sample(points: Floats, most: int, rng: np.random.Generator) -> Floats:
     return points if len(points) <= most else points[rng.permutation(len(points))[:most]]
-
-
-def _nearest(points: Floats, centers: Ints, reach: int) -> Ints:
-    """Positions of the nearest other points of each center, nearest first."""
-    near = np.empty((len(centers), reach), dtype=np.int64)
-    half_squares = np.einsum("ij,ij->i", points, points) / 2
-    step = max(1, _CELLS // len(points))
-    for start in range(0, len(centers), step):
-        block = centers[start : start + step]
-        # Half the squared distance but for a term of the center.
-        apart = half_squares - points[block] @ points.T
-        apart[np.arange(len(block)), block] = np.inf
-        chosen = np.argpartition(apart, reach - 1, axis=1)[:, :reach]
-        by_distance = np.argsort(np.take_along_axis(apart, chosen, axis=1), axis=1)
-        near[start : start + step] = np.take_along_axis(chosen, by_distance, axis=1)
-    return near
-
-
-def _nearest_distances(points: Floats, others: Floats, *, itself: bool) -> Floats:
-    """Distance to the nearest of the others, among which the points themselves do not count."""
-    distances = np.empty(len(points))
-    squares = np.einsum("ij,ij->i", others, others)
-    step = max(1, _CELLS // len(others))
-    for start in range(0, len(points), step):
-        block = points[start : start + step]
-        apart = squares + np.einsum("ij,ij->i", block, block)[:, None] - 2 * block @ others.T
-        if itself:
-            apart[np.arange(len(block)), start + np.arange(len(block))] = np.inf
-        distances[start : start + step] = np.sqrt(np.maximum(apart.min(axis=1), 0))
-    return distances

@@ -1,39 +1,43 @@
 """From two samples to a recommended ratio: encode, predict every risk, decide, explain."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.distance.codes import Scaling
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.features import NystroemMap
-from synthmix_dagster.distance.measure import require_rows
-from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.ratio.bounds import (
-    Bound,
-    critical_gap,
-    estimated_constants,
-    stability_bound,
-    variance_bound,
+from synthmix_dagster.errors import ConfigError, UnknownChoiceError
+from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
+from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
+from synthmix_dagster.ratio.estimated import estimated_bounds
+from synthmix_dagster.ratio.learners import (
+    LEARNERS,
+    LinearMap,
+    kernel_path,
+    sample_path,
+    tree_inputs,
 )
-from synthmix_dagster.ratio.decision import Decision, decide
-from synthmix_dagster.ratio.fits import RidgeFit
-from synthmix_dagster.ratio.path import RiskPath, ratio_grid, risk_path
-from synthmix_dagster.ratio.prior import spectral_bound
+from synthmix_dagster.ratio.memorisation import memorisation_test
+from synthmix_dagster.ratio.path import RiskPath, ratio_grid
+from synthmix_dagster.ratio.provenance import SAFE_RATIO, provenance_of
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
-from synthmix_dagster.ratio.target import TargetCode
+from synthmix_dagster.ratio.refits import gradient_boosting, proposed_counts, refit_losses
+from synthmix_dagster.ratio.sample import EncodedSample
+from synthmix_dagster.ratio.wording import notes_on_bounds, reason_of
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 METRICS = {
     "regression": "mean squared error in real variances",
     "classification": "Brier score",
 }
-
-#: Synthetic weight by which a bound has to miss the interval before a note says so.
-_MATERIAL = 0.1
+#: Resamples of the judging rows behind the spread of the choice.
+_RESAMPLES = 200
+_CENTRAL = (0.05, 0.95)
 
 
 def recommend(
@@ -49,6 +53,10 @@ def recommend(
     weights: Mapping[str, float] | None = None,
     scaling: Scaling = "standard",
     evaluation: pd.DataFrame | None = None,
+    generator: Generator | None = None,
+    generator_saw_real: bool | None = None,
+    learner: str = "kernel",
+    estimator: Any = None,
     max_ratio: float | None = None,
     rule: str = "largest_equivalent",
     seed: int = 0,
@@ -75,6 +83,18 @@ def recommend(
     evaluation : DataFrame, optional
         Real rows that are not in `real` and that the generator never saw. They judge the risk;
         without them each real row is judged by a fit that leaves it out.
+    generator : Generator, optional
+        What made the synthetic rows, to be fitted again without each fold of the real rows, which
+        the fold then judges.
+    generator_saw_real : bool, optional
+        Whether the generator was fitted on the real rows. If it was, or if the rows betray it, and
+        neither evaluation rows nor the generator itself are there to judge by, the predicted risk
+        does not decide; see `provenance`.
+    learner : {"kernel", "linear", "trees"}
+        Whose risk is predicted: kernel ridge regression, linear ridge regression, or a small
+        gradient boosting, which is fitted to a few mixes that the risk path proposes.
+    estimator : scikit-learn estimator, optional
+        The learner itself, to be fitted to the proposed mixes in the place of `learner`.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
@@ -91,186 +111,151 @@ def recommend(
     cap = np.inf if max_ratio is None else max_ratio
     if not cap >= 0:
         raise ConfigError(f"it is {max_ratio}", option="max_ratio", fix="Set it to 0 or more")
+    if learner not in LEARNERS:
+        raise UnknownChoiceError(learner, option="learner", known=LEARNERS)
+    if generator is not None:
+        _require_one_judge(evaluation, learner, estimator)
     frames = {"real": real, "synthetic": synthetic}
     if evaluation is not None:
         frames["evaluation"] = evaluation
-    for dataset, frame in frames.items():
-        require_rows(len(frame), dataset)
-    code = TargetCode.fit(real, target, task)
-    targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
-    categorical = [column for column in categorical if column != target]
-    encoder = Encoder.fit(
-        real,
-        synthetic,
+    sample = EncodedSample.encode(
+        frames,
+        target=target,
+        task=task,
         categorical=categorical,
-        ignore=[*ignore, target],
+        ignore=ignore,
         weights=weights,
         scaling=scaling,
     )
-    if evaluation is not None:
-        encoder.require(evaluation, "evaluation")
-    points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}
-    feature_map = NystroemMap.fit(
-        points["real"], points["synthetic"], rng=np.random.default_rng(seed)
+    n, m = sample.n, sample.m
+    provenance = provenance_of(
+        evaluation_rows=None if evaluation is None else len(evaluation),
+        cross_fitted=generator is not None,
+        saw_real=generator_saw_real,
+        memorisation=memorisation_test(sample.joint("real"), sample.joint("synthetic"), seed=seed),
     )
-    features = {dataset: feature_map.transform(at) for dataset, at in points.items()}
-    n, m = len(real), len(synthetic)
+    kernel = NystroemMap.fit(
+        sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(seed)
+    )
     # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
-    most = int(min(m, np.floor(cap * n + 1e-9)))
-    path = risk_path(
-        features["real"],
-        targets["real"],
-        features["synthetic"],
-        targets["synthetic"],
-        ratio_grid(n, most),
-        evaluation=None if evaluation is None else (features["evaluation"], targets["evaluation"]),
-    )
-    decision = decide(path, rule)
-    ratios = path.counts / n
-    low, high = float(ratios[decision.low]), float(ratios[decision.high])
-    ratio = float(ratios[decision.chosen])
-    fit = RidgeFit.fit(features["real"], targets["real"], [float(path.ridges[0])])
-    lipschitz, capacity = estimated_constants(
-        path.losses[0],
-        np.concatenate([feature_map.gradients(points["real"], c) for c in fit.coefficients.T], 1),
-        fit.ridge,
-    )
-    bounds = tuple(
-        bound.compared(ratio, (low, high), highest=float(ratios[-1]), n=n)
-        for bound in (
-            stability_bound(n, m, gap=gap, lipschitz=lipschitz, capacity=capacity),
-            *_bounds_of_fits(fit, float(path.risks[0]), features, targets, shift_squared),
-        )
+    grid = ratio_grid(n, int(min(m, np.floor(cap * n + 1e-9))))
+    path, kernel = _path(sample, learner, kernel, generator, grid, seed)
+    on_path = decide(path.risks, path.losses, rule)
+    curve = _points(n, path.counts, path.risks, on_path)
+    decision, counts, risks, losses = on_path, path.counts, path.risks, path.losses
+    refits: tuple[CurvePoint, ...] = ()
+    if estimator is not None or learner == "trees":
+        counts = proposed_counts(grid, on_path, n)
+        losses = _refits(sample, estimator, counts, seed)
+        risks = losses.mean(axis=1)
+        decision = decide(risks, losses, rule)
+        refits = _points(n, counts, risks, decision)
+    chosen = decision.chosen
+    if not provenance.trusted:
+        highest = SAFE_RATIO["trees" if learner == "trees" and estimator is None else "kernel"]
+        chosen = int(np.flatnonzero(counts <= highest * n)[-1])
+    resampled = resampled_choices(risks, losses, rule, _RESAMPLES, seed)
+    ratios = counts / n
+    ratio, interval = float(ratios[chosen]), _ends(ratios, decision.low, decision.high)
+    bounds, critical = estimated_bounds(sample, kernel, gap=gap, shift_squared=shift_squared)
+    on_curve = _ends(grid / n, on_path.low, on_path.high)
+    compared = tuple(
+        bound.compared(curve[on_path.chosen].ratio, on_curve, highest=curve[-1].ratio, n=n)
+        for bound in bounds
     )
     return Recommendation(
         ratio=ratio,
-        interval=(low, high),
+        interval=interval,
+        resampled=_ends(ratios, *np.quantile(resampled, _CENTRAL, method="nearest")),
         rule=rule,
+        learner=learner if estimator is None else type(estimator).__name__,
         shape=decision.shape,
-        curve=tuple(
-            CurvePoint(float(r), int(k), float(risk), float(error), bool(equivalent))
-            for r, k, risk, error, equivalent in zip(
-                ratios,
-                path.counts,
-                path.risks,
-                decision.excess_errors,
-                decision.equivalent,
-                strict=True,
-            )
+        curve=curve,
+        refits=refits,
+        baselines=_baselines(counts, risks, chosen, n),
+        bounds=compared,
+        critical_gap=critical,
+        reason=reason_of(
+            decision, ratio, interval, float(risks[chosen] / risks[0] - 1), provenance
         ),
-        baselines=_baselines(path, decision.chosen, n),
-        bounds=bounds,
-        critical_gap=critical_gap(n, lipschitz=lipschitz, capacity=capacity),
-        reason=_reason(path, decision, ratio, (low, high)),
         metric=METRICS[task],
-        judged_by="real rows, each left out of its fit"
-        if evaluation is None
-        else f"{len(evaluation)} evaluation rows",
+        provenance=provenance,
         n_real=n,
         n_synthetic=m,
         seed=seed,
         notes=(
             *notes,
-            *encoder.notes,
-            *_warnings(bounds, (low, high), float(ratios[-1]), evaluation is None),
+            *sample.encoder.notes,
+            *notes_on_bounds(compared, on_curve, curve[-1].ratio),
+            *([provenance.sentence] if provenance.judged == "unknown" else []),
         ),
     )
 
 
-def _bounds_of_fits(
-    fit: RidgeFit,
-    risk: float,
-    features: Mapping[str, Floats],
-    targets: Mapping[str, Floats],
-    shift_squared: float | None,
-) -> tuple[Bound, Bound]:
-    """The variance and the spectral bound, from a fit on either side.
+def _require_one_judge(evaluation: Any, learner: str, estimator: Any) -> None:
+    """Refuse a generator to cross-fit beside what cannot be combined with it."""
+    if evaluation is not None:
+        raise ConfigError(
+            "both a generator to cross-fit and evaluation rows are given",
+            option="generator",
+            fix="Pass one of them: either can judge",
+        )
+    if estimator is not None or learner == "trees":
+        raise ConfigError(
+            "a generator is cross-fitted on the risk path only, which speaks for smooth learners",
+            option="generator",
+            fix="Pass evaluation rows to judge trees or an estimator",
+        )
 
-    Parameters
-    ----------
-    fit : RidgeFit
-        Fit on the real rows.
-    risk : float
-        Its risk, at rows that it did not contain.
-    features, targets : mapping of str to ndarray
-        Of ``real``, ``synthetic`` and, where there are any, ``evaluation``.
-    shift_squared : float, optional
-        See `recommend`.
-    """
-    n, m = len(features["real"]), len(features["synthetic"])
-    judges = "evaluation" if "evaluation" in features else "real"
-    generator = RidgeFit.fit(features["synthetic"], targets["synthetic"])
-    residuals = generator.errors(features["real"], targets["real"])
-    # Both estimate the noise in the real target, and both are too large by what their fits miss.
-    noise = min(fit.noise, RidgeFit.fit(features["real"], residuals).noise)
-    variance = noise * fit.degrees(features[judges])
-    synthetic_variance = generator.noise * generator.degrees(features[judges])
-    if shift_squared is None:
-        errors = generator.errors(features[judges], targets[judges])
-        square = float(np.mean(np.sum(errors**2, axis=1)))
-        shift_squared = square - noise - synthetic_variance / m
-    return (
-        variance_bound(
-            n,
-            m,
-            variance=variance,
-            synthetic_variance=synthetic_variance,
-            shift_squared=shift_squared,
-            bias_squared=risk - noise - variance / n,
-        ),
-        spectral_bound(features["real"], targets["real"], residuals, noise=noise, m=m),
+
+def _path(
+    sample: EncodedSample,
+    learner: str,
+    kernel: NystroemMap,
+    generator: Generator | None,
+    counts: Ints,
+    seed: int,
+) -> tuple[RiskPath, NystroemMap]:
+    """The risk path of a learner, and the kernel that the bounds speak of."""
+    linear = LinearMap.fit(sample.points["real"])
+    transform = linear.transform if learner == "linear" else kernel.transform
+    if generator is not None:
+        return cross_fitted_path(sample, transform, generator, counts, seed=seed), kernel
+    if learner == "linear":
+        return sample_path(sample, transform, counts), kernel
+    return kernel_path(sample, kernel, counts)
+
+
+def _refits(sample: EncodedSample, estimator: Any, counts: Ints, seed: int) -> Floats:
+    """Losses of the estimator, or of gradient boosting, fitted to each of the mixes."""
+    if estimator is None:
+        arrays, categorical = tree_inputs(sample)
+        inputs = {dataset: pd.DataFrame(array) for dataset, array in arrays.items()}
+        estimator = gradient_boosting(sample.code.task, categorical)
+    else:
+        columns = sample.encoder.columns
+        inputs = {dataset: frame[columns] for dataset, frame in sample.frames.items()}
+    return refit_losses(estimator, inputs, sample.targets, sample.code, counts, seed=seed)
+
+
+def _points(n: int, counts: Ints, risks: Floats, decision: Decision) -> tuple[CurvePoint, ...]:
+    """Candidates as a reader sees them."""
+    columns = (counts, risks, decision.excess_errors, decision.equivalent)
+    return tuple(
+        CurvePoint(float(k / n), int(k), float(risk), float(error), bool(equivalent))
+        for k, risk, error, equivalent in zip(*columns, strict=True)
     )
 
 
-def _baselines(path: RiskPath, chosen: int, n: int) -> dict[str, float]:
+def _baselines(counts: Ints, risks: Floats, chosen: int, n: int) -> dict[str, float]:
     """Risk of the usual guesses, where the counts that were judged contain them."""
-    risks = {int(count): float(risk) for count, risk in zip(path.counts, path.risks, strict=True)}
-    baselines = {"none": risks[0], "recommended": float(path.risks[chosen])}
-    if n in risks:
-        baselines["one_to_one"] = risks[n]
-    baselines["all"] = float(path.risks[-1])
+    at = {int(count): float(risk) for count, risk in zip(counts, risks, strict=True)}
+    baselines = {"none": at[0], "recommended": float(risks[chosen])}
+    if n in at:
+        baselines["one_to_one"] = at[n]
+    baselines["all"] = float(risks[-1])
     return baselines
 
 
-def _reason(path: RiskPath, decision: Decision, ratio: float, interval: tuple[float, float]) -> str:
-    low, high = interval
-    span = (
-        "no other ratio is equivalent to it"
-        if low == high
-        else f"ratios from {low:.2f} to {high:.2f} are equivalent within one standard error"
-        + ("" if decision.unbroken else ", though not all between them")
-    )
-    if len(path.counts) == 1:
-        return "Use no synthetic rows: none are allowed ('max_ratio')."
-    if ratio == 0:
-        return f"Use no synthetic rows: no amount is predicted to help ({span})."
-    change = float(path.risks[decision.chosen] / path.risks[0] - 1)
-    direction = "lower" if change < 0 else "higher"
-    doubt = ", which is within its standard error," if decision.equivalent[0] else ""
-    return (
-        f"Add {ratio:.2f} synthetic rows for each real one: the predicted error is "
-        f"{abs(change):.1%} {direction}{doubt} than with none; {span}."
-    )
-
-
-def _warnings(
-    bounds: Sequence[Bound], interval: tuple[float, float], highest: float, left_out: bool
-) -> list[str]:
-    low, high = interval
-    warnings = []
-    for bound in bounds:
-        wanted = min(bound.row_ratio, highest)
-        nearest = min(max(wanted, low), high)
-        apart = abs(wanted / (1 + wanted) - nearest / (1 + nearest))
-        # The ratio of the spectral bound is not one of rows: its disagreement says little.
-        if apart > _MATERIAL and bound.name != "spectral":
-            warnings.append(
-                f"the {bound.name} bound, a prior, would choose {wanted:.2f}, outside the interval "
-                f"{low:.2f} to {high:.2f} of the risk curve, which decides"
-            )
-    if left_out:
-        warnings.append(
-            "the predicted risk is optimistic if the generator was fitted on these real rows: keep "
-            "some from it and judge by them, as 'evaluation' of recommend_ratio"
-        )
-    return warnings
+def _ends(ratios: Floats, low: int, high: int) -> tuple[float, float]:
+    return float(ratios[low]), float(ratios[high])

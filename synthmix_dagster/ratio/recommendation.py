@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthmix_dagster.ratio.bounds import Bound
+from synthmix_dagster.ratio.memorisation import Memorisation
+from synthmix_dagster.ratio.provenance import Provenance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +29,7 @@ class CurvePoint:
     excess_error : float
         Standard error of the paired difference in risk to the best candidate.
     equivalent : bool
-        Whether that difference is within one standard error.
+        Whether that difference is within chance, see `decision.EQUIVALENT`.
     """
 
     ratio: float
@@ -46,13 +48,22 @@ class Recommendation:
     ratio : float
         Recommended synthetic rows per real row; 0 means none.
     interval : tuple of float
-        Lowest and highest ratio that is equivalent to the best within one standard error.
+        Lowest and highest ratio that cannot be told from the best one; of pairs of real data
+        and generators, four in five intervals hold the ratio that is truly best.
+    resampled : tuple of float
+        Between which ratios the choice lies in nine of ten bootstrap samples of the judging rows.
     rule : str
         How the ratio was chosen out of the interval.
+    learner : str
+        Whose risk was predicted: ``kernel``, ``linear``, ``trees`` or the name of an estimator.
     shape : {"flat", "decreasing", "increasing", "u-shaped"}
         What the risk curve does as synthetic rows are added.
     curve : tuple of CurvePoint
-        Predicted risk of every candidate ratio.
+        Predicted risk of every candidate ratio, on the risk path.
+    refits : tuple of CurvePoint
+        Measured risk of the learner itself at the few ratios that the path proposed, for ``trees``
+        and for an estimator. Where there are any they decide, and interval, shape and baselines are
+        theirs.
     baselines : mapping of str to float
         Predicted risk of the usual guesses: ``none``, ``one_to_one``, ``all`` (the last two only
         where there are enough synthetic rows) and of the ``recommended`` ratio.
@@ -66,8 +77,8 @@ class Recommendation:
         The recommendation in one sentence.
     metric : str
         What a risk is: ``mean squared error in real variances`` or ``Brier score``.
-    judged_by : str
-        Which rows the risk was measured on.
+    provenance : Provenance
+        Which rows the risk was measured on, and whether the generator may have seen them.
     n_real, n_synthetic : int
         Rows used to compute the curve.
     seed : int
@@ -77,15 +88,18 @@ class Recommendation:
 
     ratio: float
     interval: tuple[float, float]
+    resampled: tuple[float, float]
     rule: str
+    learner: str
     shape: str
     curve: tuple[CurvePoint, ...]
+    refits: tuple[CurvePoint, ...]
     baselines: Mapping[str, float]
     bounds: tuple[Bound, ...]
     critical_gap: float
     reason: str
     metric: str
-    judged_by: str
+    provenance: Provenance
     n_real: int
     n_synthetic: int
     seed: int
@@ -110,13 +124,17 @@ class Recommendation:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recommendation":
         """Rebuild a recommendation from `to_dict`."""
-        low, high = values["interval"]
         critical = values["critical_gap"]
+        found = values["provenance"]["memorisation"]
+        memorisation = None if found is None else Memorisation(**found)
         return cls(
             **{
                 **values,
-                "interval": (low, high),
+                "interval": tuple(values["interval"]),
+                "resampled": tuple(values["resampled"]),
                 "curve": tuple(CurvePoint(**point) for point in values["curve"]),
+                "refits": tuple(CurvePoint(**point) for point in values["refits"]),
+                "provenance": Provenance(**{**values["provenance"], "memorisation": memorisation}),
                 "bounds": tuple(Bound.from_dict(bound) for bound in values["bounds"]),
                 "critical_gap": float("inf") if critical is None else critical,
                 "notes": tuple(values["notes"]),

@@ -59,3 +59,11 @@ def test_vectors_show_the_length_of_their_mean():
     found = compared(list(rng.normal(size=(50, 2))), list(rng.normal((3.0, 4.0), size=(50, 2))))
     assert found["length of the mean"] == (pytest.approx(0, abs=0.4), pytest.approx(5, abs=0.4))
     assert found["spread"] == (pytest.approx(2**0.5, rel=0.2), pytest.approx(2**0.5, rel=0.2))
+
+
+def test_numbers_whose_squares_overflow_have_a_spread():
+    values = pd.Series([1e200, -1e200] * 20, name="x")
+    code, _ = fit_code(values, values, scaling="rank")
+    found = {row.statistic: row.real for row in differences(code, values, values)}
+    assert found["spread"] == pytest.approx(1e200)
+    assert found["mean"] == 0.0

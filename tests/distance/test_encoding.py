@@ -1,6 +1,5 @@
-"""Rows as points: units, levels, what is dropped, what is refused."""
+"""Rows as points: units and levels."""
 
-from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.columns import as_numbers, column_kind, level_names
 from synthmix_dagster.distance.encoding import Encoder
-from synthmix_dagster.errors import ConfigError, DataError
 
 ROWS = 60
 
@@ -132,19 +129,6 @@ def test_the_resolution_of_dates_does_not_matter(unit, rng):
     np.testing.assert_allclose(encoded(real, other, other), encoded(real))
 
 
-def test_a_moment_is_the_same_in_every_time_zone():
-    utc = pd.Series(pd.date_range("2020-03-28", periods=ROWS, freq="h", tz="UTC"))
-    np.testing.assert_array_equal(as_numbers(utc), as_numbers(utc.dt.tz_convert("Europe/Paris")))
-
-
-def test_far_dates_and_missing_dates_survive():
-    dates = pd.Series(np.array(["2020-01-01", "9999-12-31", "NaT"], dtype="datetime64[s]"))
-    seconds = as_numbers(dates)
-    days = (date(9999, 12, 31) - date(2020, 1, 1)).days
-    assert seconds[1] - seconds[0] == days * 86_400
-    assert np.isnan(seconds[2])
-
-
 def test_durations_are_in_real_standard_deviations():
     hours = np.arange(ROWS)
     points = encoded(frame(t=pd.to_timedelta(hours, unit="h")))
@@ -249,10 +233,6 @@ def test_storage_of_strings_does_not_matter():
         np.testing.assert_array_equal(encoded(real, other, other), encoded(real))
 
 
-def test_long_integer_codes_stay_distinct():
-    assert level_names(pd.Series([1234567890123456, 1234567890123457])).nunique() == 2
-
-
 def test_transform_sends_a_level_never_seen_to_the_unseen_slot():
     real, synthetic = frame(c=["a", "b"] * 100), frame(c=["a", "new"] * 100)
     points = encoded(real, synthetic, frame(c=["new", "newer", "a"]))
@@ -271,168 +251,3 @@ def test_transform_keeps_a_level_never_seen_equally_far_from_all_levels():
 def test_transform_of_a_two_level_column_does_not_take_a_new_level_for_the_first():
     points = encoded(frame(c=["a", "b"] * 30), at=frame(c=["new", "a", "b"]))
     assert apart(points, 0, 1) == apart(points, 0, 2)
-
-
-# --- what is dropped or noted --------------------------------------------------------------------
-
-
-def test_constant_and_empty_columns_are_dropped_and_noted(rng):
-    real = frame(x=rng.normal(size=ROWS), one=[7.0] * ROWS, same=["k"] * ROWS, void=[np.nan] * ROWS)
-    encoder = Encoder.fit(real, real)
-    assert [code.column for code in encoder.codes] == ["x"]
-    assert encoder.notes == (
-        "dropped, constant in real: one",
-        "dropped, constant in real: same",
-        "dropped, no value in real: void",
-    )
-
-
-def test_a_constant_is_recognised_whatever_its_rounding(rng):
-    real = frame(x=rng.normal(size=37), one=[0.1] * 37)
-    assert [code.column for code in Encoder.fit(real, real).codes] == ["x"]
-
-
-def test_a_column_empty_in_synthetic_is_all_missing_there(rng):
-    real, synthetic = frame(x=rng.normal(size=ROWS)), frame(x=[np.nan] * ROWS)
-    np.testing.assert_array_equal(encoded(real, synthetic, synthetic), [[0.0, 1.0]] * ROWS)
-
-
-def test_missingness_of_a_one_valued_column_is_kept(rng):
-    real = frame(x=rng.normal(size=ROWS), flag=[1.0, np.nan] * 30)
-    synthetic = frame(x=rng.normal(size=ROWS), flag=[1.0] * ROWS)
-    assert "flag" in [code.column for code in Encoder.fit(real, synthetic).codes]
-
-
-def test_a_column_of_rare_levels_is_not_called_constant(rng):
-    real = frame(x=rng.normal(size=120), c=[f"l{i % 40}" for i in range(120)])
-    assert "dropped, constant in real: c" not in Encoder.fit(real, real).notes
-
-
-def test_columns_on_one_side_are_noted(rng):
-    real = frame(x=rng.normal(size=ROWS), r=1.0)
-    synthetic = frame(x=rng.normal(size=ROWS), s=1.0)
-    notes = Encoder.fit(real, synthetic).notes
-    assert notes == ("left out, only in real: r", "left out, only in synthetic: s")
-
-
-def test_ignored_columns_are_left_out_without_a_note(rng):
-    real = frame(x=rng.normal(size=ROWS), key=[f"id{i}" for i in range(ROWS)], r=1.0)
-    encoder = Encoder.fit(real, real[["x", "key"]], ignore=["key", "r"])
-    assert [code.column for code in encoder.codes] == ["x"]
-    assert encoder.notes == ()
-
-
-def test_long_lists_of_names_are_cut(rng):
-    real = frame(x=rng.normal(size=ROWS), **{f"r{i}": 1.0 for i in range(8)})
-    assert Encoder.fit(real, real[["x"]]).notes == (
-        "left out, only in real: r0, r1, r2, r3, r4 and 3 more",
-    )
-
-
-# --- what is refused -----------------------------------------------------------------------------
-
-
-def test_no_shared_column_is_refused():
-    with pytest.raises(DataError, match=r"synthetic.*no column in common.*\(x\)"):
-        Encoder.fit(frame(x=[1.0, 2.0]), frame(z=[1.0, 2.0]))
-
-
-def test_nothing_but_constants_is_refused():
-    with pytest.raises(DataError, match=r"real.*constant or empty"):
-        Encoder.fit(frame(x=[1.0] * 20), frame(x=[1.0] * 20))
-
-
-@pytest.mark.parametrize(
-    ("real", "synthetic", "words"),
-    [
-        ([1.0, 2.0], ["a", "b"], ["categorical", "numeric", "float64"]),
-        ([True, False], [1.5, 0.5], ["numeric", "boolean", "float64", "bool"]),
-        (pd.to_datetime(["2020", "2021"]), [1.0, 2.0], ["numeric", "datetime", "datetime64"]),
-    ],
-)
-def test_types_that_differ_are_refused_with_both_names(real, synthetic, words):
-    with pytest.raises(DataError) as caught:
-        Encoder.fit(frame(age=real), frame(age=synthetic))
-    assert caught.value.dataset == "synthetic"
-    assert caught.value.column == "age"
-    for word in words:
-        assert word in str(caught.value)
-
-
-@pytest.mark.parametrize("side", ["real", "synthetic"])
-def test_infinite_values_are_refused(side, rng):
-    finite, infinite = frame(x=rng.normal(size=ROWS)), frame(x=[np.inf, *rng.normal(size=ROWS - 1)])
-    pair = {"real": (infinite, finite), "synthetic": (finite, infinite)}[side]
-    with pytest.raises(DataError, match="infinite") as caught:
-        Encoder.fit(*pair)
-    assert (caught.value.dataset, caught.value.column) == (side, "x")
-
-
-def test_an_identifier_is_refused():
-    real = frame(name=[f"person {i}" for i in range(ROWS)])
-    with pytest.raises(DataError, match=r"60 distinct values in 60 rows.*'ignore'") as caught:
-        Encoder.fit(real, real)
-    assert caught.value.column == "name"
-
-
-def test_many_levels_in_many_rows_are_not_an_identifier():
-    real = frame(name=[f"city {i % 60}" for i in range(600)])
-    assert Encoder.fit(real, real).dimension == 60
-
-
-@pytest.mark.parametrize("option", ["categorical", "ignore"])
-def test_an_unknown_name_in_an_option_is_refused_with_the_nearest(option):
-    real = frame(price=[1.0, 2.0], colour=["a", "b"])
-    with pytest.raises(ConfigError, match="Did you mean 'colour'") as caught:
-        Encoder.fit(real, real, **{option: ["color"]})
-    assert caught.value.option == option
-
-
-def test_values_that_are_no_category_are_refused_by_type():
-    with pytest.raises(DataError, match="type dict"):
-        column_kind(pd.Series([{"a": 1}, {"a": 2}], name="x"), "real", categorical=False)
-
-
-def test_booleans_with_gaps_are_still_booleans():
-    # As they come out of Parquet: plain pandas has no boolean with gaps.
-    holed = frame(b=pd.Series([True, False, None] * 20, dtype=object))
-    whole = frame(b=[True, False, True] * 20)
-    assert Encoder.fit(whole, holed).codes[0].kind == "boolean"
-
-
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        ([1, 2], "numeric"),
-        ([1.5, None], "numeric"),
-        ([True, False], "boolean"),
-        (["a", None], "categorical"),
-        ([None, None], "empty"),
-        (pd.Series([1, None], dtype="Int64"), "numeric"),
-        (pd.Series([True, None], dtype="boolean"), "boolean"),
-        (pd.Series(["a", "b"], dtype="category"), "categorical"),
-        (pd.to_timedelta([1, 2], unit="h"), "numeric"),
-        (pd.to_datetime(["2020-01-01", None], utc=True), "datetime"),
-    ],
-)
-def test_kinds_of_columns(values, kind):
-    assert column_kind(pd.Series(values), "real", categorical=False) == kind
-
-
-def test_many_levels_that_no_real_row_has_are_news_however_rare_each_is():
-    rng = np.random.default_rng(0)
-    real = frame(c=["a"] * 300 + list(rng.choice([f"r{i}" for i in range(60)], 200)))
-    synthetic = frame(c=["a"] * 300 + [f"garbage {i}" for i in range(200)])
-    encoder = Encoder.fit(real, synthetic)
-    assert "unseen" in encoder.codes[0].slots
-    assert "200 synthetic rows have levels unseen in real" in encoder.notes[0]
-
-
-def test_a_number_that_only_real_rows_hold_constant_is_compared():
-    rng = np.random.default_rng(0)
-    real = frame(c=[5.0] * 50, x=rng.normal(size=50))
-    synthetic = frame(c=[5.0, 1e9] * 25, x=rng.normal(size=50))
-    encoder = Encoder.fit(real, synthetic)
-    assert encoder.codes[0].kind == "constant"
-    assert encoder.transform(real)[:, 0].tolist() == [0.0] * 50
-    assert encoder.transform(synthetic)[:, 0].tolist() == [0.0, 1.0] * 25

@@ -1,16 +1,13 @@
-"""The distance of two datasets: what the report says, keeps and refuses."""
+"""The distance of two datasets: what the report says and keeps."""
 
 import json
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.api import measure_distance
 from synthmix_dagster.distance.measure import measure, signed_root
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 
 def table(rows, seed, shift=0.0):
@@ -221,46 +218,6 @@ def test_the_report_states_what_was_done(real):
     assert report.notes == ("by hand",)
 
 
-# --- what is refused -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("rows", [0, 1, 9])
-@pytest.mark.parametrize("side", ["real", "synthetic"])
-def test_too_few_rows_are_refused(side, rows, real):
-    pair = {"real": (real[:rows], real), "synthetic": (real, real[:rows])}[side]
-    with pytest.raises(DataError, match=rf"it has {rows} rows?\. Provide at least 10") as caught:
-        measure(*pair)
-    assert caught.value.dataset == side
-
-
-def test_ten_rows_are_enough(real, synthetic):
-    assert np.isfinite(measure(real[:10], synthetic[:11], permutations=3).gap)
-
-
-def test_an_unknown_method_is_refused_with_the_nearest(real):
-    with pytest.raises(UnknownChoiceError, match="Did you mean 'sliced'"):
-        measure(real, real, method="slised")
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"directions": 0}, "'directions': it is 0"),
-        ({"permutations": -1}, "'permutations': it is -1"),
-        ({"p": 3}, "'p': it is 3. Set it to 1 or 2"),
-        ({"p": 1, "method": "gaussian"}, "'p': the distance of two Gaussians"),
-        ({"scaling": "ranks"}, "'scaling'.*Did you mean 'rank'"),
-        ({"weights": {"colour": 0.0}}, "'weights': the weight of 'colour' is 0.0"),
-        ({"weights": {"color": 1.0}}, "'weights'.*Did you mean 'colour'"),
-        ({"groups": "colours"}, "'groups'.*Did you mean 'colour'"),
-        ({"memory_mb": 1}, r"'memory_mb': measuring 300 real .* needs about \d+ MB, but 1 are"),
-    ],
-)
-def test_an_option_that_cannot_be_is_refused_by_name(options, words, real):
-    with pytest.raises(ConfigError, match=words):
-        measure(real, real, **options)
-
-
 @pytest.mark.parametrize(
     ("n", "m", "options"),
     [
@@ -309,126 +266,6 @@ def test_where_the_inputs_do_not_overlap_the_conditional_gap_says_so(real, synth
     assert far.overlap < 0.05
     assert not any("speaks for" in note for note in near.notes)
     assert any("speaks for" in note for note in far.notes)
-
-
-# --- measure_distance ----------------------------------------------------------------------------
-
-
-def test_a_sample_of_either_side_is_noted(real):
-    report = measure_distance(real, table(120, 1), sample_rows=100, permutations=1)
-    assert (report.n_real, report.n_synthetic) == (100, 100)
-    assert report.notes == (
-        "a uniform sample of 100 of 300 real rows was used",
-        "a uniform sample of 100 of 120 synthetic rows was used",
-    )
-
-
-def test_without_sampling_there_is_no_note(real, synthetic):
-    report = measure_distance(real, synthetic, sample_rows=300, permutations=1)
-    assert (report.n_real, report.n_synthetic, report.notes) == (300, 300, ())
-
-
-def test_a_sample_sees_the_same_gap():
-    real, synthetic = table(4000, 0), table(4000, 1, shift=1.0)
-    whole = measure_distance(real, synthetic, permutations=1)
-    part = measure_distance(real, synthetic, sample_rows=1000, permutations=1)
-    assert part.gap == pytest.approx(whole.gap, rel=0.1)
-
-
-@pytest.mark.parametrize("sample_rows", [0, -5])
-def test_a_sample_of_no_rows_is_refused(sample_rows, real):
-    with pytest.raises(ConfigError, match="sample_rows"):
-        measure_distance(real, real, sample_rows=sample_rows)
-
-
-def test_a_sample_too_small_is_blamed_on_the_option(real):
-    with pytest.raises(ConfigError, match="sample_rows"):
-        measure_distance(real, real, sample_rows=5)
-
-
-def test_key_and_ignored_columns_take_no_part(real, synthetic):
-    keyed = real.assign(id=range(300), junk="j")
-    report = measure_distance(
-        keyed, synthetic.assign(junk="k"), key=["id"], ignore=["junk"], permutations=1
-    )
-    assert set(gaps(report)) == set(real.columns)
-    assert report.notes == ()
-
-
-def test_an_unknown_key_is_blamed_on_the_key(real):
-    with pytest.raises((ConfigError, DataError), match="'key'"):
-        measure_distance(real, real, key=["idd"], permutations=1)
-
-
-def test_a_numeric_target_of_a_classification_is_a_category(real, synthetic):
-    numbered = [frame.assign(label=frame.on.astype(int) * 2) for frame in (real, synthetic)]
-    as_number = measure_distance(*numbered, target="label", task="regression", permutations=1)
-    as_class = measure_distance(*numbered, target="label", task="classification", permutations=1)
-    declared = measure_distance(*numbered, categorical=["label"], permutations=1)
-    assert (as_class.gap, as_class.columns) == (declared.gap, declared.columns)
-    assert as_class.gap != as_number.gap
-
-
-def test_wrong_labels_are_seen():
-    real, synthetic = table(2000, 0), table(2000, 1)
-    shuffled = synthetic.assign(y=np.random.default_rng(0).permutation(synthetic.y))
-    fair = measure_distance(real, synthetic, target="y", task="regression", permutations=1)
-    wrong = measure_distance(real, shuffled, target="y", task="regression", permutations=1)
-    assert abs(fair.gap) < 0.15
-    assert wrong.gap > 0.3
-    assert gaps(wrong)["y"] < 0.15
-
-
-@pytest.mark.parametrize("side", ["real", "synthetic"])
-def test_a_target_that_is_not_there_is_refused_with_the_nearest(side, real):
-    lacking = real.rename(columns={"y": "z"})
-    pair = {"real": (lacking, real), "synthetic": (real, lacking)}[side]
-    with pytest.raises(DataError, match="no target column 'y'") as caught:
-        measure_distance(*pair, target="y", task="regression")
-    assert caught.value.dataset == side
-    with pytest.raises(DataError, match="Did you mean 'colour'"):
-        measure_distance(real, real, target="color")
-
-
-@pytest.mark.parametrize("side", ["real", "synthetic"])
-def test_a_target_with_gaps_is_refused_even_where_no_sampled_row_has_one(side, real):
-    holed = real.copy()
-    holed.loc[17, "y"] = np.nan
-    pair = {"real": (holed, real), "synthetic": (real, holed)}[side]
-    with pytest.raises(DataError, match="missing in 1 of 300 rows") as caught:
-        measure_distance(*pair, target="y", task="regression", sample_rows=20)
-    assert (caught.value.dataset, caught.value.column) == (side, "y")
-
-
-@pytest.mark.parametrize(
-    ("task", "value", "words"),
-    [("regression", 4.0, "constant"), ("classification", "only", "one class")],
-)
-def test_a_constant_target_is_refused_when_the_task_is_known(task, value, words, real):
-    with pytest.raises(DataError, match=words) as caught:
-        measure_distance(real.assign(y=value), real.assign(y=value), target="y", task=task)
-    assert (caught.value.dataset, caught.value.column) == ("real", "y")
-
-
-def test_an_unknown_task_is_refused_with_the_nearest(real):
-    with pytest.raises(UnknownChoiceError, match="Did you mean 'regression'"):
-        measure_distance(real, real, target="y", task="regresion")
-
-
-def test_an_empty_dataset_is_refused(real):
-    with pytest.raises(DataError, match="no rows") as caught:
-        measure_distance(real, real[:0])
-    assert caught.value.dataset == "synthetic"
-
-
-def test_a_decimal_target_is_a_number(real, synthetic):
-    # What a price in a database comes as.
-    pair = [
-        frame.assign(y=[Decimal(f"{value:.2f}") for value in frame.y])
-        for frame in (real, synthetic)
-    ]
-    report = measure_distance(*pair, target="y", task="regression", permutations=1)
-    assert "y" in gaps(report)
 
 
 def test_the_gap_alone_is_the_gap_of_the_whole_report():

@@ -206,6 +206,22 @@ def test_a_change_of_share_of_a_boolean_costs_the_difference():
     assert square == pytest.approx(0.2, abs=0.02)
 
 
+@pytest.mark.parametrize("folds", [2, 5])
+def test_a_wild_value_does_not_drown_the_square_in_rounding(folds):
+    rng = generator(0)
+    real, synthetic = rng.normal(size=(100, 1)), rng.normal(size=(50 * folds, 1))
+    sides = draw_sides(100, 50 * folds, rng)
+    synthetic[0] = 1e6
+    found = sliced_estimate(real, synthetic, np.eye(1), sides).squares[0]
+    r, s = (
+        [np.sort(rows[fold, 0].astype(np.float32).astype(float)) for fold in side.folds]
+        for rows, side in zip((real, synthetic), sides, strict=True)
+    )
+    within = [np.mean([a @ b for a, b in permutations(side, 2)]) for side in (r, s)]
+    cross = np.mean([a @ b for a in r for b in s])
+    assert found == pytest.approx((sum(within) - 2 * cross) / 50, rel=1e-4)
+
+
 def null_squares(draw, n, m, p, repeats=400):
     squares = []
     for seed in range(repeats):

@@ -112,6 +112,21 @@ def test_a_wrong_option_is_refused_before_anything_runs(
         mix_config(**{**settings, **options})
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("weights", {"zz": 2.0}), ("categorical", ["zz"]), ("groups", "zz")]
+)
+def test_an_unknown_column_fails_the_run_and_names_its_key(
+    option: str, value: Any, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = {**write_inputs(tmp_path), option: value}
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    (failed,) = [e for e in result.all_events if e.is_step_failure]
+    message = str(failed.step_failure_data.error)
+    assert "distribution_distance" in failed.step_key
+    assert f"option '{option}': column 'zz' is in neither dataset. Did you mean 'z'?" in message
+
+
 @pytest.mark.parametrize(("threshold", "released"), [(0.3, False), (2.0, True)])
 def test_wrong_labels_stop_a_release_that_the_gap_lets_through(
     threshold: float, released: bool, tmp_path: Path, instance: dg.DagsterInstance

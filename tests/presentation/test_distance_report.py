@@ -1,12 +1,14 @@
 """A distance report as text, HTML, picture and JSON."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.presentation.html import readable
@@ -92,6 +94,12 @@ def test_html_holds_the_numbers_and_escapes_what_the_user_wrote():
     assert readable(found.floor) in page.cells
 
 
+def test_html_counts_what_was_unseen_clipped_and_beyond_the_bins(report):
+    column = replace(report.columns[0], unseen=417, clipped=523)
+    page = Cells(replace(report, rows="all", clipped=0.0625, columns=(column,))._repr_html_())
+    assert {"unseen", "417", "clipped", "523", "0.0625"} <= set(page.cells)
+
+
 def test_the_effect_size_is_gap_over_floor(report):
     assert report.effect_size == report.gap / report.floor
     same = pd.DataFrame({"c": ["a", "b"] * 50})
@@ -100,12 +108,39 @@ def test_the_effect_size_is_gap_over_floor(report):
 
 def test_the_plot_has_a_bar_a_column_in_order_of_their_parts(report):
     axes = report.plot()
-    assert [bar.get_width() for bar in axes.patches] == [c.part for c in report.columns]
-    assert [label.get_text() for label in axes.get_yticklabels()] == [
-        column.column for column in report.columns
+    assert [bar.get_width() for bar in axes.patches] == [
+        signed_root(c.part) for c in report.columns
     ]
-    assert f"gap {report.gap:.3f}" in axes.get_xlabel()
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "all columns",
+        *(column.column for column in report.columns),
+    ]
+    assert axes.get_xlabel() == "distance in real standard deviations"
     assert png(axes).startswith(b"\x89PNG")
+
+
+def test_the_plot_shows_gap_interval_floor_and_threshold(report):
+    axes = report.plot(threshold=0.35)
+    lines = [tuple(line.get_xdata()) for line in axes.lines]
+    for drawn in (report.interval, (report.gap,), (report.floor,) * 2, (0.35, 0.35)):
+        assert drawn in lines
+    words = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert {f"floor {report.floor:.3f}", "threshold 0.350"} <= words
+    low, high = report.interval
+    assert f"Gap {report.gap:.3f}, 95 % interval {low:.3f} to {high:.3f}" in axes.get_title("left")
+
+
+def test_a_floor_far_above_all_else_is_told_and_does_not_squeeze_the_plot(report):
+    axes = replace(report, floor=70.0).plot()
+    assert axes.get_xlim()[1] < 10
+    words = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert "floor 70.000, to the right of the picture" in words
+
+
+def test_shares_of_a_gap_that_may_be_nothing_are_not_drawn(report):
+    shares = {f"{column.part / report.gap_squared:.0%}" for column in report.columns[:2]}
+    assert shares <= {text.get_text() for text in report.plot().texts}
+    assert not replace(report, interval=(-0.1, 1.0)).plot().texts
 
 
 def test_the_plot_of_many_columns_says_how_many_it_left_out():

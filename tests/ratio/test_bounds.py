@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from synthmix_dagster.ratio.bounds import (
     Bound,
     critical_gap,
-    estimated_constants,
     stability_bound,
     variance_bound,
 )
+from synthmix_dagster.ratio.estimated import estimated_constants
 
 constants = {
     "n": st.integers(1, 5000),

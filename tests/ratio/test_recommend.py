@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.api import measure_distance, recommend_ratio
+from synthmix_dagster.api import measure_distance, recommend_ratio, split_evaluation
 from synthmix_dagster.errors import ConfigError, DataError, SynthMixError, UnknownChoiceError
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -189,16 +189,40 @@ def test_an_unknown_rule_or_task_is_refused(real, synthetic):
 
 
 def test_without_evaluation_rows_the_optimism_is_stated(good):
-    assert "left out" in good.judged_by
+    assert good.provenance.judged == "unknown"
     assert any("optimistic" in note and "'evaluation'" in note for note in good.notes)
 
 
 def test_evaluation_rows_judge_the_risk(real, synthetic, good):
     found = ask(real, synthetic, evaluation=table(500, 2))
-    assert found.judged_by == "500 evaluation rows"
+    assert found.provenance.judged == "evaluation"
+    assert "500 evaluation rows" in found.provenance.sentence
     assert not any("optimistic" in note for note in found.notes)
     assert found.baselines["none"] != good.baselines["none"]
     assert found.baselines["none"] == pytest.approx(good.baselines["none"], rel=0.3)
+
+
+def test_a_column_can_mark_the_evaluation_rows(real, synthetic):
+    judges = table(500, 2)
+    marked = pd.concat([real.assign(judge=False), judges.assign(judge=True)])
+    found = ask(marked, synthetic, evaluation_column="judge")
+    assert found.n_real == 200
+    assert found.baselines == ask(real, synthetic, evaluation=judges).baselines
+    with pytest.raises(ConfigError, match="evaluation_column"):
+        ask(marked, synthetic, evaluation_column="judge", evaluation=judges)
+
+
+def test_rows_put_aside_for_the_generator_judge_it(synthetic):
+    rest, judges = split_evaluation(table(400, 0), share=0.3)
+    found = ask(rest, synthetic, evaluation=judges)
+    assert found.n_real == len(rest)
+    assert found.provenance.judged == "evaluation"
+
+
+def test_evaluation_rows_that_are_real_rows_are_refused(real, synthetic):
+    with pytest.raises(DataError, match="50 of its 150 rows are also in the real") as caught:
+        ask(real, synthetic, evaluation=pd.concat([table(100, 2), real[:50]]))
+    assert caught.value.dataset == "evaluation"
 
 
 def test_evaluation_rows_of_another_relation_turn_the_recommendation(real, synthetic):
@@ -240,6 +264,76 @@ def test_evaluation_rows_that_cannot_judge_are_refused(judges, words, real, synt
 def test_evaluation_rows_of_another_type_are_refused(value, real, synthetic):
     with pytest.raises(DataError, match="evaluation"):
         ask(real, synthetic, evaluation=table(100, 2).assign(x=value))
+
+
+# --- generators that saw the real rows -----------------------------------------------------------
+
+
+def test_a_generator_that_saw_the_real_rows_gets_a_safe_ratio(real, synthetic):
+    found = ask(real, synthetic, generator_saw_real=True)
+    assert found.ratio == 0
+    assert found.provenance.judged == "seen"
+    assert "'generator_saw_real'" in found.reason
+    assert "'evaluation'" in found.reason
+
+
+def test_rows_that_betray_the_real_ones_are_found(real):
+    made = pd.concat([real] * 4, ignore_index=True)
+    made[["x", "z"]] += np.random.default_rng(0).normal(0, 0.05, (800, 2))
+    for declared in (None, False):
+        found = ask(real, made, generator_saw_real=declared)
+        assert found.ratio == 0
+        assert found.provenance.judged == "found"
+        assert ("says otherwise" in found.reason) == (declared is False)
+
+
+def test_evaluation_rows_overrule_what_the_generator_saw(real, synthetic):
+    found = ask(real, synthetic, generator_saw_real=True, evaluation=table(500, 2))
+    assert found.ratio > 0
+
+
+def test_an_honest_declaration_leaves_no_note(real, synthetic, good):
+    found = ask(real, synthetic, generator_saw_real=False)
+    assert found.provenance.judged == "unseen"
+    assert found.ratio == good.ratio
+    assert not any("optimistic" in note for note in found.notes)
+
+
+# --- learners ------------------------------------------------------------------------------------
+
+
+def test_a_linear_learner_has_a_linear_risk(real, synthetic):
+    found = ask(real, synthetic, learner="linear")
+    # The sine is out of its reach: its part of the variance stays.
+    assert found.baselines["none"] > 2 * ask(real, synthetic).baselines["none"]
+
+
+def test_trees_are_fitted_to_the_few_mixes_that_the_path_proposes(real, synthetic, good):
+    found = ask(real, synthetic, learner="trees")
+    proposed = {0, 50, 800, *(round(ratio * 200) for ratio in good.interval)}
+    assert proposed <= {point.rows for point in found.refits}
+    assert len(found.refits) <= 6
+    assert found.ratio in {point.ratio for point in found.refits}
+    assert found.baselines["none"] == found.refits[0].risk != good.baselines["none"]
+    assert found.curve == good.curve
+
+
+def test_trees_take_a_few_rows_even_of_a_generator_that_saw_the_real_ones(real, synthetic):
+    assert ask(real, synthetic, learner="trees", generator_saw_real=True).ratio == 0.25
+
+
+def test_an_estimator_decides_for_itself(real, synthetic):
+    from sklearn.linear_model import Ridge
+
+    found = ask(real, synthetic, estimator=Ridge())
+    assert found.learner == "Ridge"
+    linear = ask(real, synthetic, learner="linear").baselines["none"]
+    assert found.baselines["none"] == pytest.approx(linear, rel=0.1)
+
+
+def test_an_unknown_learner_is_refused(real, synthetic):
+    with pytest.raises(UnknownChoiceError, match="Did you mean 'trees'"):
+        ask(real, synthetic, learner="tree")
 
 
 # --- the result ----------------------------------------------------------------------------------

@@ -1,0 +1,37 @@
+"""What a measurement is planned to need: memory is bounded before anything is allocated."""
+
+from synthmix_dagster.distance.conditional import LANDMARKS, MOST_FOLDS
+from synthmix_dagster.distance.estimate import MOST_FITTED
+from synthmix_dagster.distance.folds import BLOCKS
+from synthmix_dagster.distance.transport import MOST_ROWS
+from synthmix_dagster.distance.wasserstein import CHUNK
+
+#: What libraries that are imported on the way take.
+LIBRARIES_MB = 40
+
+
+def planned_memory(
+    n: int, m: int, dimension: int, method: str, permutations: int, *, with_target: bool
+) -> int:
+    """Most memory that `measure` needs for n and m rows, in MB, the inputs not counted.
+
+    Examples
+    --------
+    >>> planned_memory(100_000, 100_000, 50, "sliced", 199, with_target=False)
+    314
+    """
+    rows = n + m
+    # Points, a copy without the target or in other units, and one of folds or halves.
+    points = 3 * 4 * rows * dimension
+    lines = CHUNK * rows * 40
+    labels = rows * (permutations + 1)
+    directions = 8 * dimension * (max(dimension, 100) + 4 * dimension)
+    transports = 6 * 8 * (min(n, m) // 2) ** 2 if method in MOST_ROWS else 0
+    fits = 0
+    if with_target:
+        fold = min(min(n, m) // 2 + 1, MOST_FITTED)
+        fitted = fold * (2 + min(m // fold, MOST_FOLDS))
+        # Features of all folds, the joint rows of one pair with copies, moments of every block.
+        width = 2 * LANDMARKS
+        fits = 8 * (fitted * LANDMARKS + 2 * fold * width * 4 + 2 * BLOCKS * width**2 * 2)
+    return LIBRARIES_MB + (points + directions + labels + max(lines, transports, fits)) // 2**20

@@ -1,0 +1,116 @@
+"""The rows that a ratio is computed from, encoded: inputs as points, the target as numbers."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthmix_dagster.distance.codes import Scaling
+from synthmix_dagster.distance.encoding import Encoder
+from synthmix_dagster.distance.measure import require_rows
+from synthmix_dagster.errors import DataError
+from synthmix_dagster.ratio.neighbours import equal_rows
+from synthmix_dagster.ratio.target import TargetCode
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSample:
+    """Real, synthetic and, where there are any, evaluation rows.
+
+    Attributes
+    ----------
+    frames : mapping of str to DataFrame
+        Rows of ``real``, ``synthetic`` and possibly ``evaluation``.
+    points : mapping of str to ndarray of shape (n_rows, d)
+        Their encoded inputs.
+    targets : mapping of str to ndarray of shape (n_rows, q)
+        Their encoded targets.
+    encoder : Encoder
+    code : TargetCode
+    """
+
+    frames: Mapping[str, pd.DataFrame]
+    points: Mapping[str, Floats]
+    targets: Mapping[str, Floats]
+    encoder: Encoder
+    code: TargetCode
+
+    @classmethod
+    def encode(
+        cls,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        target: str,
+        task: str,
+        categorical: Collection[str] = (),
+        ignore: Collection[str] = (),
+        weights: Mapping[str, float] | None = None,
+        scaling: Scaling = "standard",
+    ) -> "EncodedSample":
+        """Learn encoder and target code from the real rows and apply them to all.
+
+        Raises
+        ------
+        DataError, ConfigError
+            A side has fewer than ten rows, lacks a column or cannot be encoded, or evaluation rows
+            are among the real ones.
+        """
+        for dataset, frame in frames.items():
+            require_rows(len(frame), dataset)
+        code = TargetCode.fit(frames["real"], target, task)
+        targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
+        encoder = Encoder.fit(
+            frames["real"],
+            frames["synthetic"],
+            categorical=[column for column in categorical if column != target],
+            ignore=[*ignore, target],
+            weights=weights,
+            scaling=scaling,
+        )
+        if "evaluation" in frames:
+            encoder.require(frames["evaluation"], "evaluation")
+        points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}
+        sample = cls(frames, points, targets, encoder, code)
+        if "evaluation" in frames:
+            sample._require_separate_evaluation()
+        return sample
+
+    @property
+    def n(self) -> int:
+        """Real rows."""
+        return len(self.points["real"])
+
+    @property
+    def m(self) -> int:
+        """Synthetic rows."""
+        return len(self.points["synthetic"])
+
+    @property
+    def judges(self) -> str:
+        """Dataset whose rows judge: ``evaluation`` where there are such rows, else ``real``."""
+        return "evaluation" if "evaluation" in self.points else "real"
+
+    def joint(self, dataset: str) -> Floats:
+        """Inputs and target in one space: another class, like another level, is one unit away."""
+        scale = np.sqrt(0.5) if self.code.task == "classification" else 1.0
+        return np.concatenate((self.points[dataset], scale * self.targets[dataset]), axis=1)
+
+    def _require_separate_evaluation(self) -> None:
+        """Refuse evaluation rows that equal real ones more often than those equal each other."""
+        rows = np.concatenate((self.joint("real"), self.joint("evaluation")))
+        groups = equal_rows(rows)
+        real, evaluation = groups[: self.n], groups[self.n :]
+        shared = int(np.isin(evaluation, real).sum())
+        repeated = float(np.mean(np.bincount(real)[real] > 1))
+        chance = len(evaluation) * repeated
+        if shared > chance + 3 * np.sqrt(chance * (1 - repeated) + 1):
+            raise DataError(
+                f"{shared} of its {len(evaluation)} rows are also in the real dataset, of which "
+                f"chance explains {chance:.0f}",
+                dataset="evaluation",
+                fix="Take them out of one of the two: rows that are learnt from cannot judge",
+            )
