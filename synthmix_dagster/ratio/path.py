@@ -64,68 +64,8 @@ class RiskPath:
     losses: Floats
 
 
-def risk_path(
-    real: Floats,
-    real_target: Floats,
-    synthetic: Floats,
-    synthetic_target: Floats,
-    counts: Sequence[int] | Ints,
-    *,
-    evaluation: tuple[Floats, Floats] | None = None,
-    ridges: Sequence[float] = RIDGES,
-) -> RiskPath:
-    """Predict the risk at every count of synthetic rows.
-
-    Parameters
-    ----------
-    real : ndarray of shape (n, p)
-        Features of the real rows.
-    real_target : ndarray of shape (n, q)
-    synthetic : ndarray of shape (m, p)
-        Features of all synthetic rows available.
-    synthetic_target : ndarray of shape (m, q)
-    counts : sequence of int
-        Synthetic rows k to judge, each at most m.
-    evaluation : pair of ndarray, optional
-        Features and targets of rows that neither fit nor generator saw. Without them the real rows
-        judge by leave-one-out.
-    ridges : sequence of float
-        Ridges to choose from, separately at every count.
-
-    Returns
-    -------
-    RiskPath
-    """
-    k = np.asarray(counts, dtype=np.int64)
-    judged = len(real) if evaluation is None else len(evaluation[0])
-    # The same folds every time: a curve should not move because a seed did.
-    folds = min(FOLDS, judged)
-    fold_of = np.random.default_rng(0).permutation(judged) % folds
-    members = np.eye(folds)[fold_of]
-    others = judged - members.sum(axis=0)
-    best = np.full(len(k), np.inf)
-    best_elsewhere = np.full((len(k), folds), np.inf)
-    added_elsewhere = np.full((len(k), folds), np.inf)
-    chosen = np.zeros(len(k))
-    losses = np.full((len(k), judged), np.inf)
-    for fits in _fits(real, real_target, synthetic, synthetic_target, k, evaluation, ridges):
-        at, added = fits.at, fits.added[:, None]
-        sums = fits.losses @ members
-        everywhere = sums.sum(axis=1, keepdims=True)
-        elsewhere = (everywhere - sums) / others + added
-        better = elsewhere < best_elsewhere[at]
-        best_elsewhere[at] = np.where(better, elsewhere, best_elsewhere[at])
-        added_elsewhere[at] = np.where(better, added, added_elsewhere[at])
-        losses[at] = np.where(better[:, fold_of], fits.losses, losses[at])
-        risks = (everywhere / judged + added)[:, 0]
-        chosen[at] = np.where(risks < best[at], fits.ridges, chosen[at])
-        best[at] = np.minimum(risks, best[at])
-    risks = losses.mean(axis=1) + added_elsewhere @ members.mean(axis=0)
-    return RiskPath(counts=k, risks=risks, ridges=chosen, losses=losses)
-
-
 @dataclass(frozen=True, eq=False)
-class _Fits:
+class Fits:
     """Fits with one ridge at those counts where they do not interpolate.
 
     Attributes
@@ -145,19 +85,103 @@ class _Fits:
     added: Floats
 
 
+def risk_path(
+    real: Floats,
+    real_target: Floats,
+    synthetic: Floats,
+    synthetic_target: Floats,
+    counts: Sequence[int] | Ints,
+    *,
+    evaluation: tuple[Floats, Floats] | None = None,
+    ridges: Sequence[float] = RIDGES,
+    thinned: bool = True,
+) -> RiskPath:
+    """Predict the risk at every count of synthetic rows.
+
+    Parameters
+    ----------
+    real : ndarray of shape (n, p)
+        Features of the real rows.
+    real_target : ndarray of shape (n, q)
+    synthetic : ndarray of shape (m, p)
+        Features of all synthetic rows available.
+    synthetic_target : ndarray of shape (m, q)
+    counts : sequence of int
+        Synthetic rows k to judge, each at most m.
+    evaluation : pair of ndarray, optional
+        Features and targets of rows that neither fit nor generator saw. Without them the real rows
+        judge by leave-one-out.
+    ridges : sequence of float
+        Ridges to choose from, separately at every count.
+    thinned : bool
+        Whether a count is one of rows. Otherwise all m rows are used, and together weigh as much
+        as k real ones, which may be more than m.
+
+    Returns
+    -------
+    RiskPath
+    """
+    k = np.asarray(counts, dtype=np.int64)
+    thinning = np.where(k > 0, 1.0 / np.maximum(k, 1) - 1.0 / len(synthetic), 0.0) * thinned
+    fits = _fits(real, real_target, synthetic, synthetic_target, k, thinning, evaluation, ridges)
+    return judge(fits, k, len(real) if evaluation is None else len(evaluation[0]))
+
+
+def judge(fits: Iterator[Fits], counts: Ints, judged: int) -> RiskPath:
+    """Choose a ridge at every count, and judge it by rows that had no say in the choice.
+
+    Parameters
+    ----------
+    fits : iterator of Fits
+        One or more for every ridge.
+    counts : ndarray of shape (n_counts,)
+        What is said of them beside their positions is up to the caller.
+    judged : int
+        Rows that judge.
+
+    Returns
+    -------
+    RiskPath
+    """
+    # The same folds every time: a curve should not move because a seed did.
+    folds = min(FOLDS, judged)
+    fold_of = np.random.default_rng(0).permutation(judged) % folds
+    members = np.eye(folds)[fold_of]
+    others = judged - members.sum(axis=0)
+    best = np.full(len(counts), np.inf)
+    best_elsewhere = np.full((len(counts), folds), np.inf)
+    added_elsewhere = np.full((len(counts), folds), np.inf)
+    chosen = np.zeros(len(counts))
+    losses = np.full((len(counts), judged), np.inf)
+    for fit in fits:
+        at, added = fit.at, fit.added[:, None]
+        sums = fit.losses @ members
+        everywhere = sums.sum(axis=1, keepdims=True)
+        elsewhere = (everywhere - sums) / others + added
+        better = elsewhere < best_elsewhere[at]
+        best_elsewhere[at] = np.where(better, elsewhere, best_elsewhere[at])
+        added_elsewhere[at] = np.where(better, added, added_elsewhere[at])
+        losses[at] = np.where(better[:, fold_of], fit.losses, losses[at])
+        risks = (everywhere / judged + added)[:, 0]
+        chosen[at] = np.where(risks < best[at], fit.ridges, chosen[at])
+        best[at] = np.minimum(risks, best[at])
+    risks = losses.mean(axis=1) + added_elsewhere @ members.mean(axis=0)
+    return RiskPath(counts=counts, risks=risks, ridges=chosen, losses=losses)
+
+
 def _fits(
     real: Floats,
     real_target: Floats,
     synthetic: Floats,
     synthetic_target: Floats,
     counts: Ints,
+    thinning: Floats,
     evaluation: tuple[Floats, Floats] | None,
     ridges: Sequence[float],
-) -> Iterator[_Fits]:
-    """Fit every ridge at every count; parameters as in `risk_path`."""
+) -> Iterator[Fits]:
+    """Fit every ridge at every count; `thinning` is ``1/k - 1/m``, the rest as in `risk_path`."""
     n, m, q = len(real), len(synthetic), real_target.shape[1]
     alphas = counts / (n + counts)
-    thinning = np.where(counts > 0, 1.0 / np.maximum(counts, 1) - 1.0 / m, 0.0)
     gram_real, gram_synthetic = real.T @ real / n, synthetic.T @ synthetic / m
     cross_real = real.T @ real_target / n
     cross_synthetic = synthetic.T @ synthetic_target / m
@@ -195,7 +219,7 @@ def _fits(
             noise = np.maximum(square - explained, 0.0)
             added = amplified * _drawn_variance(beta[:, 0], thin, noise, cost, spread, inverse)
             usable = leverage.sum(axis=1) <= MOST_LEVERAGE * n
-            yield _Fits(
+            yield Fits(
                 at=at[usable],
                 # M is (1-a)(A + l I) + b (B + l I): the ridge of a fit is l (1 - a + b).
                 ridges=(ridge * (real_weight + beta)[:, 0])[usable],
