@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from synthmix_dagster.definitions import build_synthmix_defs
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.errors import SynthMixError
+    from synthmix_dagster.further import (
+        recommend_for_domain,
+        recommend_generators,
+        recommend_per_class,
+        recommend_without_target,
+    )
     from synthmix_dagster.ratio.recommendation import Recommendation
     from synthmix_dagster.tables.dataset import open_dataset
     from synthmix_dagster.tables.releases import Release, load_release, verify_release
@@ -30,7 +36,11 @@ _HOME = {
     "measure_distance": "synthmix_dagster.api",
     "mix": "synthmix_dagster.api",
     "open_dataset": "synthmix_dagster.tables.dataset",
+    "recommend_for_domain": "synthmix_dagster.further",
+    "recommend_generators": "synthmix_dagster.further",
+    "recommend_per_class": "synthmix_dagster.further",
     "recommend_ratio": "synthmix_dagster.api",
+    "recommend_without_target": "synthmix_dagster.further",
     "split_evaluation": "synthmix_dagster.api",
     "verify_release": "synthmix_dagster.tables.releases",
 }
@@ -46,7 +56,11 @@ __all__ = [
     "measure_distance",
     "mix",
     "open_dataset",
+    "recommend_for_domain",
+    "recommend_generators",
+    "recommend_per_class",
     "recommend_ratio",
+    "recommend_without_target",
     "split_evaluation",
     "verify_release",
 ]

@@ -5,31 +5,27 @@ hands a bounded sample to the numerics and returns a frozen result. The Dagster 
 very functions.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from synthmix_dagster.distance.codes import Scaling
-from synthmix_dagster.distance.columns import require_known, shared_columns
-from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap, require_rows
+from synthmix_dagster.distance.columns import shared_columns
+from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError, did_you_mean
+from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.ratio.target import TargetCode, target_values
+from synthmix_dagster.sampling import Names, check_target, draw_samples, listed, require_usable
 from synthmix_dagster.tables.arrow_engine import ArrowEngine
-from synthmix_dagster.tables.dataset import Dataset, as_frame, open_dataset
-from synthmix_dagster.tables.identity import shared_key
+from synthmix_dagster.tables.dataset import open_dataset
 from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
 from synthmix_dagster.tables.splitting import split_by_column, split_by_identity
 from synthmix_dagster.threads import one_thread
-
-#: One column, several, or none.
-Names = str | Collection[str] | None
 
 #: Synthetic rows that may be read for each row of the sample, which bounds memory.
 _SYNTHETIC_PER_SAMPLE = 5
@@ -121,17 +117,17 @@ def measure_distance(
     (0.5, 0.005)
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    categories, left_out, keys = _listed(categorical), _listed(ignore), _listed(key)
-    _require_usable(sides, sample_rows, keys, seed)
+    categories, left_out, keys = listed(categorical), listed(ignore), listed(key)
+    require_usable(sides, sample_rows, keys, seed)
     if target is not None:
-        _check_target(sides, target, task)
+        check_target(sides, target, task)
         shared_columns(sides[0].columns, sides[1].columns, [*left_out, *keys, target])
         if task == "classification" and target not in categories:
             categories.append(target)
     if rows not in ROWS:
         raise UnknownChoiceError(rows, option="rows", known=ROWS)
     limits = [min(side.rows, sample_rows) for side in sides]
-    samples, notes = _samples(sides, limits, seed, keys)
+    samples, notes = draw_samples(sides, limits, seed, keys)
     with one_thread():
         return measure(
             *samples,
@@ -228,9 +224,9 @@ def recommend_ratio(
     8.0
     """
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    categories, left_out, keys = _listed(categorical), _listed(ignore), _listed(key)
-    _require_usable(sides, sample_rows, keys, seed)
-    _check_target(sides, target, task)
+    categories, left_out, keys = listed(categorical), listed(ignore), listed(key)
+    require_usable(sides, sample_rows, keys, seed)
+    check_target(sides, target, task)
     judges = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
     if evaluation_column is not None:
         if judges is not None:
@@ -246,7 +242,7 @@ def recommend_ratio(
     most = _SYNTHETIC_PER_SAMPLE * sample_rows
     # One fraction for both sides: sampling them apart would change the ratio that is available.
     limits = [used, max(min(m * used // n, most), LEAST_ROWS)]
-    samples, notes = _samples(sides, limits, seed, keys)
+    samples, notes = draw_samples(sides, limits, seed, keys)
     if used < n:
         notes.append(
             f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
@@ -326,7 +322,7 @@ def split_evaluation(
     (1000, True)
     """
     rest, evaluation = split_by_identity(
-        open_dataset(real, "real"), share=share, key=_listed(key), seed=seed
+        open_dataset(real, "real"), share=share, key=listed(key), seed=seed
     )
     return rest.frame(), evaluation.frame()
 
@@ -417,8 +413,8 @@ def mix(
         mode=mode,
         seed=seed,
         stratify=stratify,
-        key=_listed(key),
-        optional=[*_listed(ignore), *_listed(key)],
+        key=listed(key),
+        optional=[*listed(ignore), *listed(key)],
         max_rows=max_rows,
         shortage=shortage,
         provenance=provenance,
@@ -437,50 +433,3 @@ def _shift_squared(distance: DistanceReport | None, task: str) -> float | None:
         # Two different classes are one unit apart there and sqrt(2) in a Brier score.
         return 2 * square
     return square if distance.scaling == "standard" else None
-
-
-def _listed(names: Names) -> list[str]:
-    """A list of column names; one name is not a list of its letters."""
-    return [names] if isinstance(names, str) else list(names or ())
-
-
-def _samples(
-    sides: tuple[Dataset, Dataset], limits: Sequence[int], seed: int, key: Sequence[str]
-) -> tuple[list[pd.DataFrame], list[str]]:
-    engine = ArrowEngine()
-    frames, notes = [], []
-    for side, limit in zip(sides, limits, strict=True):
-        engine.identify(side, shared_key(side, key))
-        frames.append(as_frame(engine.sample(side, limit, seed, shared_key(side, key))))
-        if limit < side.rows:
-            notes.append(f"a uniform sample of {limit} of {side.rows} {side.name} rows was used")
-    return frames, notes
-
-
-def _require_usable(
-    sides: tuple[Dataset, Dataset], sample_rows: int, key: Sequence[str], seed: int
-) -> None:
-    for side in sides:
-        require_rows(side.rows, side.name)
-    if sample_rows < LEAST_ROWS:
-        raise ConfigError(
-            f"it is {sample_rows}", option="sample_rows", fix=f"Set it to {LEAST_ROWS} or more"
-        )
-    if seed < 0:
-        raise ConfigError(f"it is {seed}", option="seed", fix="Set it to 0 or more")
-    require_known(key, [*sides[0].columns, *sides[1].columns], "key")
-
-
-def _check_target(sides: tuple[Dataset, Dataset], target: str, task: str | None) -> None:
-    """Look at every label, not only at the sampled ones."""
-    for side in sides:
-        if target not in side.columns:
-            raise DataError(
-                f"it has no target column '{target}'",
-                dataset=side.name,
-                fix=did_you_mean(target, side.columns),
-            )
-        frame = side.select([target]).frame()
-        target_values(frame, target, side.name)
-        if task is not None and side.name == "real":
-            TargetCode.fit(frame, target, task)

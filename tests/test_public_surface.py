@@ -25,7 +25,11 @@ def test_public_names() -> None:
         "measure_distance",
         "mix",
         "open_dataset",
+        "recommend_for_domain",
+        "recommend_generators",
+        "recommend_per_class",
         "recommend_ratio",
+        "recommend_without_target",
         "split_evaluation",
         "verify_release",
     ]

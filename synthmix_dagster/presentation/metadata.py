@@ -95,6 +95,7 @@ def of_gate(report: DistanceReport, threshold: float) -> Metadata:
 def of_recommendation(recommendation: Recommendation) -> Metadata:
     """Ratio, interval, predicted risks, and the picture of the curve."""
     low, high = recommendation.interval
+    weighted, exchange = recommendation.weighted, recommendation.exchange
     return {
         "synthmix/risk_curve": dg.MetadataValue.md(risk_curve_markdown(recommendation)),
         "synthmix/reason": recommendation.reason,
@@ -106,6 +107,8 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                 **{f"synthmix/risk_{at}": risk for at, risk in recommendation.baselines.items()},
                 **{f"synthmix/bound_{b.name}_ratio": b.row_ratio for b in recommendation.bounds},
                 "synthmix/critical_gap": recommendation.critical_gap,
+                "synthmix/row_weight": weighted.row_weight if weighted else None,
+                "synthmix/worth_real_rows": exchange.further_real_rows if exchange else None,
             }
         ),
         "synthmix/bounds": dg.MetadataValue.table(
@@ -124,6 +127,9 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                 for bound in recommendation.bounds
             ]
         ),
+        **({"synthmix/weights_instead": weighted.reason} if weighted else {}),
+        **({"synthmix/exchange_rate": exchange.reason} if exchange else {}),
+        "synthmix/learner": recommendation.learner,
         "synthmix/shape": recommendation.shape,
         "synthmix/rule": recommendation.rule,
         "synthmix/risk_metric": recommendation.metric,

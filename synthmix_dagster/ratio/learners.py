@@ -18,8 +18,8 @@ from synthmix_dagster.ratio.sample import EncodedSample
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Bandwidths tried, relative to the median distance.
-BANDWIDTHS = (1.0, 2.0)
+#: Bandwidths tried beside that of the median heuristic, relative to it.
+WIDER = (2.0,)
 LEARNERS = ("kernel", "linear", "trees")
 #: Levels that histogram gradient boosting can tell apart; columns with more stay one slot a level.
 MOST_LEVELS = 250
@@ -113,7 +113,7 @@ def sample_path(
 def kernel_path(
     sample: EncodedSample, feature_map: NystroemMap, counts: Ints
 ) -> tuple[RiskPath, NystroemMap]:
-    """The risk path at the bandwidth, out of `BANDWIDTHS`, whose lowest risk is lowest.
+    """The risk path at the bandwidth, out of that of the map and `WIDER`, of the lowest risk.
 
     Parameters
     ----------
@@ -128,10 +128,11 @@ def kernel_path(
     feature_map : NystroemMap
         The one that was chosen.
     """
-    maps = [
+    wider = [
         NystroemMap.of_landmarks(feature_map.landmarks, factor * feature_map.bandwidth)
-        for factor in BANDWIDTHS
+        for factor in WIDER
     ]
+    maps = [feature_map, *wider]
     paths = [sample_path(sample, candidate.transform, counts) for candidate in maps]
     best = int(np.argmin([path.risks.min() for path in paths]))
     return paths[best], maps[best]

@@ -196,7 +196,8 @@ def _fits(
         )
         squares = z**2
         pull_real, pull_synthetic = basis.T @ cross_real, basis.T @ cross_synthetic
-        spread = basis.T @ gram_synthetic @ basis
+        # V' (A + B + 2 l I) V = I and V' (A + l I) V = diag(w) leave this for V' B V.
+        spread = np.diag(1 - w) - ridge * (basis.T @ basis)
         cost = (judges.T @ judges / judged) * spread
         for at in np.array_split(np.arange(len(counts)), pieces):
             real_weight, thin = (1 - alphas[at])[:, None], thinning[at]
@@ -290,5 +291,5 @@ def _common_basis(gram_real: Floats, gram_synthetic: Floats, ridge: float) -> tu
 
     eye = ridge * np.eye(len(gram_real))
     left = gram_real + eye
-    w, basis = eigh(left, left + gram_synthetic + eye)
+    w, basis = eigh(left, left + gram_synthetic + eye, check_finite=False)
     return basis, np.clip(w, 0.0, 1.0)

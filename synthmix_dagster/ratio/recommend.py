@@ -1,6 +1,6 @@
 """From two samples to a recommended ratio: encode, predict every risk, decide, explain."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
 from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
 from synthmix_dagster.ratio.estimated import estimated_bounds
+from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate
 from synthmix_dagster.ratio.learners import (
     LEARNERS,
     LinearMap,
@@ -21,11 +22,12 @@ from synthmix_dagster.ratio.learners import (
     tree_inputs,
 )
 from synthmix_dagster.ratio.memorisation import memorisation_test
-from synthmix_dagster.ratio.path import RiskPath, ratio_grid
+from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.provenance import SAFE_RATIO, provenance_of
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
 from synthmix_dagster.ratio.refits import gradient_boosting, proposed_counts, refit_losses
 from synthmix_dagster.ratio.sample import EncodedSample
+from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum
 from synthmix_dagster.ratio.wording import notes_on_bounds, reason_of
 
 Floats = NDArray[np.float64]
@@ -139,7 +141,15 @@ def recommend(
     )
     # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
     grid = ratio_grid(n, int(min(m, np.floor(cap * n + 1e-9))))
-    path, kernel = _path(sample, learner, kernel, generator, grid, seed)
+    linear = LinearMap.fit(sample.points["real"])
+    if generator is not None:
+        transform = linear.transform if learner == "linear" else kernel.transform
+        path = cross_fitted_path(sample, transform, generator, grid, seed=seed)
+    elif learner == "linear":
+        transform, path = linear.transform, sample_path(sample, linear.transform, grid)
+    else:
+        path, kernel = kernel_path(sample, kernel, grid)
+        transform = kernel.transform
     on_path = decide(path.risks, path.losses, rule)
     curve = _points(n, path.counts, path.risks, on_path)
     decision, counts, risks, losses = on_path, path.counts, path.risks, path.losses
@@ -157,6 +167,10 @@ def recommend(
     resampled = resampled_choices(risks, losses, rule, _RESAMPLES, seed)
     ratios = counts / n
     ratio, interval = float(ratios[chosen]), _ends(ratios, decision.low, decision.high)
+    weighted = exchange = None
+    if provenance.trusted and generator is None and grid[-1] > 0:
+        rows = int(grid[on_path.chosen])
+        weighted, exchange = _beyond(sample, transform, rows, int(grid[-1]), rule)
     bounds, critical = estimated_bounds(sample, kernel, gap=gap, shift_squared=shift_squared)
     on_curve = _ends(grid / n, on_path.low, on_path.high)
     compared = tuple(
@@ -173,6 +187,8 @@ def recommend(
         curve=curve,
         refits=refits,
         baselines=_baselines(counts, risks, chosen, n),
+        weighted=weighted,
+        exchange=exchange,
         bounds=compared,
         critical_gap=critical,
         reason=reason_of(
@@ -208,22 +224,19 @@ def _require_one_judge(evaluation: Any, learner: str, estimator: Any) -> None:
         )
 
 
-def _path(
-    sample: EncodedSample,
-    learner: str,
-    kernel: NystroemMap,
-    generator: Generator | None,
-    counts: Ints,
-    seed: int,
-) -> tuple[RiskPath, NystroemMap]:
-    """The risk path of a learner, and the kernel that the bounds speak of."""
-    linear = LinearMap.fit(sample.points["real"])
-    transform = linear.transform if learner == "linear" else kernel.transform
-    if generator is not None:
-        return cross_fitted_path(sample, transform, generator, counts, seed=seed), kernel
-    if learner == "linear":
-        return sample_path(sample, transform, counts), kernel
-    return kernel_path(sample, kernel, counts)
+def _beyond(
+    sample: EncodedSample, transform: Callable[[Floats], Floats], rows: int, most: int, rule: str
+) -> tuple[WeightedOptimum, ExchangeRate]:
+    """Weights instead of rows, and what the recommended rows are worth."""
+    features = {dataset: transform(points) for dataset, points in sample.points.items()}
+    sides = [side[name] for name in ("real", "synthetic") for side in (features, sample.targets)]
+    judges = None
+    if sample.judges == "evaluation":
+        judges = features["evaluation"], sample.targets["evaluation"]
+    return (
+        weighted_optimum(*sides, evaluation=judges, rule=rule, most=most),
+        exchange_rate(*sides, rows=rows, evaluation=judges, rule=rule),
+    )
 
 
 def _refits(sample: EncodedSample, estimator: Any, counts: Ints, seed: int) -> Floats:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthmix_dagster.ratio.bounds import Bound
+from synthmix_dagster.ratio.exchange import ExchangeRate
 from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.provenance import Provenance
+from synthmix_dagster.ratio.weighted import WeightedOptimum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,6 +69,12 @@ class Recommendation:
     baselines : mapping of str to float
         Predicted risk of the usual guesses: ``none``, ``one_to_one``, ``all`` (the last two only
         where there are enough synthetic rows) and of the ``recommended`` ratio.
+    weighted : WeightedOptimum, optional
+        All synthetic rows with a weight instead of some of them, for learners that take weights.
+        Of the risk path; None where it may not decide, or no synthetic rows are allowed.
+    exchange : ExchangeRate, optional
+        What the rows that the path prefers are worth in real ones, and the best ratio once there
+        are more of these. None as before.
     bounds : tuple of Bound
         Closed-form priors, reported beside the curve with how far they disagree with it; they do
         not decide.
@@ -95,6 +103,8 @@ class Recommendation:
     curve: tuple[CurvePoint, ...]
     refits: tuple[CurvePoint, ...]
     baselines: Mapping[str, float]
+    weighted: WeightedOptimum | None
+    exchange: ExchangeRate | None
     bounds: tuple[Bound, ...]
     critical_gap: float
     reason: str
@@ -127,6 +137,7 @@ class Recommendation:
         critical = values["critical_gap"]
         found = values["provenance"]["memorisation"]
         memorisation = None if found is None else Memorisation(**found)
+        weighted, exchange = values["weighted"], values["exchange"]
         return cls(
             **{
                 **values,
@@ -135,6 +146,8 @@ class Recommendation:
                 "curve": tuple(CurvePoint(**point) for point in values["curve"]),
                 "refits": tuple(CurvePoint(**point) for point in values["refits"]),
                 "provenance": Provenance(**{**values["provenance"], "memorisation": memorisation}),
+                "weighted": None if weighted is None else WeightedOptimum.from_dict(weighted),
+                "exchange": None if exchange is None else ExchangeRate.from_dict(exchange),
                 "bounds": tuple(Bound.from_dict(bound) for bound in values["bounds"]),
                 "critical_gap": float("inf") if critical is None else critical,
                 "notes": tuple(values["notes"]),
