@@ -19,8 +19,9 @@ import pandas as pd
 
 from benchmarks.pairs import kind, runs
 from benchmarks.sources import encoded_run
+from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.exchange import exchange_rate
-from synthmix_dagster.ratio.path import ratio_grid, risk_path
+from synthmix_dagster.ratio.path import RiskPath, ratio_grid, risk_path
 
 
 def main() -> int:
@@ -67,14 +68,14 @@ def judge(folder: Path, seeds: int, landmarks: int) -> Iterator[dict[str, object
         real, _, sides = encoded_run(small, {"synthetic": large.synthetic}, test, landmarks)
         data = *real, *sides["synthetic"]
         small_path = risk_path(*data, ratio_grid(n, len(small.synthetic), points=24))
-        best = int(small_path.counts[small_path.risks.argmin()])
+        best = chosen(small_path)
         ahead = exchange_rate(*data, rows=best, factors=(4,))
         real, _, sides = encoded_run(large, {"synthetic": large.synthetic}, test, landmarks)
         path = risk_path(*real, *sides["synthetic"], ratio_grid(4 * n, len(large.synthetic), 24))
         ratios = {
             "predicted": ahead.outlook[0].ratio,
             "unchanged": best / n,
-            "with_all": float(path.counts[path.risks.argmin()]) / (4 * n),
+            "with_all": chosen(path) / (4 * n),
         }
         yield {
             "pair": folder.name,
@@ -90,6 +91,11 @@ def judge(folder: Path, seeds: int, landmarks: int) -> Iterator[dict[str, object
             "interval": ahead.interval,
             "rows": best,
         }
+
+
+def chosen(path: RiskPath) -> int:
+    """Rows of the default rule."""
+    return int(path.counts[decide(path.risks, path.losses, "largest_equivalent").chosen])
 
 
 if __name__ == "__main__":

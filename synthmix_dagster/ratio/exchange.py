@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.path import MOST_LEVERAGE, RIDGES, Fits, judge, ratio_grid
 
 Floats = NDArray[np.float64]
@@ -69,7 +70,7 @@ class Outlook:
     factor : float
         Real rows in multiples of those now.
     n_real, rows : int
-        Real rows, and the synthetic rows of least predicted risk.
+        Real rows, and the synthetic rows that the rule chooses.
     ratio : float
     risk, risk_none : float
         Predicted risk with these synthetic rows and with none.
@@ -143,6 +144,7 @@ def exchange_rate(
     *,
     rows: int,
     evaluation: tuple[Floats, Floats] | None = None,
+    rule: str = "largest_equivalent",
     factors: Sequence[float] = (2.0, 5.0, 10.0),
 ) -> ExchangeRate:
     """Price the recommended synthetic rows in real rows; look at the optimum with more of these.
@@ -155,6 +157,8 @@ def exchange_rate(
         Recommended synthetic rows, at most m.
     evaluation : pair of ndarray, optional
         See `risk_path`.
+    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+        See `decide`; it chooses the ratios of the outlook.
     factors : sequence of float
         Multiples of n, each at least 1, to look at.
 
@@ -200,10 +204,11 @@ def exchange_rate(
     further, low, high = (
         _further(reach, ahead.risks[none], risk + shift) for shift in (0.0, error, -error)
     )
-    curves = ahead.risks[1 + len(reach) :].reshape(len(larger), len(grid))
     outlook = tuple(
-        _outlook(float(factor), int(size), grid, curve)
-        for factor, size, curve in zip(factors, larger, curves, strict=True)
+        _outlook(float(factor), ahead, slice(first, first + len(grid)), rule)
+        for factor, first in zip(
+            factors, range(1 + len(reach), len(counts), len(grid)), strict=True
+        )
     )
     return ExchangeRate(
         rows=rows,
@@ -405,17 +410,18 @@ def _further(reach: Floats, risks: Floats, wanted: float) -> float | None:
     return float(1 / np.interp(-wanted, -falling, 1 / reach) - reach[0])
 
 
-def _outlook(factor: float, size: int, grid: Ints, risks: Floats) -> Outlook:
-    best = int(np.argmin(risks))
-    rows = int(grid[best])
+def _outlook(factor: float, ahead: Forecast, at: slice, rule: str) -> Outlook:
+    counts, risks = ahead.counts[at], ahead.risks[at]
+    size, chosen = int(ahead.real_rows[at][0]), decide(risks, ahead.losses[at], rule).chosen
+    rows = int(counts[chosen])
     return Outlook(
         factor=factor,
         n_real=size,
         rows=rows,
         ratio=rows / size,
-        risk=float(risks[best]),
+        risk=float(risks[chosen]),
         risk_none=float(risks[0]),
-        exhausted=bool(rows > 0 and best == len(grid) - 1),
+        exhausted=bool(rows > 0 and chosen == len(counts) - 1),
     )
 
 

@@ -35,7 +35,7 @@ class WeightedOptimum:
     weight : float
         Synthetic weight a, from 0 to 1.
     interval : pair of float
-        Lowest and highest row weight equivalent to the best within one standard error.
+        Lowest and highest row weight equivalent to the best; see `decide`.
     risk : float
         Predicted risk at `row_weight`.
     rows : int
@@ -123,7 +123,7 @@ def weighted_optimum(
     heavier = ratio_grid(n, int(HEAVIEST * max(n, m)))
     counts = np.union1d(by_rows.counts, np.append(heavier, m))
     path = risk_path(*data, counts, evaluation=evaluation, thinned=False)
-    decision, among_rows = decide(path, rule), decide(by_rows, rule)
+    decision, among_rows = (decide(of.risks, of.losses, rule) for of in (path, by_rows))
     row_weights = path.counts / m
     row_weight = float(row_weights[decision.chosen])
     low, high = float(row_weights[decision.low]), float(row_weights[decision.high])
@@ -159,7 +159,7 @@ def _reason(
     gain_error: float,
 ) -> str:
     low, high = interval
-    span = f"weights from {low:.3g} to {high:.3g} are equivalent within one standard error"
+    span = f"weights from {low:.3g} to {high:.3g} are equivalent"
     if row_weight == 0:
         return f"Give synthetic rows no weight: no weight is predicted to help ({span})."
     change = risk / risk_of_rows - 1 if risk_of_rows > 0 else 0.0

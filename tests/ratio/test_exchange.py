@@ -120,7 +120,9 @@ def test_more_real_rows_lower_the_risk_and_the_use_of_biased_rows():
     best, risks = [], []
     for seed in range(8):
         rows, _, biased = world(seed, shift=0.4)
-        found = exchange_rate(*rows(50), *rows(400, biased), rows=50, factors=(1, 4, 30))
+        found = exchange_rate(
+            *rows(50), *rows(400, biased), rows=50, rule="best", factors=(1, 4, 30)
+        )
         best.append([point.ratio for point in found.outlook])
         risks.append([point.risk_none for point in found.outlook])
         for point in found.outlook:
