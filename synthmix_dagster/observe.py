@@ -7,7 +7,7 @@ score.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,46 @@ class Observer:
     folder: Path
     options: Mapping[str, Any]
 
+    def batch(
+        self,
+        sides: Sequence[Dataset],
+        *,
+        key: str | None,
+        accepted: bool,
+        report: DistanceReport | Exception | None,
+    ) -> tuple[dict[str, Observation], list[str]]:
+        """Observe every series of one batch.
+
+        Parameters
+        ----------
+        sides : sequence of Dataset
+            ``real``, ``synthetic`` or both.
+        key : str, optional
+            Partition of the batch; by default it is known by its rows.
+        accepted : bool
+            Whether every gate let it pass. A reference is made of accepted batches only.
+        report : DistanceReport, Exception or None
+            Distance of both sides, or why there is none; None where there is one side.
+
+        Returns
+        -------
+        observations : dict of str to Observation
+            By the name of the series.
+        notes : list of str
+            What happened to the references.
+        """
+        seen: dict[str, Observation] = {}
+        notes: list[str] = []
+        if isinstance(report, DistanceReport):
+            seen["gap"] = self._gap(report, sides)
+        elif report is not None:
+            rows = min(side.rows for side in sides)
+            seen["gap"] = failed_observation(report, rows, _both(sides))
+        for side in reversed(sides):
+            seen[SERIES_OF[side.name]], said = self.side(side, key=key, accepted=accepted)
+            notes += said
+        return seen, notes
+
     def side(
         self, side: Dataset, *, key: str | None, accepted: bool
     ) -> tuple[Observation, list[str]]:
@@ -76,15 +116,15 @@ class Observer:
             with threadpool_limits(1, user_api="blas"):
                 return self._side(side, key or side.fingerprint, accepted)
         except Exception as error:  # whatever it is, the pipeline goes on and the check warns
-            return _failed(side.rows, side.fingerprint, error), []
+            return failed_observation(error, side.rows, side.fingerprint), []
 
-    def gap(self, report: DistanceReport, sides: tuple[Dataset, Dataset]) -> Observation:
+    def _gap(self, report: DistanceReport, sides: Sequence[Dataset]) -> Observation:
         """What a measured distance says for the series of gaps."""
         shared = sorted(set(sides[0].columns) & set(sides[1].columns))
         return Observation(
             square=report.gap_squared,
             rows=min(report.n_real, report.n_synthetic),
-            fingerprint="+".join(side.fingerprint for side in sides),
+            fingerprint=_both(sides),
             terms={
                 **self._version("synthetic"),
                 "method": report.method,
@@ -99,11 +139,6 @@ class Observer:
             },
             floor=report.floor,
         )
-
-    def no_gap(self, sides: tuple[Dataset, Dataset], error: Exception) -> Observation:
-        """What is recorded where the distance could not be measured."""
-        rows = min(side.rows for side in sides)
-        return _failed(rows, "+".join(side.fingerprint for side in sides), error)
 
     def _side(self, side: Dataset, key: str, accepted: bool) -> tuple[Observation, list[str]]:
         options, wanted = self.options, self.drift.reference
@@ -182,6 +217,10 @@ class Observer:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _both(sides: Sequence[Dataset]) -> str:
+    return "+".join(side.fingerprint for side in sides)
+
+
 def _agree(one: Terms, other: Terms) -> bool:
     return (
         one.keys() == other.keys()
@@ -197,6 +236,7 @@ def _changed(reference: Reference) -> str:
     )
 
 
-def _failed(rows: int, fingerprint: str, error: Exception) -> Observation:
+def failed_observation(error: Exception, rows: int = 0, fingerprint: str = "") -> Observation:
+    """What is recorded of a batch that could not be measured."""
     problem = str(error).rstrip(".") or type(error).__name__
     return Observation(None, rows, fingerprint, {}, problem=problem)
