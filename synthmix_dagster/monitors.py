@@ -168,7 +168,7 @@ def build_drift_monitor(
     ...     generator_version="2026-11",
     ...     output_root="monitors",
     ... )
-    >>> [key.to_user_string() for key in defs.resolve_asset_graph().materializable_asset_keys]
+    >>> [asset.key.to_user_string() for asset in defs.assets]
     ['flights/distribution_distance']
     """
     config = validated(MonitorConfig, options, "monitor")
