@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from synthmix_dagster.component import SynthMixComponent
     from synthmix_dagster.definitions import build_synthmix_defs
     from synthmix_dagster.distance.report import DistanceReport
+    from synthmix_dagster.drift.report import DriftReport
     from synthmix_dagster.errors import SynthMixError
     from synthmix_dagster.further import (
         recommend_for_domain,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         recommend_per_class,
         recommend_without_target,
     )
+    from synthmix_dagster.monitors import build_drift_monitor, drift_report
     from synthmix_dagster.ratio.recommendation import Recommendation
     from synthmix_dagster.tables.dataset import open_dataset
     from synthmix_dagster.tables.releases import Release, load_release, verify_release
@@ -27,11 +29,14 @@ __version__ = "0.1.0"
 
 _HOME = {
     "DistanceReport": "synthmix_dagster.distance.report",
+    "DriftReport": "synthmix_dagster.drift.report",
     "Recommendation": "synthmix_dagster.ratio.recommendation",
     "Release": "synthmix_dagster.tables.releases",
     "SynthMixComponent": "synthmix_dagster.component",
     "SynthMixError": "synthmix_dagster.errors",
+    "build_drift_monitor": "synthmix_dagster.monitors",
     "build_synthmix_defs": "synthmix_dagster.definitions",
+    "drift_report": "synthmix_dagster.monitors",
     "load_release": "synthmix_dagster.tables.releases",
     "measure_distance": "synthmix_dagster.api",
     "mix": "synthmix_dagster.api",
@@ -47,11 +52,14 @@ _HOME = {
 
 __all__ = [
     "DistanceReport",
+    "DriftReport",
     "Recommendation",
     "Release",
     "SynthMixComponent",
     "SynthMixError",
+    "build_drift_monitor",
     "build_synthmix_defs",
+    "drift_report",
     "load_release",
     "measure_distance",
     "mix",

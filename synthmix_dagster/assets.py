@@ -13,9 +13,12 @@ import dagster as dg
 from synthmix_dagster.api import measure_distance, recommend_ratio
 from synthmix_dagster.config import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.drift_check import standing_alarm, watch_of
 from synthmix_dagster.errors import GateError, SynthMixError
 from synthmix_dagster.gate import GATES
+from synthmix_dagster.observe import Observer
 from synthmix_dagster.presentation import metadata
+from synthmix_dagster.presentation.drift_metadata import of_observations
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.alignment import require_fit
 from synthmix_dagster.tables.dataset import Dataset
@@ -84,7 +87,8 @@ def measure_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
     record = {**_evidence_key(config, sides, "measure"), "result": report.to_dict()}
     config.records.write("distribution_distance", record)
-    return dg.MaterializeResult(metadata=metadata.of_distance(report, config.threshold))
+    found = {**metadata.of_distance(report, config.threshold), **_observed(config, sides, report)}
+    return dg.MaterializeResult(metadata=found)
 
 
 def recommend_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
@@ -112,6 +116,14 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
                 mix=config.name,
                 fix="No release was touched",
             )
+    if config.drift is not None and config.drift.blocking:
+        instance = dg.AssetExecutionContext.get().instance
+        if alarm := standing_alarm(watch_of(config, config.drift), instance):
+            raise GateError(
+                f"release refused, the check 'drift' failed. {alarm}",
+                mix=config.name,
+                fix="No release was touched",
+            )
     recommendation = Recommendation.from_dict(_fresh(config, sides, "optimal_ratio", "recommend"))
     release = mix_datasets(
         *sides,
@@ -133,6 +145,16 @@ def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.Materialize
     return dg.MaterializeResult(
         metadata=metadata.of_release(release), data_version=dg.DataVersion(release.release_id)
     )
+
+
+def current_partition() -> str | None:
+    """Partition of the step that runs, if it has one."""
+    try:
+        context = dg.AssetExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        # Called directly, say by a test: there is no step.
+        return None
+    return context.partition_key if context.has_partition_key else None
 
 
 @contextmanager
@@ -226,6 +248,18 @@ def _open_evaluation(config: MixConfig, frames: Mapping[str, Any]) -> Dataset | 
     if config.evaluation_column is not None:
         return split_by_column(dataset, config.evaluation_column)[1]
     return dataset
+
+
+def _observed(
+    config: MixConfig, sides: tuple[Dataset, Dataset], report: DistanceReport
+) -> dict[str, Any]:
+    """What this batch adds to the history of drift."""
+    if config.drift is None:
+        return {}
+    observer = Observer(config.drift, config.references, config.observe_options())
+    accepted = all(GATES[gate](report, most).passed for gate, most in config.gates.items())
+    seen, notes = observer.batch(sides, key=current_partition(), accepted=accepted, report=report)
+    return of_observations(seen, config.drift.generator_version, notes)
 
 
 def _evidence_key(config: MixConfig, sides: tuple[Dataset, Dataset], verb: str) -> dict[str, Any]:

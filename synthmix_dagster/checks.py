@@ -11,6 +11,7 @@ import dagster as dg
 from synthmix_dagster.assets import at_the_edge
 from synthmix_dagster.config import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.drift_check import build_drift_check, watch_of
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.gate import GATES, judge_realised, judge_recommendation
 from synthmix_dagster.presentation import metadata
@@ -61,7 +62,8 @@ def build_checks(config: MixConfig) -> list[dg.AssetChecksDefinition]:
             )
 
     gates = [_gate(config, name, threshold) for name, threshold in config.gates.items()]
-    return [*gates, recommendation_usable, mix_as_recommended]
+    drift = [build_drift_check(watch_of(config, config.drift))] if config.drift else []
+    return [*gates, *drift, recommendation_usable, mix_as_recommended]
 
 
 def _gate(config: MixConfig, name: str, threshold: float) -> dg.AssetChecksDefinition:

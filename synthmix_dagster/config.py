@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
+from synthmix_dagster.drift_config import DriftConfig
 from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.settings import Settings
+from synthmix_dagster.settings import (
+    Settings,
+    below_root,
+    plain_name,
+    validated,
+    weights_above_zero,
+)
 from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.disk import inside
 from synthmix_dagster.tables.records import Records
@@ -170,6 +177,8 @@ class MixConfig(Settings):
     owners : sequence of str
     tags : mapping of str to str
     schedule : ScheduleConfig, optional
+    drift : DriftConfig, optional
+        Watches the gap, the generator and the real data for drift; adds the check ``drift``.
     """
 
     name: str
@@ -212,6 +221,7 @@ class MixConfig(Settings):
     owners: Sequence[str] = ()
     tags: Mapping[str, str] = {}
     schedule: ScheduleConfig | None = None
+    drift: DriftConfig | None = None
 
     @field_validator("categorical", "ignore", "key", "key_prefix", "owners", mode="before")
     @classmethod
@@ -221,9 +231,7 @@ class MixConfig(Settings):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        if not (value.isidentifier() and value.isascii()):
-            raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
-        return value
+        return plain_name(value)
 
     @field_validator("threshold", "conditional_threshold", "max_ratio", "seed", "permutations")
     @classmethod
@@ -251,22 +259,12 @@ class MixConfig(Settings):
     @field_validator("weights")
     @classmethod
     def _above_zero(cls, value: Mapping[str, float]) -> Mapping[str, float]:
-        for column, weight in value.items():
-            if not (math.isfinite(weight) and weight > 0):
-                raise ValueError(
-                    f"the weight of '{column}' is {weight}. Set it to a number above 0, or add the "
-                    "column to 'ignore'"
-                )
-        return value
+        return weights_above_zero(value)
 
     @field_validator("output")
     @classmethod
     def _stays_below(cls, value: str | None) -> str | None:
-        if value is not None and (Path(value).is_absolute() or ".." in Path(value).parts):
-            raise ValueError(
-                f"'{value}' lies outside 'output_root'. Use a relative name without '..'"
-            )
-        return value
+        return below_root(value)
 
     @model_validator(mode="after")
     def _target_takes_part(self) -> "MixConfig":
@@ -325,6 +323,27 @@ class MixConfig(Settings):
     def records(self) -> Records:
         """What the assets of this mix leave for each other."""
         return Records(self.output_folder, self.qualified_name)
+
+    @property
+    def references(self) -> Path:
+        """Directory that holds the reference samples of this mix."""
+        return inside(inside(self.output_folder, "references"), self.qualified_name)
+
+    def observe_options(self) -> dict[str, Any]:
+        """Options of an observer of drift."""
+        options = self.measure_options()
+        categorical = [*self.categorical, *([self.target] if self.task == "classification" else [])]
+        names = (
+            "ignore",
+            "key",
+            "weights",
+            "scaling",
+            "groups",
+            "sample_rows",
+            "directions",
+            "seed",
+        )
+        return {"categorical": categorical, **{name: options[name] for name in names}}
 
     def shared_options(self) -> dict[str, Any]:
         """Options shared by measuring and recommending, as plain values."""
@@ -395,18 +414,7 @@ def mix_config(**options: Any) -> MixConfig:
     ...
     synthmix_dagster.errors.ConfigError: option 'nane': unknown option 'nane'. Did you mean 'name'?
     """
-    try:
-        return MixConfig(**options)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-        # An unknown option explains the required one that is missing: report it first.
-        first = min(errors, key=lambda found: found["type"] == "missing")
-        problem, _, fix = first["msg"].removeprefix("Value error, ").partition(". ")
-        raise ConfigError(
-            problem[0].lower() + problem[1:],
-            option=".".join(map(str, first["loc"])) or "mix",
-            fix=fix or "See the documentation of MixConfig",
-        ) from None
+    return validated(MixConfig, options, "mix")
 
 
 def _split(key: Any) -> Any:

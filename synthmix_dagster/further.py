@@ -1,4 +1,4 @@
-"""Further questions about a ratio, without Dagster: several generators, classes, domains, no target.
+"""Further questions about a ratio: several generators, classes, domains, no target.
 
 Each takes what the verbs of `api` take, hands a bounded sample in the features of one kernel to the
 numerics, and returns a frozen result with a sentence that says what to do.

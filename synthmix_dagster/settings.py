@@ -1,15 +1,17 @@
 """Base of everything a user may set: one model for YAML and Python that names the nearest word."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails
 
-from synthmix_dagster.errors import did_you_mean
+from synthmix_dagster.errors import ConfigError, did_you_mean
 
 
 def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationError:
@@ -59,3 +61,60 @@ class Settings(dg.Resolvable, _Suggesting, dg.Model):
     @classmethod
     def model(cls) -> type[BaseModel]:
         return _suggesting(super().model())
+
+
+Model = TypeVar("Model", bound=Settings)
+
+
+def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Model:
+    """Validate options given in Python.
+
+    Parameters
+    ----------
+    model : type
+    options : mapping
+    what : str
+        What they are the options of, for messages that concern all of them.
+
+    Raises
+    ------
+    ConfigError
+        The first option that is wrong, what is wrong with it and how to mend it.
+    """
+    try:
+        return model(**options)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # An unknown option explains the required one that is missing: report it first.
+        first = min(errors, key=lambda found: found["type"] == "missing")
+        problem, _, fix = first["msg"].removeprefix("Value error, ").partition(". ")
+        raise ConfigError(
+            problem[0].lower() + problem[1:],
+            option=".".join(map(str, first["loc"])) or what,
+            fix=fix or f"See the documentation of {model.__name__}",
+        ) from None
+
+
+def plain_name(value: str) -> str:
+    """Refuse a name that is no identifier."""
+    if not (value.isidentifier() and value.isascii()):
+        raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
+    return value
+
+
+def below_root(value: str | None) -> str | None:
+    """Refuse an output that is not a relative path below its root."""
+    if value is not None and (Path(value).is_absolute() or ".." in Path(value).parts):
+        raise ValueError(f"'{value}' lies outside 'output_root'. Use a relative name without '..'")
+    return value
+
+
+def weights_above_zero(value: Mapping[str, float]) -> Mapping[str, float]:
+    """Refuse weights of columns that are not numbers above 0."""
+    for column, weight in value.items():
+        if not (math.isfinite(weight) and weight > 0):
+            raise ValueError(
+                f"the weight of '{column}' is {weight}. Set it to a number above 0, or add the "
+                "column to 'ignore'"
+            )
+    return value

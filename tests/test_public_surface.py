@@ -16,11 +16,14 @@ HEAVY = ["ot", "sklearn", "scipy", "matplotlib", "pyspark"]
 def test_public_names() -> None:
     assert synthmix_dagster.__all__ == [
         "DistanceReport",
+        "DriftReport",
         "Recommendation",
         "Release",
         "SynthMixComponent",
         "SynthMixError",
+        "build_drift_monitor",
         "build_synthmix_defs",
+        "drift_report",
         "load_release",
         "measure_distance",
         "mix",
@@ -61,18 +64,20 @@ def test_importing_the_package_loads_nothing_but_itself() -> None:
 
 
 def test_importing_both_front_doors_loads_nothing_heavy() -> None:
-    loaded = loaded_after("from synthmix_dagster import SynthMixComponent, build_synthmix_defs")
+    loaded = loaded_after(
+        "from synthmix_dagster import SynthMixComponent, build_drift_monitor, build_synthmix_defs"
+    )
     assert not set(HEAVY) & loaded
 
 
-@pytest.mark.parametrize("room", ["distance", "ratio", "tables"])
+@pytest.mark.parametrize("room", ["distance", "drift", "ratio", "tables"])
 def test_the_rooms_behind_the_assets_know_no_dagster(room: str) -> None:
     modules = sorted((ROOT / "synthmix_dagster" / room).glob("*.py"))
     names = [f"synthmix_dagster.{room}.{path.stem}" for path in modules if path.stem[0] != "_"]
     assert names
     loaded = loaded_after("; ".join(f"import {name}" for name in names))
     assert "dagster" not in loaded
-    if room == "distance":
+    if room in ("distance", "drift"):
         assert "synthmix_dagster.tables.dataset" not in loaded
 
 

@@ -34,7 +34,7 @@ def of_dataset(dataset: Dataset) -> Metadata:
     }
 
 
-def of_distance(report: DistanceReport, threshold: float) -> Metadata:
+def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     """Gap, floor and p-value, with a table of the columns that make it up."""
     return {
         **of_gate(report, threshold),
@@ -78,7 +78,7 @@ def of_distance(report: DistanceReport, threshold: float) -> Metadata:
     }
 
 
-def of_gate(report: DistanceReport, threshold: float) -> Metadata:
+def of_gate(report: DistanceReport, threshold: float | None) -> Metadata:
     """The numbers a gate compared, and what says whether the labels are to blame."""
     return _finite(
         {

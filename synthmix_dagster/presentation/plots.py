@@ -209,7 +209,7 @@ def risk_curve_markdown(recommendation: Recommendation) -> str:
     return f"![Predicted risk against ratio]({picture(plot_risk_curve(recommendation))})"
 
 
-def distance_markdown(report: DistanceReport, threshold: float) -> str:
+def distance_markdown(report: DistanceReport, threshold: float | None) -> str:
     """Return the gap and its parts as Markdown with the picture inside it."""
     axes = plot_distance(report, threshold=threshold)
     return f"![Part of every column in the gap]({picture(axes)})"

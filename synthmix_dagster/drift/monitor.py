@@ -1,0 +1,204 @@
+"""Judge a history: which series moved, since which batch, by how much, and in which columns."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthmix_dagster.distance.estimate import signed_root
+from synthmix_dagster.drift.control import ControlChart, change_point, control_chart
+from synthmix_dagster.drift.history import Batch, Selection, Unit, select
+from synthmix_dagster.drift.martingale import log_martingale, smoothed_ranks, tie_breakers
+from synthmix_dagster.drift.report import (
+    STATUSES,
+    Change,
+    DriftReport,
+    Point,
+    SeriesReport,
+    Status,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: A gap may fall as well as rise; a distance to a reference that falls is no drift.
+TWO_SIDED = {"gap": True, "generator": False, "reality": False}
+#: Columns that are named, and the share of a change that is worth naming.
+MOST_COLUMNS = 5
+LEAST_SHARE = 0.05
+
+
+def judge_history(
+    batches: Sequence[Batch],
+    *,
+    units: Mapping[str, Unit],
+    delta: float = 0.01,
+    history: int = 5,
+    threshold: float | None = None,
+    notes: Sequence[str] = (),
+) -> DriftReport:
+    """Judge all series of a history.
+
+    Parameters
+    ----------
+    batches : sequence of Batch
+        In any order; see `drift.history` for the rules.
+    units : mapping of str to {"batch", "block"}
+        The series to watch, and what to rank in each.
+    delta : float
+        Most chance of ever raising a false alarm. It is shared out evenly: each series has its
+        alarm at ``n_series / delta``, so that the chance that any of them ever does is at most
+        delta, whatever they have to do with each other.
+    history : int
+        Batches that are taken as normal; no bet is made before.
+    threshold : float, optional
+        Largest gap that may be released, to be shown.
+    notes : sequence of str
+        Remarks of the caller to keep with the result.
+
+    Returns
+    -------
+    DriftReport
+
+    Examples
+    --------
+    >>> from synthmix_dagster.drift.history import Observation
+    >>> def batch(day, square):
+    ...     seen = Observation(square, 1000, f"rows {day}", {}, columns={"x": square})
+    ...     return Batch(f"day {day}", str(day), None, 0, float(day), "", {"gap": seen})
+    >>> squares = [0.1 + day % 7 / 100 + (day > 40) for day in range(60)]
+    >>> batches = [batch(*each) for each in enumerate(squares)]
+    >>> report = judge_history(batches, units={"gap": "batch"})
+    >>> report.status, report.series[0].change.since, report.series[0].change.columns
+    ('alarm', 'day 41', (('x', 1.0),))
+    """
+    line = math.log(len(units) / delta)
+    series = tuple(
+        _judge(select(batches, name, unit), name, unit, line, history)
+        for name, unit in units.items()
+    )
+    worst = max((one.status for one in series), key=STATUSES.index)
+    if worst == "short" and any(one.status == "quiet" for one in series):
+        worst = "quiet"
+    return DriftReport(worst, series, delta, line, history, threshold, tuple(notes))
+
+
+def _judge(selection: Selection, name: str, unit: Unit, line: float, history: int) -> SeriesReport:
+    kept = [batch.series[name] for batch in selection.batches]
+    squares = np.array([one.square for one in kept], dtype=np.float64)
+    status: Status = "short"
+    alarm, change, chart, capital = None, None, None, np.zeros(len(kept))
+    if len(kept) > history:
+        scores, ends = _scores(selection.batches, name, unit)
+        ties = np.concatenate(
+            [
+                tie_breakers(f"{name}|{batch.key}", count)
+                for batch, count in zip(
+                    selection.batches, np.diff(ends, prepend=0).tolist(), strict=True
+                )
+            ]
+        )
+        ranks = smoothed_ranks(scores, ties)
+        capital = log_martingale(ranks, ends, warm_up=history, two_sided=TWO_SIDED[name])
+        chart = control_chart(squares, history)
+        over = np.flatnonzero(capital >= line)
+        status = "watch" if chart.outside[-1] else "quiet"
+        if len(over):
+            # An alarm stands: drift that lasts becomes ordinary to ranks, but is no less drift.
+            status, alarm = "alarm", selection.batches[int(over[0])].label
+        if status != "quiet":
+            change = _change(selection.batches, name, scores, ends)
+    if selection.problem and status != "alarm":
+        status = "unable"
+    return SeriesReport(
+        series=name,
+        unit=unit,
+        status=status,
+        points=_points(selection, name, chart, capital),
+        log_martingale=float(np.max(capital, initial=0.0)),
+        alarm=alarm,
+        change=change,
+        problem=selection.problem,
+        notes=selection.notes,
+    )
+
+
+def _scores(batches: Sequence[Batch], name: str, unit: Unit) -> tuple[Floats, Ints]:
+    """Scores in order, and their number up to the end of each batch."""
+    if unit == "block":
+        by_batch = [batch.series[name].blocks for batch in batches]
+    else:
+        by_batch = [(float(batch.series[name].square or 0.0),) for batch in batches]
+    scores = np.array([score for one in by_batch for score in one], dtype=np.float64)
+    return scores, np.cumsum([len(one) for one in by_batch])
+
+
+def _change(batches: Sequence[Batch], name: str, scores: Floats, ends: Ints) -> Change:
+    first = change_point(scores, ends)
+    kept = [batch.series[name] for batch in batches]
+    squares = np.array([one.square for one in kept], dtype=np.float64)
+    old, new = float(np.mean(squares[:first])), float(np.mean(squares[first:]))
+    spread = float(np.std(squares[:first], ddof=1)) if first > 1 else 0.0
+    names = sorted({column for one in kept for column in one.columns})
+    parts = np.array([[one.columns.get(column, 0.0) for column in names] for one in kept])
+    parts = parts.reshape(len(kept), len(names))
+    moved = np.mean(parts[first:], axis=0) - np.mean(parts[:first], axis=0)
+    # Where the gap fell, the columns that fell are responsible.
+    moved *= np.sign(new - old)
+    whole = float(np.sum(moved[moved > 0]))
+    shares = [
+        (names[i], float(moved[i]) / whole)
+        for i in np.argsort(-moved, kind="stable")[:MOST_COLUMNS].tolist()
+        if moved[i] >= LEAST_SHARE * whole > 0
+    ]
+    return Change(
+        since=batches[first].label,
+        batches=len(batches) - first,
+        before=signed_root(old),
+        after=signed_root(new),
+        deviations=(new - old) / spread if spread > 0 else None,
+        columns=tuple(shares),
+    )
+
+
+def _points(
+    selection: Selection, name: str, chart: ControlChart | None, capital: Floats
+) -> tuple[Point, ...]:
+    points = []
+    for i, batch in enumerate(selection.batches):
+        one = batch.series[name]
+        limits = {}
+        if chart is not None:
+            limits = {
+                key: signed_root(float(values[i]))
+                for key, values in (
+                    ("average", chart.average),
+                    ("low", chart.low),
+                    ("high", chart.high),
+                )
+                if math.isfinite(values[i])
+            }
+        points.append(
+            Point(
+                batch.label,
+                batch.version,
+                signed_root(float(one.square or 0.0)),
+                True,
+                one.floor,
+                log_martingale=float(capital[i]),
+                **limits,
+            )
+        )
+    places = {batch.key: i for i, batch in enumerate(selection.batches)}
+    shown = dict(zip(places, points, strict=True))
+    for batch in selection.others:
+        one = batch.series[name]
+        shown[batch.key] = Point(
+            batch.label, batch.version, signed_root(float(one.square or 0.0)), False, one.floor
+        )
+    everyone = sorted(
+        [*selection.batches, *selection.others],
+        key=lambda each: (each.position, each.partition or "", each.time),
+    )
+    return tuple(shown[batch.key] for batch in everyone)
