@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from synthmix_dagster.api import measure_distance, mix, recommend_ratio, split_evaluation
+    from synthmix_dagster.api import measure_distance, mix, recommend_ratio
     from synthmix_dagster.component import SynthMixComponent
     from synthmix_dagster.definitions import build_synthmix_defs
     from synthmix_dagster.distance.report import DistanceReport
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from synthmix_dagster.ratio.recommendation import Recommendation
     from synthmix_dagster.tables.dataset import open_dataset
     from synthmix_dagster.tables.releases import Release, load_release, verify_release
+    from synthmix_dagster.tables.splitting import split_evaluation
 
 __version__ = "0.1.0"
 
@@ -46,7 +47,7 @@ _HOME = {
     "recommend_per_class": "synthmix_dagster.further",
     "recommend_ratio": "synthmix_dagster.api",
     "recommend_without_target": "synthmix_dagster.further",
-    "split_evaluation": "synthmix_dagster.api",
+    "split_evaluation": "synthmix_dagster.tables.splitting",
     "verify_release": "synthmix_dagster.tables.releases",
 }
 

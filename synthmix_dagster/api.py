@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from synthmix_dagster.distance.codes import Scaling
 from synthmix_dagster.distance.columns import shared_columns
 from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap
@@ -24,7 +22,7 @@ from synthmix_dagster.tables.arrow_engine import ArrowEngine
 from synthmix_dagster.tables.dataset import open_dataset
 from synthmix_dagster.tables.mixing import ROWS_PER_SHARD, mix_datasets
 from synthmix_dagster.tables.releases import Release
-from synthmix_dagster.tables.splitting import split_by_column, split_by_identity
+from synthmix_dagster.tables.splitting import split_by_column
 from synthmix_dagster.threads import one_thread
 
 #: Synthetic rows that may be read for each row of the sample, which bounds memory.
@@ -285,46 +283,6 @@ def recommend_ratio(
             seed=seed,
             notes=notes,
         )
-
-
-def split_evaluation(
-    real: Any, *, share: float = 0.2, key: Names = None, seed: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put real rows aside before a generator is fitted, so that they can judge it.
-
-    Parameters
-    ----------
-    real : path, DataFrame or Arrow table
-    share : float
-        Share of the rows to put aside, about.
-    key : sequence of str, optional
-        Columns that identify a row. With them a row stays on its side whatever else is added.
-    seed : int
-
-    Returns
-    -------
-    generator_input, evaluation : DataFrame
-        Fit the generator on the first, and pass both to `recommend_ratio`, the second one as
-        ``evaluation``.
-
-    Raises
-    ------
-    ConfigError
-        The share is not between 0 and 1.
-    DataError
-        A side would be empty.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> rest, evaluation = split_evaluation(pd.DataFrame({"x": range(1000)}), share=0.2)
-    >>> len(rest) + len(evaluation), 150 < len(evaluation) < 250
-    (1000, True)
-    """
-    rest, evaluation = split_by_identity(
-        open_dataset(real, "real"), share=share, key=listed(key), seed=seed
-    )
-    return rest.frame(), evaluation.frame()
 
 
 def mix(

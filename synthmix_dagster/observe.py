@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift.scores import (
@@ -30,6 +28,7 @@ from synthmix_dagster.tables.disk import inside
 from synthmix_dagster.tables.identity import shared_key
 from synthmix_dagster.tables.references import Reference, References, Terms
 from synthmix_dagster.tables.selection import sample_positions
+from synthmix_dagster.threads import one_thread
 
 #: The series that watches a side.
 SERIES_OF = {"synthetic": "generator", "real": "reality"}
@@ -114,7 +113,7 @@ class Observer:
             What happened to the reference.
         """
         try:
-            with threadpool_limits(1, user_api="blas"):
+            with one_thread():
                 return self._side(side, key or side.fingerprint, accepted)
         except Exception as error:  # whatever it is, the pipeline goes on and the check warns
             return failed_observation(error, side.rows, side.fingerprint), []

@@ -1,14 +1,16 @@
 """Which real rows judge: evaluation rows by a column that marks them, or put aside by identity."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError
-from synthmix_dagster.tables.dataset import Dataset
+from synthmix_dagster.tables.dataset import Dataset, open_dataset
 from synthmix_dagster.tables.identity import scan
 from synthmix_dagster.tables.selection import priorities
 
@@ -48,25 +50,49 @@ def split_by_column(real: Dataset, column: str) -> tuple[Dataset, Dataset]:
     return _split(rest, marked.to_numpy(), f"column {column}")
 
 
-def split_by_identity(
-    real: Dataset, *, share: float, key: Sequence[str], seed: int
-) -> tuple[Dataset, Dataset]:
-    """Split by a hash of the rows' identities: with a key, rows stay where they are.
+def split_evaluation(
+    real: Any, *, share: float = 0.2, key: str | Collection[str] | None = None, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put real rows aside before a generator is fitted, so that they can judge it.
 
     Parameters
     ----------
-    real : Dataset
+    real : path, DataFrame or Arrow table
     share : float
-        Share of evaluation rows, about.
-    key : sequence of str
+        Share of the rows to put aside, about.
+    key : sequence of str, optional
+        Columns that identify a row. With them a row stays on its side whatever else is added.
     seed : int
+
+    Returns
+    -------
+    generator_input, evaluation : DataFrame
+        Fit the generator on the first, and pass both to `recommend_ratio`, the second one as
+        ``evaluation``.
+
+    Raises
+    ------
+    ConfigError
+        The share is not between 0 and 1.
+    DataError
+        A side would be empty.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rest, evaluation = split_evaluation(pd.DataFrame({"x": range(1000)}), share=0.2)
+    >>> len(rest) + len(evaluation), 150 < len(evaluation) < 250
+    (1000, True)
     """
     if not 0 < share < 1:
         raise ConfigError(f"it is {share}", option="share", fix="Set it above 0 and below 1")
-    ids = np.concatenate([rows.ids for rows in scan(real, key, columns=[])])
+    rows = open_dataset(real, "real")
+    keys = [key] if isinstance(key, str) else list(key or ())
+    ids = np.concatenate([part.ids for part in scan(rows, keys, columns=[])])
     # Another hash than that of a mix: rows that are put aside are no sample of those mixed.
     low = priorities(ids, f"{seed}|evaluation") < share * _PRIORITIES
-    return _split(real, low, f"share {share} seed {seed} key {','.join(key)}")
+    rest, evaluation = _split(rows, low, f"share {share} seed {seed} key {','.join(keys)}")
+    return rest.frame(), evaluation.frame()
 
 
 def _split(real: Dataset, evaluation: NDArray[np.bool_], how: str) -> tuple[Dataset, Dataset]:

@@ -10,8 +10,8 @@ from synthmix_dagster.ratio.exchange import (
     ExchangeRate,
     _further,
     exchange_rate,
-    forecast,
 )
+from synthmix_dagster.ratio.forecast import forecast
 from synthmix_dagster.ratio.path import risk_path
 
 P = 20

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.api import split_evaluation
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.tables.dataset import open_dataset
-from synthmix_dagster.tables.splitting import split_by_column
+from synthmix_dagster.tables.splitting import split_by_column, split_evaluation
 
 
 def keyed(n):
