@@ -4,9 +4,41 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.ratio.recommendation import Recommendation
 
 _STYLE = "border-collapse:collapse;margin:0.4em 0"
 _CELL = "text-align:left;padding:0.1em 0.8em 0.1em 0;border-bottom:1px solid #dddddd"
+
+
+def recommendation_html(recommendation: Recommendation) -> str:
+    """Return a recommendation as HTML."""
+    low, high = recommendation.interval
+    facts: list[tuple[str, object]] = [
+        ("ratio", f"{recommendation.ratio:.3g} ({low:.3g} to {high:.3g})"),
+        ("chosen in nine of ten resamples", "{:.3g} to {:.3g}".format(*recommendation.resampled)),
+        ("learner", recommendation.learner),
+        ("shape of the curve", recommendation.shape),
+        *(
+            (f"predicted risk, {name.replace('_', ' ')}", risk)
+            for name, risk in recommendation.baselines.items()
+        ),
+        ("risk", recommendation.metric),
+        ("judged by", recommendation.provenance.sentence),
+    ]
+    if recommendation.weighted is not None:
+        facts.append(("weights instead of rows", recommendation.weighted.reason))
+    if recommendation.exchange is not None:
+        facts.append(("worth in real rows", recommendation.exchange.reason))
+    parts = [
+        f"<p><b>{escape(recommendation.reason)}</b></p>",
+        table((), facts),
+        table(
+            ("bound, a prior", "ratio", "interior", "agrees"),
+            [(b.name, b.row_ratio, b.interior, b.equivalent) for b in recommendation.bounds],
+        ),
+        *(f"<p>{escape(note)}</p>" for note in recommendation.notes),
+    ]
+    return "".join(parts)
 
 
 def distance_html(report: DistanceReport) -> str:

@@ -71,6 +71,17 @@ def plot_risk_curve(recommendation: Recommendation, axes: "Axes | None" = None) 
     axes.axhline(
         recommendation.baselines["none"], color=QUIET, lw=1, ls=":", label="no synthetic rows"
     )
+    for name, ratio, marker in (("one_to_one", 1.0, "s"), ("all", ratios[-1], "^")):
+        if name in recommendation.baselines and ratio:
+            axes.plot(
+                [ratio],
+                [recommendation.baselines[name]],
+                marker,
+                color=QUIET,
+                mfc="white",
+                ms=7,
+                label={"one_to_one": "as many as real rows", "all": "all synthetic rows"}[name],
+            )
     chosen = recommendation.baselines["recommended"]
     axes.plot(
         [recommendation.ratio],

@@ -123,6 +123,11 @@ class Recommendation:
             f"shape={self.shape!r}, risk: {risks})"
         )
 
+    def _repr_html_(self) -> str:
+        from synthmix_dagster.presentation.html import recommendation_html
+
+        return recommendation_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values; an infinite critical gap becomes None."""
         return {

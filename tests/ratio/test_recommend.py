@@ -487,6 +487,23 @@ def test_a_class_that_no_real_row_has_is_refused():
     assert (caught.value.dataset, caught.value.column) == ("synthetic", "y")
 
 
+def test_a_class_that_no_synthetic_row_has_is_no_obstacle():
+    synthetic = table(200, 1, "three")
+    found = ask(table(100, 0, "three"), synthetic[synthetic.y != 2], "three")
+    assert np.isfinite([point.risk for point in found.curve]).all()
+    # Rows that never say 2 cannot be all there is.
+    assert found.baselines["recommended"] <= found.baselines["none"]
+
+
+@pytest.mark.parametrize("learner", ["kernel", "linear"])
+def test_more_features_than_rows_and_repeated_columns_do_not_break_it(learner):
+    def wide(frame):
+        return frame.assign(**{f"again{i}": frame.x for i in range(30)})
+
+    found = ask(wide(table(12, 0)), wide(table(40, 1)), learner=learner)
+    assert np.isfinite([point.risk for point in found.curve]).all()
+
+
 def test_a_regression_on_text_is_refused():
     with pytest.raises(ConfigError, match="'y' of dataset 'real'") as caught:
         ask(table(100, 0, "binary"), table(100, 1, "binary"))
