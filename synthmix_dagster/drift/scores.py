@@ -287,6 +287,8 @@ def _probe(
             other = float(known.max()) + 1 if numeric else _UNSEEN
         elif kind == "numeric" and not pd.api.types.is_timedelta64_dtype(known):
             other = float(np.max(as_numbers(known))) + 1
+        elif kind == "boolean":
+            other = not bool(known.iloc[-1])
         elif kind != "empty":
             other = known.iloc[-1]
         column = pd.Series([None, other], name=name, dtype=object)
