@@ -51,7 +51,7 @@ class Decision:
         return bool(self.equivalent[self.low : self.high + 1].all())
 
 
-def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
+def decide(risks: Floats, losses: Floats, rule: str, *, favoured: int | None = None) -> Decision:
     """Choose among the candidates whose paired difference to the best is within its error.
 
     Differences are taken row by row before averaging, so what all candidates find hard cancels.
@@ -65,6 +65,9 @@ def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         Take the most synthetic rows within `REACH` standard errors of the lowest risk, the lowest
         risk itself, or the fewest synthetic rows that are equivalent.
+    favoured : int, optional
+        Candidate that another judge recommends. Under ``largest_equivalent`` it is taken where it
+        has more rows and is equivalent.
     """
     if rule not in RULES:
         raise UnknownChoiceError(rule, option="rule", known=RULES)
@@ -75,6 +78,8 @@ def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
     equivalent = excess <= EQUIVALENT * errors
     low, high = (int(end) for end in np.flatnonzero(equivalent)[[0, -1]])
     largest = int(np.flatnonzero(excess <= REACH * errors)[-1])
+    if favoured is not None and equivalent[favoured]:
+        largest = max(largest, favoured)
     chosen = {"largest_equivalent": largest, "best": best, "smallest_equivalent": low}[rule]
     return Decision(
         chosen=chosen,
@@ -87,14 +92,22 @@ def decide(risks: Floats, losses: Floats, rule: str) -> Decision:
     )
 
 
-def resampled_choices(risks: Floats, losses: Floats, rule: str, draws: int, seed: int) -> Ints:
+def resampled_choices(
+    risks: Floats,
+    losses: Floats,
+    rule: str,
+    draws: int,
+    seed: int,
+    *,
+    favoured: int | None = None,
+) -> Ints:
     """What would be chosen by other rows: the whole decision on bootstrap samples of the judges.
 
     Fits and their ridges stay as they are; only who judges them changes.
 
     Parameters
     ----------
-    risks, losses, rule
+    risks, losses, rule, favoured
         As in `decide`.
     draws : int
     seed : int
@@ -111,7 +124,8 @@ def resampled_choices(risks: Floats, losses: Floats, rule: str, draws: int, seed
     chosen = np.empty(draws, dtype=np.int64)
     for b in range(draws):
         drawn = losses[:, rng.integers(judged, size=judged)]
-        chosen[b] = decide(drawn.mean(axis=1) + added, drawn, rule).chosen
+        redone = decide(drawn.mean(axis=1) + added, drawn, rule, favoured=favoured)
+        chosen[b] = redone.chosen
     return chosen
 
 

@@ -154,17 +154,21 @@ def recommend(
     curve = _points(n, path.counts, path.risks, on_path)
     decision, counts, risks, losses = on_path, path.counts, path.risks, path.losses
     refits: tuple[CurvePoint, ...] = ()
+    favoured = None
     if estimator is not None or learner == "trees":
         counts = proposed_counts(grid, on_path, n)
         losses = _refits(sample, estimator, counts, seed)
         risks = losses.mean(axis=1)
-        decision = decide(risks, losses, rule)
+        # With few rows the fits are noisy: what they cannot tell from their best, and the path
+        # recommends, two judges agree on.
+        favoured = int(np.searchsorted(counts, grid[on_path.chosen]))
+        decision = decide(risks, losses, rule, favoured=favoured)
         refits = _points(n, counts, risks, decision)
     chosen = decision.chosen
     if not provenance.trusted:
         highest = SAFE_RATIO["trees" if learner == "trees" and estimator is None else "kernel"]
         chosen = int(np.flatnonzero(counts <= highest * n)[-1])
-    resampled = resampled_choices(risks, losses, rule, _RESAMPLES, seed)
+    resampled = resampled_choices(risks, losses, rule, _RESAMPLES, seed, favoured=favoured)
     ratios = counts / n
     ratio, interval = float(ratios[chosen]), _ends(ratios, decision.low, decision.high)
     weighted = exchange = None

@@ -64,11 +64,10 @@ def proposed_counts(counts: Ints, decision: Decision, n: int) -> Ints:
     Returns
     -------
     ndarray of int
-        None, a quarter of n, the ends of the interval of equivalents and the candidate halfway
-        between them, and all; fewer where some coincide or there are not as many.
+        None, a quarter of n, the ends of the interval of equivalents, what the path recommends, and
+        all; fewer where some coincide or there are not as many.
     """
-    middle = (decision.low + decision.high) // 2
-    preferred = counts[[0, decision.low, middle, decision.high, len(counts) - 1]]
+    preferred = counts[[0, decision.low, decision.chosen, decision.high, len(counts) - 1]]
     return np.unique([*preferred, min(n // 4, int(counts[-1]))])
 
 

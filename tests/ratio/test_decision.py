@@ -94,6 +94,14 @@ def test_the_interval_holds_the_best_and_every_choice(count, judged, seed):
     assert not one.equivalent[one.high + 1 :].any()
 
 
+def test_what_another_judge_recommends_is_taken_where_it_is_equivalent():
+    # The sixth is equivalent but beyond the reach of the rule, the last is not equivalent.
+    for favoured, chosen in ((5, 5), (6, 4), (1, 4), (None, 4)):
+        found = decide(*candidates(U_SHAPED), "largest_equivalent", favoured=favoured)
+        assert found.chosen == chosen
+    assert decide(*candidates(U_SHAPED), "best", favoured=5).chosen == 3
+
+
 def test_an_unknown_rule_is_refused_with_the_nearest():
     with pytest.raises(UnknownChoiceError, match="Did you mean 'largest_equivalent'"):
         decide(*candidates(U_SHAPED), "largest_equivalant")
