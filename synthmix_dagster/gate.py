@@ -105,16 +105,19 @@ GATES: Mapping[str, Callable[[DistanceReport, float], Verdict]] = {
 
 
 def judge_recommendation(recommendation: Recommendation) -> Verdict:
-    """Say whether the risk curve tells one ratio from another, and whether it has turned."""
+    """Say whether the risk may decide, tells one ratio from another, and has turned."""
+    if not recommendation.provenance.trusted:
+        return Verdict(False, recommendation.reason)
     low, high = recommendation.interval
     highest = recommendation.curve[-1].ratio
     if recommendation.shape == "flat" and highest > 0:
         return Verdict(
             False,
             f"The risk curve is flat: neither {low:.2f} nor {high:.2f} differs from the best ratio "
-            "by more than its standard error. More real rows would tell them apart.",
+            "by more than chance. More real rows would tell them apart.",
         )
-    lowest = min(recommendation.curve, key=lambda point: point.risk)
+    judged = recommendation.refits or recommendation.curve
+    lowest = min(judged, key=lambda point: point.risk)
     if highest > 0 and lowest.ratio == highest:
         return Verdict(
             False,

@@ -5,8 +5,14 @@ from dataclasses import replace
 import pytest
 from scenario import good, rows
 
+from synthmix_dagster.api import recommend_ratio
 from synthmix_dagster.distance.measure import measure
-from synthmix_dagster.gate import judge_conditional_gap, judge_gap, judge_realised
+from synthmix_dagster.gate import (
+    judge_conditional_gap,
+    judge_gap,
+    judge_realised,
+    judge_recommendation,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,28 @@ def test_a_small_conditional_gap_of_inputs_that_do_not_overlap_fails(report):
     apart = judge_conditional_gap(replace(report, conditional_gap=0.0, overlap=0.12), 0.5)
     assert not apart.passed
     assert "cannot be judged: 12% of the real rows" in apart.sentence
+
+
+@pytest.fixture(scope="module")
+def advice():
+    return recommend_ratio(rows(150, seed=0), good(300), target="y", task="regression")
+
+
+def test_a_recommendation_whose_risk_may_not_decide_says_so(advice):
+    untrusted = replace(advice.provenance, trusted=False)
+    verdict = judge_recommendation(replace(advice, provenance=untrusted, reason="Seen."))
+    assert not verdict.passed
+    assert verdict.sentence == "Seen."
+
+
+def test_a_curve_that_is_flat_or_has_not_turned_is_told(advice):
+    assert "flat" in judge_recommendation(replace(advice, shape="flat")).sentence
+    lowest = replace(advice.curve[-1], risk=0.0)
+    falling = replace(advice, shape="decreasing", curve=(*advice.curve[:-1], lowest))
+    assert "still falling" in judge_recommendation(falling).sentence
+    # The fits decide where there are any.
+    turned = replace(falling, refits=(replace(advice.curve[3], risk=0.1), advice.curve[0]))
+    assert judge_recommendation(turned).passed
 
 
 def manifest(real=10, synthetic=5, *, ratio=None, mode="rows", notes=(), due=5):
