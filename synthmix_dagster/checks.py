@@ -5,31 +5,29 @@ another threshold, without measuring anything again.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from synthmix_dagster.assets import Mix, at_the_edge
+from synthmix_dagster.checking import Judged, check_result, judge_partitions
 from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift_check import build_drift_check, watch_of
-from synthmix_dagster.errors import GateError, SynthMixError
+from synthmix_dagster.errors import GateError
 from synthmix_dagster.gate import (
-    Verdict,
     judge_memorisation,
     judge_realised,
     judge_recommendation,
     judge_schema,
 )
-from synthmix_dagster.inputs import open_side, put_aside
-from synthmix_dagster.partitions import frames_of, partitions_of
+from synthmix_dagster.inputs import open_side, put_aside, schema_violations
+from synthmix_dagster.partitions import partitions_of
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.run_config import GateRun, overrides
 from synthmix_dagster.steps import judge_all
-from synthmix_dagster.tables.contract import contract_of, violations
 from synthmix_dagster.tables.releases import verify_release
 
 _DESCRIPTIONS = {
@@ -46,14 +44,6 @@ _DESCRIPTIONS = {
     "mix_as_recommended": "Recounts the released shards and compares them with what was "
     "recommended.",
 }
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A verdict and the numbers behind it."""
-
-    verdict: Verdict
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 #: From the settings for one partition, its frames and what was set for the run.
@@ -100,13 +90,7 @@ def _schema(config: MixConfig, frames: Mapping[str, Any], said: Mapping[str, Any
     real, synthetic = (open_side(config, frames, side) for side in ("real", "synthetic"))
     real, _ = put_aside(config, real)
     severity, _ = config.acts("schema_matches")
-    optional = [*config.ignore, *config.key]
-    if config.contract is None:
-        found = violations(synthetic, contract_of(real, config.categorical), optional=optional)
-    else:
-        held, extra = config.contract.by_column, config.contract.extra
-        found = violations(real, held, extra=extra)
-        found += violations(synthetic, held, optional=optional, extra=extra)
+    found = schema_violations(config, (real, synthetic))
     return Judged(judge_schema(found, severity), metadata.of_violations(found))
 
 
@@ -151,7 +135,7 @@ def _schema_check(mix: Mix) -> dg.AssetChecksDefinition:
     }
     # The asset that is checked is no further dependency.
     checked = "synthetic" if own else "distribution_distance"
-    deps = [mix.asset_key(side) for side in sides if side not in loaded and side != checked]
+    deps = [mix.asset_key(side) for side in sides if side != checked]
     return _check(mix, "schema_matches", checked, _schema, ins=loaded, deps=deps)
 
 
@@ -172,18 +156,20 @@ def _check(
         step = context.op_execution_context
         with at_the_edge():
             said = {} if schema is None else overrides(schema, step.op_config)
-            judged: dict[str | None, Judged] = {}
-            for partition in partitions_of(step):
-                given = frames_of(frames, partition, partitions_of(step))
-                judged[partition] = _judged(mix.at(partition), judge, given, said)
-            return _together(judged)
+            judged = judge_partitions(
+                [name],
+                partitions_of(step),
+                frames,
+                lambda partition, given: {name: judge(mix.at(partition), given, said)},
+            )
+        return check_result(judged[name])
 
     key = mix.asset_key(role)
     spec = dg.AssetCheckSpec(
         name,
         asset=key,
         description=_DESCRIPTIONS[name].format(threshold=threshold),
-        additional_deps=[*[each.key for each in (ins or {}).values()], *(deps or [])],
+        additional_deps=deps or [],
         blocking=blocking,
     )
     return dg.multi_asset_check(
@@ -195,55 +181,6 @@ def _check(
         pool=mix.op.pool,
         retry_policy=None if mix.op.retry is None else mix.op.retry.policy,
     )(check)
-
-
-def _judged(
-    config: MixConfig, judge: Judge, frames: Mapping[str, Any], said: Mapping[str, Any]
-) -> Judged:
-    try:
-        return judge(config, frames, said)
-    except SynthMixError as error:
-        if config.partition is None:
-            raise
-        # One partition that cannot be judged says nothing about the others of a run.
-        return Judged(Verdict(False, str(error)))
-
-
-def _together(judged: Mapping[str | None, Judged]) -> dg.AssetCheckResult:
-    """One result for all partitions of a run."""
-    if len(judged) == 1:
-        ((only),) = judged.values()
-        return _shown(only.verdict, only.metadata)
-    failed = {key: found.verdict for key, found in judged.items() if not found.verdict.passed}
-    errors = [key for key, verdict in failed.items() if verdict.severity == "ERROR"]
-    rows = [
-        dg.TableRecord(
-            {
-                "partition": str(key),
-                "passed": found.verdict.passed,
-                "found": found.verdict.sentence,
-            }
-        )
-        for key, found in judged.items()
-    ]
-    sentence = f"All {len(judged)} partitions pass."
-    if failed:
-        named = " ".join(f"{key}: {verdict.sentence}" for key, verdict in failed.items())
-        sentence = f"{len(failed)} of {len(judged)} partitions do not pass. {named}"
-    # An error would stop the good partitions of this run as well. The bad ones are refused one by
-    # one by the step that releases, and the run fails there.
-    severity = "ERROR" if len(errors) == len(judged) else "WARN"
-    verdict = Verdict(not failed, sentence, "ERROR" if severity == "ERROR" else "WARN")
-    return _shown(verdict, {"synthmix/partitions": dg.MetadataValue.table(rows)})
-
-
-def _shown(verdict: Verdict, found: Mapping[str, Any]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=verdict.passed,
-        severity=dg.AssetCheckSeverity[verdict.severity],
-        description=verdict.sentence,
-        metadata=dict(found),
-    )
 
 
 def _result(config: MixConfig, role: str) -> dict[str, Any]:

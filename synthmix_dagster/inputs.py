@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthmix_dagster.config.mix import MixConfig
+from synthmix_dagster.config.pair import PairConfig
 from synthmix_dagster.errors import GateError
+from synthmix_dagster.tables.contract import Violation, contract_of, violations
 from synthmix_dagster.tables.dataset import Dataset
 from synthmix_dagster.tables.splitting import split_by_column, split_by_share
 
@@ -31,10 +33,8 @@ def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None
 def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
     """Open one dataset, whole."""
     source = config.dataset(side)
-    if source.asset is not None:
-        return source.open(frames[side], side)
     place = source.path if source.generator is None else str(config.generated)
-    return source.open(place, side)
+    return source.open(place if source.asset is None else frames[side], side)
 
 
 def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None]:
@@ -44,6 +44,17 @@ def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None
     if config.evaluation_share is not None:
         return split_by_share(real, config.evaluation_share, key=config.key)
     return real, None
+
+
+def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Violation]:
+    """How the columns differ from what is stated, or else from what the real rows look like."""
+    real, synthetic = sides
+    optional = [*config.ignore, *config.key]
+    if config.contract is None:
+        return violations(synthetic, contract_of(real, config.categorical), optional=optional)
+    held, extra = config.contract.by_column, config.contract.extra
+    found = violations(real, held, extra=extra)
+    return found + violations(synthetic, held, optional=optional, extra=extra)
 
 
 def _require_ingested(config: MixConfig, dataset: Dataset) -> None:

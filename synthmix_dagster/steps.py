@@ -15,9 +15,15 @@ from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift_check import standing_alarm, watch_of
 from synthmix_dagster.errors import GateError
-from synthmix_dagster.gate import Verdict, judge
+from synthmix_dagster.gate import Verdict, judge, judge_schema
 from synthmix_dagster.generating import generate
-from synthmix_dagster.inputs import Sides, open_side, open_sides, put_aside
+from synthmix_dagster.inputs import (
+    Sides,
+    open_side,
+    open_sides,
+    put_aside,
+    schema_violations,
+)
 from synthmix_dagster.observe import Observer
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.presentation.drift_metadata import of_observations
@@ -154,6 +160,8 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
     # A gate that failed is the reason to give, and after it nothing was recommended.
     advice = _recommendation(config, sides) if config.judged_after_ratio else None
     verdicts = judge_all(config, report, advice, said.get("threshold"))
+    if config.stops("schema_matches"):
+        verdicts["schema_matches"] = judge_schema(schema_violations(config, sides), "ERROR")
     failed = _require_gates(config, verdicts, reason)
     recommendation = advice or _recommendation(config, sides)
     overridden_mix = overridden(config, {name: said[name] for name in ("seed",) if name in said})
@@ -164,7 +172,11 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
         **overridden_mix.mix_options(),
         evidence={
             "mix": config.name,
-            "thresholds": {name: verdict.limit for name, verdict in verdicts.items()},
+            "thresholds": {
+                name: verdict.limit
+                for name, verdict in verdicts.items()
+                if verdict.limit is not None
+            },
             "distribution_distance": report.to_dict(),
             "optimal_ratio": recommendation.to_dict(),
             "checks": {
@@ -259,11 +271,10 @@ def _recommendation(config: MixConfig, sides: Sides) -> Recommendation:
 
 def _require_gates(config: MixConfig, verdicts: Mapping[str, Verdict], reason: object) -> str:
     """Refuse a release that a gate forbids; with a reason to go on, say what was overridden."""
-    enforced = [gate.name for gate in config.gates if gate.enforced]
     failed = [
-        f"the check '{name}' failed. {verdicts[name].sentence}"
-        for name in enforced
-        if not verdicts[name].passed and verdicts[name].severity == "ERROR"
+        f"the check '{name}' failed. {verdict.sentence}"
+        for name, verdict in verdicts.items()
+        if not verdict.passed and verdict.severity == "ERROR" and config.stops(name)
     ]
     if config.drift is not None and config.drift.blocking:
         instance = dg.AssetExecutionContext.get().instance

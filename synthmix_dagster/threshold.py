@@ -97,8 +97,6 @@ class Gate:
         until the gap is known to be small, ``lower`` until it is known to be large.
     severity : {"ERROR", "WARN"}
         Of a gap over `threshold`.
-    blocking : bool
-        Whether the check stops what follows.
     """
 
     name: str
@@ -106,12 +104,6 @@ class Gate:
     warn: Threshold | None = None
     compare: Compare = "estimate"
     severity: Severity = "ERROR"
-    blocking: bool = True
-
-    @property
-    def enforced(self) -> bool:
-        """Whether a release is refused while the check fails."""
-        return self.blocking and self.severity == "ERROR"
 
     def compared(self, gap: float, interval: tuple[float, float] | None) -> float | None:
         """What is compared with the threshold; None where there is no interval to take it from."""

@@ -72,7 +72,7 @@ def by_name(model: type[Settings]) -> dg.Resolver:
             for name, each in found.items()
         }
 
-    return dg.Resolver(resolve, model_field_type=Mapping[str, model.model()])  # type: ignore[misc]
+    return dg.Resolver(resolve, model_field_type=Mapping[str, model.model()])  # type: ignore[misc, arg-type]
 
 
 Model = TypeVar("Model", bound=Settings)

@@ -160,6 +160,13 @@ def asset_key_of(value: Any) -> dg.AssetKey:
     return dg.AssetKey.from_coercible(value.split("/") if isinstance(value, str) else value)
 
 
+def an_asset(value: Any) -> Any:
+    """A key alone is an asset; so is what has one."""
+    if isinstance(value, str | dg.AssetKey):
+        return {"asset": value}
+    return {"asset": value.key} if isinstance(value, dg.AssetsDefinition | dg.AssetSpec) else value
+
+
 def _filled(value: Any, partition: str) -> Any:
     if isinstance(value, str):
         return value.replace(PARTITION, partition)

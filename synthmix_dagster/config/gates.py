@@ -104,33 +104,21 @@ class GateConfig(Settings):
         said = self.checks.get(check, CheckConfig())
         return said.severity or severity, blocking if said.blocking is None else said.blocking
 
+    def stops(self, check: str) -> bool:
+        """Whether a release is refused while a check fails."""
+        return self.acts(check) == ("ERROR", True)
+
     @property
     def gates(self) -> list[Gate]:
         """The gates that are set."""
         warn = None if self.warn_threshold is None else Threshold.parse(self.warn_threshold)
-        severity, blocking = self.acts("wasserstein_gap")
-        gates = [
-            Gate(
-                "wasserstein_gap",
-                Threshold.parse(self.threshold),
-                warn,
-                self.compare,
-                severity,
-                blocking,
-            )
-        ]
+        severity, _ = self.acts("wasserstein_gap")
+        threshold = Threshold.parse(self.threshold)
+        gates = [Gate("wasserstein_gap", threshold, warn, self.compare, severity)]
         if self.conditional_threshold is not None:
-            severity, blocking = self.acts("conditional_gap")
-            gates.append(
-                Gate(
-                    "conditional_gap",
-                    Threshold("number", self.conditional_threshold),
-                    None,
-                    self.compare,
-                    severity,
-                    blocking,
-                )
-            )
+            severity, _ = self.acts("conditional_gap")
+            limit = Threshold("number", self.conditional_threshold)
+            gates.append(Gate("conditional_gap", limit, None, self.compare, severity))
         return gates
 
     @property
