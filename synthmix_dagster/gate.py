@@ -15,6 +15,8 @@ from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.contract import Violation
 from synthmix_dagster.threshold import Gate, Severity, Threshold
 
+#: Part of a gap that makes a column worth naming.
+_LEAST_SHARE = 0.01
 #: Violations of a schema that a sentence names.
 _NAMED = 5
 
@@ -164,7 +166,10 @@ def _named(threshold: Threshold, limit: float) -> str:
 
 def _worst(report: DistanceReport) -> str:
     whole = sum(column.part for column in report.columns)
-    worst = ", ".join(f"{c.column} ({c.part / whole:.0%})" for c in report.columns[:3])
+    shares = [(column.column, column.part / whole) for column in report.columns[:3]]
+    # The first is named even where no column says much by itself.
+    named = [share for share in shares if share[1] >= _LEAST_SHARE] or shares[:1]
+    worst = ", ".join(f"{name} ({share:.0%})" for name, share in named)
     return f"Columns that make up most of it: {worst}."
 
 

@@ -102,7 +102,7 @@ def build_release_sensor(
     key = asset_key_of(training_data)
 
     def released(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        state = json.loads(context.cursor) if context.cursor else {"after": 0, "seen": {}}
+        state = _state(context, key)
         requests: list[dg.RunRequest] = []
         for release, storage_id in _new_materialisations(context.instance, key, state["after"]):
             verdict = _verdict(context.instance, release)
@@ -129,6 +129,15 @@ def build_release_sensor(
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
     )
+
+
+def _state(context: dg.SensorEvaluationContext, key: dg.AssetKey) -> dict[str, Any]:
+    """Where the last tick ended; the first one begins with the newest release, not with all."""
+    if context.cursor:
+        state: dict[str, Any] = json.loads(context.cursor)
+        return state
+    newest = context.instance.fetch_materializations(key, limit=1).records
+    return {"after": newest[0].storage_id - 1 if newest else 0, "seen": {}}
 
 
 def _new_materialisations(
