@@ -205,7 +205,7 @@ def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDe
         source = mix.dataset(name)
         if source.asset is not None:
             ins[name] = dg.AssetIn(source.asset)
-            deps.append(dg.AssetDep(source.asset, partition_mapping=source.partition_mapping))
+            deps.append(source.dependency or dg.AssetDep(source.asset))
         elif name == "evaluation":
             deps += [dg.AssetDep(key) for key in source.deps]
         else:

@@ -28,6 +28,7 @@ from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.run_config import GateRun, overrides
 from synthmix_dagster.steps import judge_all
+from synthmix_dagster.tables.contract import Violation
 from synthmix_dagster.tables.releases import verify_release
 
 _DESCRIPTIONS = {
@@ -46,8 +47,8 @@ _DESCRIPTIONS = {
 }
 
 
-#: From the settings for one partition, its frames and what was set for the run.
-Judge = Callable[[MixConfig, Mapping[str, Any], Mapping[str, Any]], Judged]
+#: From the settings for one partition and what was set for the run.
+Judge = Callable[[MixConfig, Mapping[str, Any]], Judged]
 
 
 def build_checks(mix: Mix) -> list[dg.AssetChecksDefinition]:
@@ -68,16 +69,19 @@ def build_checks(mix: Mix) -> list[dg.AssetChecksDefinition]:
     return [
         *gates,
         *drift,
-        _schema_check(mix),
+        _check(
+            mix,
+            "schema_matches",
+            "synthetic" if _from_files(mix) else "distribution_distance",
+            _schema,
+        ),
         _check(mix, "memorisation", "optimal_ratio", _memorisation),
         _check(mix, "recommendation_usable", "optimal_ratio", _usable),
         _check(mix, "mix_as_recommended", "training_data", _as_recommended),
     ]
 
 
-def _gate(
-    config: MixConfig, frames: Mapping[str, Any], said: Mapping[str, Any], *, name: str
-) -> Judged:
+def _gate(config: MixConfig, said: Mapping[str, Any], *, name: str) -> Judged:
     report = DistanceReport.from_dict(_result(config, "distribution_distance"))
     after = config.judged_after_ratio and name == "wasserstein_gap"
     advice = Recommendation.from_dict(_result(config, "optimal_ratio")) if after else None
@@ -86,15 +90,17 @@ def _gate(
     return Judged(verdict, found)
 
 
-def _schema(config: MixConfig, frames: Mapping[str, Any], said: Mapping[str, Any]) -> Judged:
-    real, synthetic = (open_side(config, frames, side) for side in ("real", "synthetic"))
-    real, _ = put_aside(config, real)
+def _schema(config: MixConfig, said: Mapping[str, Any]) -> Judged:
+    if _from_files(config):
+        real, _ = put_aside(config, open_side(config, {}, "real"))
+        found = schema_violations(config, (real, open_side(config, {}, "synthetic")))
+    else:
+        found = [Violation(**each) for each in _result(config, "schema")]
     severity, _ = config.acts("schema_matches")
-    found = schema_violations(config, (real, synthetic))
     return Judged(judge_schema(found, severity), metadata.of_violations(found))
 
 
-def _memorisation(config: MixConfig, frames: Mapping[str, Any], said: Mapping[str, Any]) -> Judged:
+def _memorisation(config: MixConfig, said: Mapping[str, Any]) -> Judged:
     advice = Recommendation.from_dict(_result(config, "optimal_ratio"))
     severity, _ = config.acts("memorisation")
     return Judged(
@@ -103,15 +109,13 @@ def _memorisation(config: MixConfig, frames: Mapping[str, Any], said: Mapping[st
     )
 
 
-def _usable(config: MixConfig, frames: Mapping[str, Any], said: Mapping[str, Any]) -> Judged:
+def _usable(config: MixConfig, said: Mapping[str, Any]) -> Judged:
     advice = Recommendation.from_dict(_result(config, "optimal_ratio"))
     severity, _ = config.acts("recommendation_usable")
     return Judged(judge_recommendation(advice, severity))
 
 
-def _as_recommended(
-    config: MixConfig, frames: Mapping[str, Any], said: Mapping[str, Any]
-) -> Judged:
+def _as_recommended(config: MixConfig, said: Mapping[str, Any]) -> Judged:
     record = _result(config, "training_data")
     release = verify_release(config.output_folder / "releases" / str(record["id"]))
     severity, _ = config.acts("mix_as_recommended")
@@ -121,22 +125,13 @@ def _as_recommended(
     )
 
 
-def _schema_check(mix: Mix) -> dg.AssetChecksDefinition:
-    """Judge the schema where a bad one stops the distance, or after it.
+def _from_files(config: MixConfig) -> bool:
+    """Whether the schema can be judged before anything is measured.
 
-    On an asset of somebody else's it would run, and fail, in their runs.
+    Assets of somebody else's are judged as they are measured: on their asset the check would run,
+    and fail, in their runs, and a step that is only a check is given all partitions at once.
     """
-    own = mix.synthetic.asset is None
-    sides = ("real", "synthetic")
-    loaded = {
-        side: dg.AssetIn(source.asset, partition_mapping=source.partition_mapping)
-        for side in sides
-        if (source := mix.dataset(side)).asset is not None
-    }
-    # The asset that is checked is no further dependency.
-    checked = "synthetic" if own else "distribution_distance"
-    deps = [mix.asset_key(side) for side in sides if side != checked]
-    return _check(mix, "schema_matches", checked, _schema, ins=loaded, deps=deps)
+    return all(config.dataset(side).asset is None for side in ("real", "synthetic"))
 
 
 def _check(
@@ -147,20 +142,18 @@ def _check(
     *,
     threshold: str = "",
     schema: type[GateRun] | None = None,
-    ins: Mapping[str, dg.AssetIn] | None = None,
-    deps: list[dg.AssetKey] | None = None,
 ) -> dg.AssetChecksDefinition:
     _, blocking = mix.acts(name)
 
-    def check(context: dg.AssetCheckExecutionContext, **frames: Any) -> dg.AssetCheckResult:
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         step = context.op_execution_context
         with at_the_edge():
             said = {} if schema is None else overrides(schema, step.op_config)
             judged = judge_partitions(
                 [name],
                 partitions_of(step),
-                frames,
-                lambda partition, given: {name: judge(mix.at(partition), given, said)},
+                {},
+                lambda partition, _: {name: judge(mix.at(partition), said)},
             )
         return check_result(judged[name])
 
@@ -169,13 +162,11 @@ def _check(
         name,
         asset=key,
         description=_DESCRIPTIONS[name].format(threshold=threshold),
-        additional_deps=deps or [],
         blocking=blocking,
     )
     return dg.multi_asset_check(
         name="__".join([*key.path, name]),
         specs=[spec],
-        ins=ins or {},
         config_schema=None if schema is None else schema.to_fields_dict(),
         op_tags=dict(mix.op.tags),
         pool=mix.op.pool,
@@ -183,13 +174,12 @@ def _check(
     )(check)
 
 
-def _result(config: MixConfig, role: str) -> dict[str, Any]:
+def _result(config: MixConfig, role: str) -> Any:
     record = config.records.read(role)
     if record is None:
         raise GateError(
-            f"'{role}' was never materialised",
+            f"'{role}' was never recorded",
             mix=config.name,
-            fix=f"Materialise '{config.asset_key(role).to_user_string()}' first",
+            fix="Materialise the asset that this check is of first",
         )
-    result: dict[str, Any] = record["result"]
-    return result
+    return record["result"]

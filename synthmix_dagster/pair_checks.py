@@ -52,26 +52,28 @@ def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
     def compare(
         context: dg.AssetCheckExecutionContext, **frames: Any
     ) -> Iterator[dg.AssetCheckResult]:
-        partitions = partitions_of(context.op_execution_context)
+        one = config.partitions_def is None
+        partitions = [None] if one else partitions_of(context.op_execution_context)
         with at_the_edge():
             judged = judge_partitions(config.names, partitions, frames, partial(_judged, config))
         for name, each in judged.items():
             yield check_result(each, check_name=name, asset_key=key)
 
     ins = {
-        name: dg.AssetIn(source.asset, partition_mapping=source.partition_mapping)
+        name: dg.AssetIn(source.asset)
         for name, source in config.at(None).items()
         if source.asset is not None
     }
+    real = config.real.dependency
     key = config.synthetic.asset or dg.AssetKey("synthetic")
-    deps = list(config.real.deps) if config.real.asset is None else [config.real.asset]
     specs = [
         dg.AssetCheckSpec(
             name,
             asset=key,
             description=f"Compares with {_place(config.real)}.",
-            additional_deps=deps,
+            additional_deps=list(config.real.deps) if real is None else [real],
             blocking=config.acts(name)[1],
+            partitions_def=config.partitions_def,
         )
         for name in config.names
     ]

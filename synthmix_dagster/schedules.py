@@ -17,7 +17,7 @@ def build_job(config: MixConfig) -> "UnresolvedAssetJobDefinition":
     """Build the job that runs a whole mix, checks included."""
     own = [config.asset_key(role) for role in config.own_roles]
     name = re.sub(r"\W", "_", "_".join([*config.key_prefix, config.name, "job"]), flags=re.ASCII)
-    return dg.define_asset_job(name, selection=own, partitions_def=config.partitions_def)
+    return dg.define_asset_job(name, selection=own)
 
 
 def build_schedules(config: MixConfig, job: "UnresolvedAssetJobDefinition") -> list[Any]:

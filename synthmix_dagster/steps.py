@@ -5,7 +5,7 @@ these very rows with these very settings, and judges it again before anything is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import dagster as dg
@@ -108,6 +108,8 @@ def measure(config: MixConfig, given: Inputs) -> Outcome:
     """Measure the gap and record it with the fingerprints it belongs to."""
     config = overridden(config, given.overrides)
     sides, _ = open_sides(config, given.frames)
+    found = [asdict(violation) for violation in schema_violations(config, sides)]
+    config.records.write("schema", {"result": found})
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])

@@ -102,6 +102,13 @@ class DatasetConfig(Settings):
         """Names that renamed columns have at the source."""
         return {new: old for old, new in self.rename.items()}
 
+    @property
+    def dependency(self) -> dg.AssetDep | None:
+        """What depends on `asset`: where it is loaded as well, the mapping belongs here alone."""
+        if self.asset is None:
+            return None
+        return dg.AssetDep(self.asset, partition_mapping=self.partition_mapping)
+
     def at(self, partition: str) -> "DatasetConfig":
         """These settings for one partition.
 

@@ -173,7 +173,7 @@ class ScheduleConfig(Settings):
         return self
 
 
-def _partitions(value: Any) -> Any:
+def partitions_of_mapping(value: Any) -> Any:
     """Read a mapping as partitions; Dagster's own objects are left as they are."""
     if isinstance(value, PartitionsConfig):
         return value.definition
@@ -242,10 +242,7 @@ class OrchestrationConfig(AppearanceConfig):
     freshness_policy: Freshness = None
     op: OpConfig = OpConfig()
 
-    @field_validator("partitions_def", mode="before")
-    @classmethod
-    def _from_mapping(cls, value: Any) -> Any:
-        return _partitions(value)
+    _partitions = field_validator("partitions_def", mode="before")(partitions_of_mapping)
 
     @model_validator(mode="after")
     def _schedule_can_tick(self) -> "OrchestrationConfig":

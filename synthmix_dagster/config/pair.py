@@ -8,6 +8,7 @@ from typing_extensions import Self
 from synthmix_dagster.config.dataset import DatasetConfig, an_asset
 from synthmix_dagster.config.gates import GateConfig
 from synthmix_dagster.config.measuring import MeasureConfig
+from synthmix_dagster.config.orchestration import Partitions, partitions_of_mapping
 
 
 class PairConfig(MeasureConfig, GateConfig):
@@ -24,13 +25,18 @@ class PairConfig(MeasureConfig, GateConfig):
     target : str, optional
         Label column; `conditional_threshold` needs it.
     task : {"regression", "classification"}, optional
+    partitions_def : PartitionsConfig or PartitionsDefinition, optional
+        Partitions of `synthetic`, to be compared one by one; Dagster has this for checks as a
+        preview, and warns. Without it all of them are compared together.
     """
 
     synthetic: DatasetConfig
     real: DatasetConfig
     target: str | None = None
     task: Literal["regression", "classification"] | None = None
+    partitions_def: Partitions = None
 
+    _partitions = field_validator("partitions_def", mode="before")(partitions_of_mapping)
     _an_asset = field_validator("real", "synthetic", mode="before")(an_asset)
 
     @model_validator(mode="after")
