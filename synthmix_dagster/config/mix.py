@@ -188,6 +188,15 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         return found
 
     @property
+    def from_files(self) -> bool:
+        """Whether the schema can be judged before anything is measured.
+
+        Assets of somebody else's are judged as they are measured: on their asset the check would
+        run, and fail, in their runs, and a step that is only a check is given all partitions.
+        """
+        return all(self.dataset(side).asset is None for side in ("real", "synthetic"))
+
+    @property
     def own_roles(self) -> list[str]:
         """Roles of the assets that this mix defines."""
         given = {name for name in ("real", "synthetic") if self.dataset(name).asset is not None}
