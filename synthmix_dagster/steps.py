@@ -42,6 +42,9 @@ from synthmix_dagster.threshold import Threshold, number_of
 #: Raise it when the same inputs and settings would give another result.
 CODE_VERSION = "4"
 
+#: Options of a run that stand for the threshold of each gate.
+_THRESHOLDS = {"wasserstein_gap": "threshold", "conditional_gap": "conditional_threshold"}
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -168,8 +171,7 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
     reason = said.get("release_anyway")
     # A gate that failed is the reason to give, and after it nothing was recommended.
     advice = _recommendation(config, sides) if config.judged_after_ratio else None
-    names = {"wasserstein_gap": "threshold", "conditional_gap": "conditional_threshold"}
-    thresholds = {gate: said[option] for gate, option in names.items() if option in said}
+    thresholds = {gate: said[option] for gate, option in _THRESHOLDS.items() if option in said}
     verdicts = judge_all(config, report, advice, thresholds)
     if config.stops("schema_matches"):
         verdicts["schema_matches"] = judge_schema(schema_violations(config, sides), "ERROR")
@@ -208,13 +210,8 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
         "result": {"id": published.release_id, "ratio": ratio},
     }
     config.records.write("training_data", record)
-    names = {side: config.asset_key(side) for side in ("real", "synthetic")}
-    lineage = {
-        names[side]: (sides[index].columns, config.dataset(side).original_columns)
-        for index, side in enumerate(names)
-    }
     return Outcome(
-        {**metadata.of_release(published, lineage), **metadata.of_overrides(said)},
+        {**metadata.of_release(published, _lineage(config, sides)), **metadata.of_overrides(said)},
         published.release_id,
         warning=_warning(failed, reason),
     )
@@ -287,6 +284,16 @@ def fresh(config: MixConfig, sides: Sides, role: str) -> dict[str, Any]:
 
 def _recommendation(config: MixConfig, sides: Sides) -> Recommendation:
     return Recommendation.from_dict(fresh(config, sides, "optimal_ratio"))
+
+
+def _lineage(
+    config: MixConfig, sides: Sides
+) -> dict[dg.AssetKey, tuple[list[str], Mapping[str, str]]]:
+    """Columns of each asset, and what those that were renamed are called there."""
+    return {
+        config.asset_key(side.name): (side.columns, config.dataset(side.name).original_columns)
+        for side in sides
+    }
 
 
 def _warning(failed: list[str], reason: object) -> str | None:
