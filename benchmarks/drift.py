@@ -4,6 +4,7 @@
 
 false     1,000 histories of 200 unchanged batches: how many ever alarm, both units, with and
           without day effects, beside rules that are in use, see `rules`
+days      the same by block only, for day effects of other sizes and shapes, from scores
 late      the same by batch, when batches arrive late or in reverse and all is judged each time
 delay     batches from a change of 0.5, 1 or 2 standard deviations of the score to the alarm
 swap      the same on real pairs: a generator replaced by another of its dataset; needs --pairs
@@ -15,7 +16,9 @@ import json
 import math
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +30,14 @@ from benchmarks import rules
 from benchmarks.simulation import repeated
 from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.wasserstein import orthonormal_directions
+from synthmix_dagster.drift import blocks
 from synthmix_dagster.drift.control import control_chart
-from synthmix_dagster.drift.martingale import log_martingale, smoothed_ranks
+from synthmix_dagster.drift.history import Selection
+from synthmix_dagster.drift.martingale import log_martingale
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
-SECTIONS = ("false", "late", "delay", "swap", "year")
+SECTIONS = ("false", "days", "late", "delay", "swap", "year")
 DELTA, WARM_UP, BLOCKS = 0.01, 5, 32
 #: Rows of a batch, batches of the reference, and what a day moves the mean of a column by.
 ROWS, REFERENCE, DAY_EFFECT = 256, 3, 0.15
@@ -56,8 +61,9 @@ def main() -> int:
         started = time.perf_counter()
         results[section] = {
             "false": lambda: false_alarms(40 if options.quick else 1000),
-            "late": lambda: late(100 if options.quick else 400),
-            "delay": lambda: delays(100 if options.quick else 1000),
+            "days": lambda: day_effects(40 if options.quick else 1000),
+            "late": lambda: late(10 if options.quick else 300),
+            "delay": lambda: delays(40 if options.quick else 400),
             "swap": lambda: swaps(options.pairs, 1 if options.quick else 3),
             "year": year,
         }[section]()
@@ -98,91 +104,142 @@ def squares(batches: Floats, reference: Floats, directions: Floats, blocks: int)
     return found * batches.shape[2]
 
 
-def capital(scores: Floats, rng: np.random.Generator, *, two_sided: bool = False) -> Floats:
-    """Log capital after every batch; scores of shape (..., n_batches, scores_a_batch)."""
-    *leading, batches, each = scores.shape
-    flat = scores.reshape(*leading, batches * each)
-    ranks = smoothed_ranks(flat, rng.random(flat.shape))
-    ends = each * np.arange(1, batches + 1)
-    return log_martingale(ranks, ends, warm_up=WARM_UP, two_sided=two_sided)
+def by_batch(scores: Floats, rng: np.random.Generator, *, two_sided: bool = False) -> Floats:
+    """Log capital after every batch; scores of shape (n_batches,)."""
+    return log_martingale(scores, rng.random(len(scores)), warm_up=WARM_UP, two_sided=two_sided)
+
+
+def by_block(scores: Floats, whole: Floats, rng: np.random.Generator) -> Floats:
+    """The same for scores of shape (n_batches, n_blocks) and those of whole batches."""
+    ends = scores.shape[1] * np.arange(1, len(scores) + 1)
+    levels = blocks.levels(scores.ravel(), rng.random(scores.size), ends)
+    won = blocks.log_capital(levels, ends, warm_up=WARM_UP)
+    return np.logaddexp(won, by_batch(whole, rng)) - math.log(2)
 
 
 def false_alarms(histories: int) -> list[Row]:
     rows = []
     for effect in (0.0, DAY_EFFECT):
-        found = repeated(_unchanged, histories, effect=effect, batches=200)
-        frame = pd.DataFrame([one for one, _ in found])
-        by_batch = np.stack([scores for _, scores in found])
-        rng = np.random.default_rng(0)
-        for name, two_sided in (("", False), (", two-sided", True)):
-            over = capital(by_batch, rng, two_sided=two_sided) >= LINE
-            frame[f"martingale by batch{name}"] = over.any(axis=1)
+        frame = pd.DataFrame(repeated(_unchanged, histories, effect=effect, batches=200))
         for rule in frame.columns:
             tried = frame[rule].dropna().astype(float)
-            share = float(tried.mean())
-            rows.append(
-                {
-                    "day effects": "yes" if effect else "no",
-                    "rule": rule,
-                    "histories": len(tried),
-                    "ever alarmed": share,
-                    "standard error": math.sqrt(share * (1 - share) / len(tried)),
-                }
-            )
+            rows.append({"day effects": "yes" if effect else "no", "rule": rule, **_share(tried)})
     return rows
 
 
-def _unchanged(seed: int, *, effect: float, batches: int) -> tuple[dict[str, bool | None], Floats]:
+def _share(alarmed: "pd.Series[float]") -> Row:
+    share = float(alarmed.mean())
+    return {
+        "histories": len(alarmed),
+        "ever alarmed": share,
+        "standard error": math.sqrt(share * (1 - share) / len(alarmed)),
+    }
+
+
+def _unchanged(seed: int, *, effect: float, batches: int) -> dict[str, bool | None]:
     """Which rules ever alarm in one history of three normal columns without a change.
 
     Returns
     -------
-    alarms : dict of str to bool or None
+    dict of str to bool or None
         None where a rule was not tried: the slow ones are on one history in twenty.
-    scores : ndarray of shape (n_batches, 1)
     """
     rng = np.random.default_rng([seed, int(100 * effect)])
     days = effect * rng.standard_normal((REFERENCE + batches, 1, 3))
     rows = rng.standard_normal((REFERENCE + batches, ROWS, 3)) + days
     reference, rows = rows[:REFERENCE].reshape(-1, 3), rows[REFERENCE:]
     directions = orthonormal_directions(3, 6, rng)
-    by_batch = squares(rows, reference, directions, 1)
-    by_block = squares(rows, reference, directions, BLOCKS)
-    chart = control_chart(by_batch[:, 0], WARM_UP)
+    whole = squares(rows, reference, directions, 1)[:, 0]
+    of_blocks = squares(rows, reference, directions, BLOCKS)
+    chart = control_chart(whole, WARM_UP)
     slow = seed % 20 == 0
-    alarms = {
-        "martingale by block": bool(np.any(capital(by_block, rng) >= LINE)),
+    return {
+        "martingale by batch": bool(np.any(by_batch(whole, rng) >= LINE)),
+        "martingale by batch, two-sided": bool(
+            np.any(by_batch(whole, rng, two_sided=True) >= LINE)
+        ),
+        "capital by block": bool(np.any(by_block(of_blocks, whole, rng) >= LINE)),
         "moving average (warns)": bool(np.any(chart.outside)),
-        "3 sigma of 5 batches": rules.three_sigma(by_batch[:, 0], WARM_UP),
-        "3 sigma of 30 batches": rules.three_sigma(by_batch[:, 0], 30),
+        "3 sigma of 5 batches": rules.three_sigma(whole, WARM_UP),
+        "3 sigma of 30 batches": rules.three_sigma(whole, 30),
         "permutation test at 5 %": rules.permutation(rows, reference, directions, rng)
         if slow
         else None,
         "evidently's default": rules.evidently_default(rows, reference) if slow else None,
     }
-    return alarms, by_batch
+
+
+def day_effects(histories: int) -> list[Row]:
+    """Blocks under day effects of many sizes and shapes, as scores: noise plus what the day adds.
+
+    The scores of blocks have deviation 1 within a day. A level is the sum of 32 of them, so days
+    that vary by 0.18 as much double its variance.
+    """
+    shapes: dict[str, Callable[[np.random.Generator], Floats]] = {
+        "none": lambda rng: np.zeros(200),
+        "normal": lambda rng: rng.standard_normal(200),
+        "squares of normal": lambda rng: rng.standard_normal(200) ** 2,
+        "exponential": lambda rng: rng.exponential(size=200),
+        "Student's, 3 degrees": lambda rng: rng.standard_t(3, 200),
+        "every seventh day": lambda rng: (np.arange(200) % 7 == 6) * 1.0,
+    }
+    rows = []
+    for shape, draw in shapes.items():
+        for size in (0.1, 0.3, 1.0) if shape != "none" else (0.0,):
+            alarmed, spreads = [], []
+            for seed in range(histories):
+                rng = np.random.default_rng(seed)
+                scores = size * draw(rng)[:, None] + rng.standard_normal((200, BLOCKS))
+                ends = BLOCKS * np.arange(1, 201)
+                levels = blocks.levels(scores.ravel(), rng.random(scores.size), ends)
+                won = blocks.log_capital(levels, ends, warm_up=WARM_UP)
+                alarmed.append(float(np.any(won >= LINE)))
+                spreads.append(float(np.std(levels[1:])))
+            rows.append(
+                {
+                    "day effects": shape,
+                    "size": size,
+                    "deviation of levels": float(np.mean(spreads)),
+                    **_share(pd.Series(alarmed)),
+                }
+            )
+    return rows
 
 
 def late(histories: int) -> list[Row]:
     """Batches that arrive late: the history is put in order and judged again at each arrival."""
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((histories, 100))
-    ties = rng.random(scores.shape)
     delays = np.where(rng.random(100) < 0.1, rng.integers(1, 11, 100), 0)
     orders = {
         "in order": np.arange(100),
         "one in ten late, by 1 to 10": np.argsort(np.arange(100) + delays, kind="stable"),
+        "from the middle outwards": np.argsort(np.abs(np.arange(100) - 50.2)),
+        "in any order": np.random.default_rng(1).permutation(100),
         "in reverse, as a backfill may": np.arange(100)[::-1],
     }
     rows = []
     for name, order in orders.items():
-        ever = np.zeros(histories, dtype=bool)
+        came = np.argsort(order).astype(float)
+        every, counted = np.zeros(histories, dtype=bool), np.zeros(histories, dtype=bool)
         for arrived in range(WARM_UP + 1, 101):
             known = np.sort(order[:arrived])
-            ranks = smoothed_ranks(scores[:, known], ties[:, known])
-            found = log_martingale(ranks, np.arange(1, arrived + 1), warm_up=WARM_UP)
-            ever |= np.any(found >= LINE, axis=1)
-        rows.append({"arrival": name, "histories": histories, "ever alarmed": float(ever.mean())})
+            if name == "in order" and arrived < 100:
+                continue  # all of these are beginnings of the last
+            counts = np.array(Selection((), (), (), "", came=tuple(came[known])).judged())
+            newest = came[known[-1]] == arrived - 1
+            for i, each in enumerate(scores):
+                over = log_martingale(each[known], each[known], warm_up=WARM_UP) >= LINE
+                every[i] |= bool(over.any())
+                counted[i] |= newest and bool((over & counts).any())
+        rows.append(
+            {
+                "arrival": name,
+                "histories": histories,
+                "if all counted": float(every.mean()),
+                "ever alarmed": float(counted.mean()),
+            }
+        )
     return rows
 
 
@@ -192,14 +249,17 @@ def delays(repetitions: int) -> list[Row]:
         for shift in (0.5, 1.0, 2.0):
             row: Row = {"history": history, "shift": shift}
             rng = np.random.default_rng([history, int(10 * shift)])
-            scores = rng.standard_normal((repetitions, history + 200, 1))
+            scores = rng.standard_normal((repetitions, history + 200))
             scores[:, history:] += shift
-            row |= _delay(capital(scores, rng) >= LINE, history, "batch")
-            chart = [control_chart(one[:, 0], WARM_UP).outside for one in scores]
+            over = np.array([by_batch(one, rng) for one in scores]) >= LINE
+            row |= _delay(over, history, "batch")
+            chart = [control_chart(one, WARM_UP).outside for one in scores]
             row |= _delay(np.array(chart), history, "moving average")
-            scores = rng.standard_normal((repetitions // 5, history + 20, BLOCKS))
+            scores = rng.standard_normal((repetitions, history + 20, BLOCKS))
             scores[:, history:] += shift
-            row |= _delay(capital(scores, rng) >= LINE, history, "block")
+            # The whole batch is taken to see no more than the mean of its blocks does.
+            over = np.array([by_block(one, one.mean(axis=1), rng) for one in scores]) >= LINE
+            row |= _delay(over, history, "block")
             rows.append(row)
     return rows
 
@@ -284,20 +344,26 @@ def _swap(before: Path, others: list[Path], repetitions: int) -> list[Row]:
             after = draw(other.name, 30)
             size = min(history.shape[1], after.shape[1])
             batches = np.concatenate((history[:, :size], after[:, :size]))
-            for unit, blocks in (("batch", 1), ("block", BLOCKS)):
-                scores = squares(batches, reference, directions, blocks)
-                for length in (5, 10, 30):
-                    over = capital(scores[30 - length :], rng) >= LINE
-                    first = int(over[length:].argmax()) + 1 if over[length:].any() else np.inf
-                    rows.append(
-                        {
-                            "swap": f"{before.name} to {other.name}",
-                            "unit": unit,
-                            "history": length,
-                            "waited": float(first),
-                            "before": bool(over[:length].any()),
-                        }
-                    )
+            whole = squares(batches, reference, directions, 1)[:, 0]
+            of_blocks = squares(batches, reference, directions, BLOCKS)
+            for unit, length in product(("batch", "block"), (5, 10, 30)):
+                at = 30 - length
+                won = (
+                    by_batch(whole[at:], rng)
+                    if unit == "batch"
+                    else by_block(of_blocks[at:], whole[at:], rng)
+                )
+                over = won >= LINE
+                first = int(over[length:].argmax()) + 1 if over[length:].any() else np.inf
+                rows.append(
+                    {
+                        "swap": f"{before.name} to {other.name}",
+                        "unit": unit,
+                        "history": length,
+                        "waited": float(first),
+                        "before": bool(over[:length].any()),
+                    }
+                )
     return rows
 
 

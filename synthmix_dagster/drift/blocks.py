@@ -17,7 +17,8 @@ h of batches, Student's with three degrees of freedom and the scale 3 s: days th
 then. With s = 1 and h = 0 the blocks are independent draws. (The first level is left out: its
 blocks were compared with nothing but each other.)
 
-A change raises the level by d, less the share of changed blocks it competes with.
+A change raises the level by d, less the share of changed blocks it competes with, and by more or
+less than that: ranks, so levels, have their highest.
 """
 
 from bisect import bisect_left, bisect_right
@@ -34,6 +35,8 @@ Ints = NDArray[np.int64]
 
 #: Changes d of a level that are bet on, in equal parts.
 CHANGES = (2.5, 5.0, 10.0)
+#: Deviation of a changed level, in parts of its change; at least that of the day effects bet on.
+BLUR = 0.2
 #: Deviations of a level that are bet on, and the part of the capital on each.
 SPREADS = {1.0: 0.8, 2.0: 0.05, 4.0: 0.05, 8.0: 0.05, 16.0: 0.05}
 #: Day effects that are allowed for: deviations, and shares of batches that jump.
@@ -139,13 +142,13 @@ def log_capital(found: Floats, ends: Ints, *, warm_up: int) -> Floats:
     bets = asleep * np.exp(unmoved - explained)
     # Where days differ by much, no smaller change is worth betting on.
     changes = np.array(CHANGES) * np.maximum(1, spreads / 2)[:, None]
+    blurred = np.maximum(spreads[:, None], BLUR * changes)[..., None]
     begins = np.concatenate(([0], ends[:-1]))
     middles = (begins + ends) / 2
     for chance, first in zip(chances, range(warm_up, n), strict=True):
         unchanged = begins[first] / middles[first:]
-        moved = _normal(
-            found[first:] - changes[..., None] * unchanged, spreads[:, None, None]
-        ).cumsum(axis=2)
+        raised = changes[..., None] * unchanged
+        moved = np.cumsum(_normal(found[first:] - raised, blurred), axis=2)
         path = moved + unmoved[:, first - 1, None, None] - explained[first:]
         # Beyond any alarm, and still finite when many are summed.
         bets[:, first:] += chance * np.exp(np.minimum(path, 600.0)).mean(axis=1)

@@ -6,13 +6,16 @@
    version, schema, reference, baseline, method, settings. All other batches are left out.
 3. The same rows again are no new evidence: they count once, where they came first.
 4. A batch without a finite score is left out. So is one that is part of the reference.
-5. Where a batch has one score, so is a batch with less than half or more than twice as many rows as
+5. A batch that came late, after later ones, is bet on no sooner than the next one that comes in
+   order. A partition came when it was first materialised on these terms.
+6. Where a batch has one score, so is a batch with less than half or more than twice as many rows as
    are usual: scores of few rows vary more. (Blocks have one size whatever the batch.)
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from statistics import median_high
 from typing import Any, Literal
 
@@ -116,6 +119,8 @@ class Selection:
         Why the latest batch cannot be judged; empty if it can.
     odd : frozenset of str
         Keys of batches of another size than is usual, among `batches`: by block only.
+    came : tuple of float
+        When each of `batches` was there for the first time.
     """
 
     batches: tuple[Batch, ...]
@@ -123,6 +128,22 @@ class Selection:
     notes: tuple[str, ...]
     problem: str
     odd: frozenset[str] = frozenset()
+    came: tuple[float, ...] = ()
+
+    def in_order(self) -> "Selection":
+        """All but the batches that came late and wait for the next one in order."""
+        waiting = [came > self.came[-1] for came in self.came]
+        kept = [i for i, waits in enumerate(waiting) if not waits]
+        return replace(
+            self,
+            batches=tuple(self.batches[i] for i in kept),
+            came=tuple(self.came[i] for i in kept),
+        )
+
+    def judged(self) -> list[bool]:
+        """Whether each of `batches` came when all before it were there, so that it was judged."""
+        latest = accumulate(self.came, max)
+        return [came >= before for came, before in zip(self.came, latest, strict=True)]
 
 
 def in_order(batches: Sequence[Batch]) -> list[Batch]:
@@ -190,7 +211,12 @@ def select(batches: Sequence[Batch], series: str, unit: Unit) -> Selection:
         if batch.key not in counted and _finite(batch.series[series].square)
     ]
     odd_kept = frozenset(odd.keys() - dropped.keys())
-    return Selection(tuple(kept), tuple(others), tuple(notes), problem, odd_kept)
+    first: dict[str, float] = {}
+    for batch in batches:
+        if series in batch.series and batch.series[series].terms in (terms, {}):
+            first[batch.key] = min(batch.time, first.get(batch.key, batch.time))
+    came = tuple(first[batch.key] for batch in kept)
+    return Selection(tuple(kept), tuple(others), tuple(notes), problem, odd_kept, came)
 
 
 def _refusal(observation: Observation, unit: Unit) -> str:

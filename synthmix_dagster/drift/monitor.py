@@ -92,13 +92,16 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
     alarm, change, chart, capital = None, None, None, np.zeros(len(kept))
     notes = selection.notes
     if len(kept) > history:
-        capital, levels = _capital(selection, name, unit, squares, history)
+        capital, levels = _capital(selection, name, unit, history)
         chart = control_chart(squares, history)
-        over = np.flatnonzero(capital >= line)
-        status = "watch" if chart.outside[-1] else "quiet"
-        if len(over):
+        alarm = _alarm(selection, name, unit, line, history, capital)
+        if alarm is not None:
             # An alarm stands: drift that lasts becomes ordinary to ranks, but is no less drift.
-            status, alarm = "alarm", selection.batches[int(over[0])].label
+            status = "alarm"
+        elif chart.outside[-1] or capital[-1] >= line:
+            status = "watch"
+        else:
+            status = "quiet"
         first = len(kept)
         if status != "quiet":
             first = change_point(*_scores(selection.batches, name, unit))
@@ -124,8 +127,26 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
     )
 
 
+def _alarm(
+    selection: Selection, name: str, unit: Unit, line: float, history: int, capital: Floats
+) -> str | None:
+    """First batch at which the capital was over the line, of those that count.
+
+    The bound holds for one order of arrival. A batch that comes late makes another history of all
+    that is after it; to look at each anew would be to have more than one chance. So capital counts
+    only at batches that came when all before them were there.
+    """
+    known = selection.in_order()
+    if len(known.batches) < len(selection.batches):
+        if len(known.batches) <= history:
+            return None
+        capital, _ = _capital(known, name, unit, history)
+    over = np.flatnonzero((capital >= line) & np.array(known.judged()))
+    return known.batches[int(over[0])].label if len(over) else None
+
+
 def _capital(
-    selection: Selection, name: str, unit: Unit, squares: Floats, history: int
+    selection: Selection, name: str, unit: Unit, history: int
 ) -> tuple[Floats, Floats | None]:
     """Log capital after every batch, and the levels of batches among their blocks, if any.
 
@@ -135,6 +156,7 @@ def _capital(
     batches = selection.batches
     ties = np.concatenate([tie_breakers(f"{name}|{batch.key}", 1) for batch in batches])
     usual = np.array([batch.key not in selection.odd for batch in batches])
+    squares = np.array([batch.series[name].square for batch in batches], dtype=np.float64)
     whole = log_martingale(squares[usual], ties[usual], warm_up=history, two_sided=TWO_SIDED[name])
     if unit == "batch":
         return whole, None
