@@ -112,8 +112,8 @@ def by_batch(scores: Floats, rng: np.random.Generator, *, two_sided: bool = Fals
 def by_block(scores: Floats, whole: Floats, rng: np.random.Generator) -> Floats:
     """The same for scores of shape (n_batches, n_blocks) and those of whole batches."""
     ends = scores.shape[1] * np.arange(1, len(scores) + 1)
-    levels = blocks.levels(scores.ravel(), rng.random(scores.size), ends)
-    won = blocks.log_capital(levels, ends, warm_up=WARM_UP)
+    ties = rng.random(scores.size)
+    won = blocks.log_capital_of_blocks(scores.ravel(), ties, ends, warm_up=WARM_UP)
     return np.logaddexp(won, by_batch(whole, rng)) - math.log(2)
 
 
@@ -191,15 +191,15 @@ def day_effects(histories: int) -> list[Row]:
                 rng = np.random.default_rng(seed)
                 scores = size * draw(rng)[:, None] + rng.standard_normal((200, BLOCKS))
                 ends = BLOCKS * np.arange(1, 201)
-                levels = blocks.levels(scores.ravel(), rng.random(scores.size), ends)
-                won = blocks.log_capital(levels, ends, warm_up=WARM_UP)
+                ties = rng.random(scores.size)
+                won = blocks.log_capital_of_blocks(scores.ravel(), ties, ends, warm_up=WARM_UP)
                 alarmed.append(float(np.any(won >= LINE)))
-                spreads.append(float(np.std(levels[1:])))
+                spreads.append(float(np.std(blocks.distances(scores.ravel(), ends)[1:])))
             rows.append(
                 {
                     "day effects": shape,
                     "size": size,
-                    "deviation of levels": float(np.mean(spreads)),
+                    "deviation of batches": float(np.mean(spreads)),
                     **_share(pd.Series(alarmed)),
                 }
             )
@@ -246,7 +246,7 @@ def late(histories: int) -> list[Row]:
 def delays(repetitions: int) -> list[Row]:
     rows = []
     for history in (5, 10, 30):
-        for shift in (0.5, 1.0, 2.0):
+        for shift in (0.5, 1.0, 2.0, 4.0):
             row: Row = {"history": history, "shift": shift}
             rng = np.random.default_rng([history, int(10 * shift)])
             scores = rng.standard_normal((repetitions, history + 200))

@@ -13,17 +13,20 @@ over their *highest* likelihood under any day effects that are allowed for:
 so it is never more than the capital of a fair bet against the day effects there really are, and
 Ville's inequality holds for it (Wasserman, Ramdas and Balakrishnan, Universal inference, PNAS 117,
 2020). Day effects that are allowed for: a level is normal with any deviation s >= 1 and, in a share
-h of batches, Student's with three degrees of freedom and the scale 3 s: days that jump now and
-then. With s = 1 and h = 0 the blocks are independent draws. (The first level is left out: its
-blocks were compared with nothing but each other.)
+h of batches, Student's with two degrees of freedom and the scale 3 s: days that jump now and then.
+With s = 1 and h = 0 the blocks are independent draws. (The first level is left out: its blocks were
+compared with nothing but each other.)
 
-A change raises the level by d, less the share of changed blocks it competes with, and by more or
-less than that: ranks, so levels, have their highest.
+A change raises the level by d, less the share of changed blocks it competes with. Ranks, so levels,
+have their highest, and a change beyond all measure looks like a large one. So a quarter of the
+capital is bet, in the same way, on distances of batch means from the past, in deviations of what
+noise within batches explains. They are normal only nearly, but have no highest.
 """
 
 from bisect import bisect_left, bisect_right
 from math import pi, sqrt
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +36,25 @@ from synthmix_dagster.drift.martingale import waking
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Changes d of a level that are bet on, in equal parts.
-CHANGES = (2.5, 5.0, 10.0)
-#: Deviation of a changed level, in parts of its change; at least that of the day effects bet on.
-BLUR = 0.2
+#: Part of the capital on levels, and on distances.
+NEAR, FAR = 0.75, 0.25
+
+
+class Bet(NamedTuple):
+    """Changes d that are bet on, in equal parts, and the deviation after one in parts of it."""
+
+    changes: tuple[float, ...]
+    blur: float
+
+
+LEVELS = Bet((2.5, 5.0, 10.0), 0.2)
+DISTANCES = Bet((10.0, 40.0, 160.0, 640.0), 0.4)
+#: Beyond any change that matters.
+_FARTHEST = 1e3
 #: Deviations of a level that are bet on, and the part of the capital on each.
 SPREADS = {1.0: 0.8, 2.0: 0.05, 4.0: 0.05, 8.0: 0.05, 16.0: 0.05}
 #: Day effects that are allowed for: deviations, and shares of batches that jump.
-ALLOWED_SPREADS = 2.0 ** np.arange(0, 5.25, 0.25)
+ALLOWED_SPREADS = 2.0 ** np.arange(0, 7.25, 0.25)
 JUMPING = (0.02, 0.1, 0.3)
 #: Scale of a jump, in deviations.
 JUMP = 3.0
@@ -105,17 +119,52 @@ def levels(scores: Floats, ties: Floats, ends: Ints) -> Floats:
     return summed / np.sqrt(ends - begins)
 
 
-def log_capital(found: Floats, ends: Ints, *, warm_up: int) -> Floats:
+def distances(scores: Floats, ends: Ints) -> Floats:
+    """Distance of every batch mean from the mean so far, in deviations of it without day effects.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_blocks,)
+    ends : ndarray of shape (n_batches,)
+        Number of blocks up to the end of each batch, two a batch at least.
+
+    Returns
+    -------
+    ndarray of shape (n_batches,)
+        Recursive residuals (Brown, Durbin and Evans 1975), the first 0: independent for normal
+        scores.
+
+    Examples
+    --------
+    >>> scores = np.array([0.0, 2.0, 1.0, 3.0, 8.0, 6.0])
+    >>> distances(scores, np.array([2, 4, 6])).round(2).tolist()
+    [0.0, 0.71, 4.49]
+    """
+    begins = np.concatenate(([0], ends[:-1]))
+    counts = ends - begins
+    means = np.add.reduceat(scores, begins) / counts
+    within = np.add.reduceat((scores - np.repeat(means, counts)) ** 2, begins)
+    past = np.cumsum(scores)[ends[:-1] - 1] / ends[:-1]
+    variance = np.cumsum(within)[:-1] / (ends[:-1] - np.arange(1, len(ends)))
+    # Blocks that are all alike differ from nothing, or beyond measure.
+    deviation = np.sqrt(variance * (1 / counts[1:] + 1 / ends[:-1])) + 1e-300
+    found = np.clip((means[1:] - past) / deviation, -_FARTHEST, _FARTHEST)
+    return np.concatenate(([0.0], found))
+
+
+def log_capital(found: Floats, ends: Ints, *, warm_up: int, bet: Bet = LEVELS) -> Floats:
     """Logarithm of the capital after every batch.
 
     Parameters
     ----------
     found : ndarray of shape (n_batches,)
-        From `levels`.
+        From `levels` or `distances`.
     ends : ndarray of shape (n_batches,)
         Number of blocks up to the end of each batch.
     warm_up : int
         Batches that are taken as the history; no change is bet on among them.
+    bet : Bet
+        `LEVELS` or `DISTANCES`, as `found` is.
 
     Returns
     -------
@@ -141,18 +190,30 @@ def log_capital(found: Floats, ends: Ints, *, warm_up: int) -> Floats:
     asleep = 1 - np.concatenate((np.zeros(min(warm_up, n)), np.cumsum(chances)))
     bets = asleep * np.exp(unmoved - explained)
     # Where days differ by much, no smaller change is worth betting on.
-    changes = np.array(CHANGES) * np.maximum(1, spreads / 2)[:, None]
-    blurred = np.maximum(spreads[:, None], BLUR * changes)[..., None]
+    rises = np.array(bet.changes) * np.maximum(1, spreads / 2)[:, None]
+    blurred = np.maximum(spreads[:, None], bet.blur * rises)[..., None]
     begins = np.concatenate(([0], ends[:-1]))
     middles = (begins + ends) / 2
     for chance, first in zip(chances, range(warm_up, n), strict=True):
         unchanged = begins[first] / middles[first:]
-        raised = changes[..., None] * unchanged
-        moved = np.cumsum(_normal(found[first:] - raised, blurred), axis=2)
+        moved = np.cumsum(_normal(found[first:] - rises[..., None] * unchanged, blurred), axis=2)
         path = moved + unmoved[:, first - 1, None, None] - explained[first:]
         # Beyond any alarm, and still finite when many are summed.
         bets[:, first:] += chance * np.exp(np.minimum(path, 600.0)).mean(axis=1)
     return np.log(np.maximum(parts @ bets, 1e-300))
+
+
+def log_capital_of_blocks(scores: Floats, ties: Floats, ends: Ints, *, warm_up: int) -> Floats:
+    """Bet on levels and on distances; see `levels` and `log_capital` for the parameters.
+
+    Returns
+    -------
+    ndarray of shape (n_batches,)
+    """
+    near = log_capital(levels(scores, ties, ends), ends, warm_up=warm_up)
+    far = log_capital(distances(scores, ends), ends, warm_up=warm_up, bet=DISTANCES)
+    capital: Floats = np.logaddexp(np.log(NEAR) + near, np.log(FAR) + far)
+    return capital
 
 
 def _normal(values: Floats, spread: Floats) -> Floats:
@@ -169,7 +230,7 @@ def _explained(found: Floats) -> Floats:
     best: Floats = -n / 2 * np.log(variance) - squares / variance / 2
     scale = ALLOWED_SPREADS[:, None]
     ordinary = _normal(found, scale)
-    student = sqrt(2 * pi) * 2 / (pi * sqrt(3)) / (1 + (found / (JUMP * scale)) ** 2 / 3) ** 2
+    student = sqrt(2 * pi) / sqrt(8) / (1 + (found / (JUMP * scale)) ** 2 / 2) ** 1.5
     for share in JUMPING:
         terms = np.logaddexp(np.log(1 - share) + ordinary, np.log(share * student / (JUMP * scale)))
         terms[:, 0] = 0.0

@@ -36,7 +36,7 @@ Ints = NDArray[np.int64]
 #: Exponent w of the survival function, for changes of three standard deviations and more.
 STRONG = 0.1
 #: Exponent v of the distribution function, for changes of one to two standard deviations.
-MODERATE = 4.0
+MODERATE = 3.0
 #: Half of the capital has jumped into the bet after so many batches.
 HALF_LIFE = 5
 #: A bet on a change that began more batches ago than this is over; what it won is kept.

@@ -92,7 +92,7 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
     alarm, change, chart, capital = None, None, None, np.zeros(len(kept))
     notes = selection.notes
     if len(kept) > history:
-        capital, levels = _capital(selection, name, unit, history)
+        capital, distances = _capital(selection, name, unit, history)
         chart = control_chart(squares, history)
         alarm = _alarm(selection, name, unit, line, history, capital)
         if alarm is not None:
@@ -106,7 +106,7 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
         if status != "quiet":
             first = change_point(*_scores(selection.batches, name, unit))
             change = _change(selection.batches, name, squares, first)
-        spread = None if levels is None else blocks.day_effects(levels[:first])
+        spread = None if distances is None else blocks.day_effects(distances[:first])
         if spread is not None:
             notes += (
                 f"its batches differ {spread:.1f} times as much as independent rows would; such "
@@ -148,7 +148,7 @@ def _alarm(
 def _capital(
     selection: Selection, name: str, unit: Unit, history: int
 ) -> tuple[Floats, Floats | None]:
-    """Log capital after every batch, and the levels of batches among their blocks, if any.
+    """Log capital after every batch, and how far batches are from the past, by their blocks.
 
     By block, half of the capital is bet on blocks and half on the whole batches: blocks know sooner
     what is ordinary, the score of all rows sees smaller changes. The mean of two fair bets is fair.
@@ -168,11 +168,10 @@ def _capital(
             for batch, count in zip(batches, counts, strict=True)
         ]
     )
-    levels = blocks.levels(scores, dealt, ends)
     # A batch of another size is bet on by its blocks alone; on the whole batches nothing is won.
     carried = np.concatenate(([0.0], whole))[np.cumsum(usual)]
-    won = blocks.log_capital(levels, ends, warm_up=history)
-    return np.logaddexp(carried, won) - math.log(2), levels
+    won = blocks.log_capital_of_blocks(scores, dealt, ends, warm_up=history)
+    return np.logaddexp(carried, won) - math.log(2), blocks.distances(scores, ends)
 
 
 def _scores(batches: Sequence[Batch], name: str, unit: Unit) -> tuple[Floats, Ints]:

@@ -11,7 +11,8 @@ def levels_of(scores: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
 
 
 def capital(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return blocks.log_capital(*levels_of(scores, rng), warm_up=5)
+    ends = scores.shape[1] * np.arange(1, len(scores) + 1)
+    return blocks.log_capital_of_blocks(scores.ravel(), rng.random(scores.size), ends, warm_up=5)
 
 
 def test_ranks_are_those_of_the_definition() -> None:
@@ -44,7 +45,8 @@ def test_batches_may_have_different_numbers_of_blocks() -> None:
     np.testing.assert_allclose(np.std(found, axis=0), 1.0, atol=0.07)
 
 
-def test_capital_is_the_ratio_of_likelihoods_written_out() -> None:
+@pytest.mark.parametrize("bet", [blocks.LEVELS, blocks.DISTANCES])
+def test_capital_is_the_ratio_of_likelihoods_written_out(bet: blocks.Bet) -> None:
     from scipy import stats
 
     found, ends = np.array([0.4, -1.2, 2.9, 0.3, 3.8, -0.6]), np.array([8, 16, 20, 30, 38, 46])
@@ -55,7 +57,7 @@ def test_capital_is_the_ratio_of_likelihoods_written_out() -> None:
         best = stats.norm.logpdf(values, scale=max(1.0, np.sqrt(np.mean(values**2)))).sum()
         for spread in blocks.ALLOWED_SPREADS:
             for share in blocks.JUMPING:
-                jump = stats.t.pdf(values, 3, scale=blocks.JUMP * spread)
+                jump = stats.t.pdf(values, 2, scale=blocks.JUMP * spread)
                 mixed = (1 - share) * stats.norm.pdf(values, scale=spread) + share * jump
                 best = max(best, float(np.log(mixed).sum()))
         return float(np.exp(best))
@@ -68,16 +70,16 @@ def test_capital_is_the_ratio_of_likelihoods_written_out() -> None:
             still = stats.norm.pdf(found[1:t], scale=spread)
             whole += part * (1 - chances.sum()) * still.prod()
             for k, first in enumerate(range(warm_up, t)):
-                for change in blocks.CHANGES:
+                for change in bet.changes:
                     middles = (begins[first:t] + ends[first:t]) / 2
                     raised = change * max(1, spread / 2)
                     mean = raised * begins[first] / middles
-                    blurred = max(spread, blocks.BLUR * raised)
+                    blurred = max(spread, bet.blur * raised)
                     moved = stats.norm.pdf(found[first:t], mean, blurred)
                     won = still[: first - 1].prod() * moved.prod()
-                    whole += part * chances[k] * won / len(blocks.CHANGES)
+                    whole += part * chances[k] * won / len(bet.changes)
         expected.append(np.log(whole / allowed(found[1:t])))
-    won = blocks.log_capital(found, ends, warm_up=warm_up)
+    won = blocks.log_capital(found, ends, warm_up=warm_up, bet=bet)
     assert won[0] == pytest.approx(0.0)
     np.testing.assert_allclose(won[1:], expected, rtol=1e-6)
 
@@ -92,7 +94,7 @@ def test_no_bet_is_expected_to_win_under_day_effects_that_are_allowed_for(
     # A mean over draws would miss what it is owed to, so the two levels take all values.
     side = (8 * spread + 8) * np.linspace(-1, 1, 61) ** 3
     densities = (1 - jumping) * stats.norm.pdf(side, scale=spread) + jumping * stats.t.pdf(
-        side, 3, scale=blocks.JUMP * spread
+        side, 2, scale=blocks.JUMP * spread
     )
     ends = 32 * np.arange(1, 4)
     won = np.exp(
