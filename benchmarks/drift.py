@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import rules
+from benchmarks.drift_scores import (
+    BLOCKS,
+    DAY_EFFECT,
+    LINE,
+    REFERENCE,
+    ROWS,
+    WARM_UP,
+    by_batch,
+    by_block,
+    squares,
+)
+from benchmarks.drift_swaps import swaps
 from benchmarks.simulation import repeated
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.wasserstein import orthonormal_directions
 from synthmix_dagster.drift import blocks
 from synthmix_dagster.drift.control import control_chart
@@ -38,10 +48,6 @@ from synthmix_dagster.drift.martingale import log_martingale
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 SECTIONS = ("false", "days", "late", "delay", "swap", "year")
-DELTA, WARM_UP, BLOCKS = 0.01, 5, 32
-#: Rows of a batch, batches of the reference, and what a day moves the mean of a column by.
-ROWS, REFERENCE, DAY_EFFECT = 256, 3, 0.15
-LINE = math.log(1 / DELTA)
 
 
 def main() -> int:
@@ -73,48 +79,6 @@ def main() -> int:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps(results, indent=1))
     return 0
-
-
-def squares(batches: Floats, reference: Floats, directions: Floats, blocks: int) -> Floats:
-    """Debiased squares of all batches at once, as `drift.scores.block_squares` has them.
-
-    Parameters
-    ----------
-    batches : ndarray of shape (n_batches, n_rows, d)
-    reference : ndarray of shape (n_reference_rows, d)
-    directions : ndarray of shape (n_directions, d)
-    blocks : int
-
-    Returns
-    -------
-    ndarray of shape (n_batches, blocks)
-    """
-    half = batches.shape[1] // (2 * blocks)
-    lines = (batches @ directions.T).astype(np.float32)[:, : 2 * blocks * half]
-    s = np.sort(lines.reshape(len(batches), blocks, 2, half, len(directions)), axis=3)
-    folds = len(reference) // half
-    r = (reference @ directions.T).astype(np.float32)[: folds * half]
-    r = np.sort(r.reshape(folds, half, -1), axis=1)
-    mean = r.mean(axis=0)
-    own = np.sum(r * r, dtype=np.float64)
-    between = (folds**2 * np.sum(mean * mean, dtype=np.float64) - own) / (folds * (folds - 1))
-    halved = np.einsum("tbhl,tbhl->tb", s[:, :, 0], s[:, :, 1], dtype=np.float64)
-    crossed = np.einsum("tbhl,hl->tb", s[:, :, 0] + s[:, :, 1], mean, dtype=np.float64)
-    found: Floats = (halved - crossed + between) / (half * len(directions))
-    return found * batches.shape[2]
-
-
-def by_batch(scores: Floats, rng: np.random.Generator, *, two_sided: bool = False) -> Floats:
-    """Log capital after every batch; scores of shape (n_batches,)."""
-    return log_martingale(scores, rng.random(len(scores)), warm_up=WARM_UP, two_sided=two_sided)
-
-
-def by_block(scores: Floats, whole: Floats, rng: np.random.Generator) -> Floats:
-    """The same for scores of shape (n_batches, n_blocks) and those of whole batches."""
-    ends = scores.shape[1] * np.arange(1, len(scores) + 1)
-    ties = rng.random(scores.size)
-    won = blocks.log_capital_of_blocks(scores.ravel(), ties, ends, warm_up=WARM_UP)
-    return np.logaddexp(won, by_batch(whole, rng)) - math.log(2)
 
 
 def false_alarms(histories: int) -> list[Row]:
@@ -273,98 +237,6 @@ def _delay(over: NDArray[np.bool_], history: int, unit: str) -> Row:
         f"{unit}: median": median if np.isfinite(median) else None,
         f"{unit}: share": float(np.mean(np.isfinite(waited))),
     }
-
-
-def swaps(folder: Path, repetitions: int) -> list[Row]:
-    """Every generator of a dataset replaced by the next two of it, in the order of their names."""
-    pools: dict[str, list[Path]] = {}
-    for pair in sorted(folder.iterdir()):
-        if pair.is_dir() and not pair.name.endswith("_fitreal") and "__dial" not in pair.name:
-            pools.setdefault(pair.name.split("__")[0], []).append(pair)
-    jobs = [pair for pairs in pools.values() if len(pairs) > 1 for pair in pairs]
-    found = [
-        row
-        for pair in jobs
-        for row in _swap(
-            pair, [p for p in pools[pair.name.split("__")[0]] if p != pair], repetitions
-        )
-    ]
-    frame = pd.DataFrame(found)
-    rows = []
-    for (unit, history), part in frame.groupby(["unit", "history"]):
-        by_swap = part.groupby("swap")["waited"].median()
-        rows.append(
-            {
-                "unit": unit,
-                "history": int(history),
-                "swaps": len(by_swap),
-                "median": float(part["waited"].median()),
-                "slowest tenth of swaps": float(by_swap.quantile(0.9, interpolation="higher")),
-                "not within 30": float(np.mean(~np.isfinite(part["waited"]))),
-                "alarmed before the swap": float(part["before"].mean()),
-            }
-        )
-    return [
-        {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
-        for row in rows
-    ]
-
-
-def _next_two(pair: Path, pairs: list[Path]) -> list[Path]:
-    at = pairs.index(pair)
-    around = [*pairs[at + 1 :], *pairs[:at]]
-    return around[:2]
-
-
-def _swap(before: Path, others: list[Path], repetitions: int) -> list[Row]:
-    meta = json.loads((before / "meta.json").read_text())
-    categorical = [*meta["categorical"]]
-    if meta["task"] == "classification":
-        categorical.append(meta["target"])
-    frames = {pair.name: pd.read_parquet(pair / "synthetic.parquet") for pair in (before, *others)}
-    home = frames[before.name]
-    encoder = Encoder.fit(home, pd.concat(list(frames.values())), categorical=categorical)
-    points = {name: encoder.transform(frame, np.float32) for name, frame in frames.items()}
-    rows = []
-    for repetition in range(repetitions):
-        rng = np.random.default_rng([repetition, len(home)])
-        directions = orthonormal_directions(encoder.dimension, 1, rng)
-
-        # Pools are populations here: batches are drawn from them anew.
-        def draw(name: str, count: int, rng: np.random.Generator = rng) -> Floats:
-            pool = points[name]
-            taken = [
-                rng.choice(len(pool), min(640, len(pool)), replace=False) for _ in range(count)
-            ]
-            return np.stack([pool[one] for one in taken])
-
-        reference = draw(before.name, REFERENCE).reshape(-1, encoder.dimension)
-        history = draw(before.name, 30)
-        for other in others:
-            after = draw(other.name, 30)
-            size = min(history.shape[1], after.shape[1])
-            batches = np.concatenate((history[:, :size], after[:, :size]))
-            whole = squares(batches, reference, directions, 1)[:, 0]
-            of_blocks = squares(batches, reference, directions, BLOCKS)
-            for unit, length in product(("batch", "block"), (5, 10, 30)):
-                at = 30 - length
-                won = (
-                    by_batch(whole[at:], rng)
-                    if unit == "batch"
-                    else by_block(of_blocks[at:], whole[at:], rng)
-                )
-                over = won >= LINE
-                first = int(over[length:].argmax()) + 1 if over[length:].any() else np.inf
-                rows.append(
-                    {
-                        "swap": f"{before.name} to {other.name}",
-                        "unit": unit,
-                        "history": length,
-                        "waited": float(first),
-                        "before": bool(over[:length].any()),
-                    }
-                )
-    return rows
 
 
 def year() -> list[Row]:
