@@ -45,6 +45,34 @@ def test_batches_may_have_different_numbers_of_blocks() -> None:
     np.testing.assert_allclose(np.std(found, axis=0), 1.0, atol=0.07)
 
 
+def test_distances_are_those_of_the_definition() -> None:
+    rng = np.random.default_rng(4)
+    counts = [4, 6, 5, 9]
+    batches = [rng.standard_normal(count) + rng.standard_normal() for count in counts]
+    found = blocks.distances(np.concatenate(batches), np.cumsum(counts))
+    assert found[0] == 0
+    for t in range(1, 4):
+        past = np.concatenate(batches[:t])
+        within = sum(((one - one.mean()) ** 2).sum() for one in batches[:t])
+        noise = within / (len(past) - t) * (1 / counts[t] + 1 / len(past))
+        assert found[t] == pytest.approx((batches[t].mean() - past.mean()) / np.sqrt(noise))
+
+
+def test_blocks_that_are_all_alike_are_no_evidence_and_break_nothing() -> None:
+    rng = np.random.default_rng(5)
+    assert capital(np.zeros((40, 8)), rng).max() < np.log(100)
+    assert np.isfinite(capital(np.concatenate((np.zeros((8, 8)), np.ones((20, 8)))), rng)).all()
+
+
+def test_a_change_beyond_all_ranks_is_found_at_once_in_spite_of_day_effects() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(10):
+        days = 2 * rng.standard_normal((9, 1))
+        days[7:] += 1000
+        found = capital(days + rng.standard_normal((9, 12)), rng)
+        assert found[6] < np.log(100) < found[8]
+
+
 @pytest.mark.parametrize("bet", [blocks.LEVELS, blocks.DISTANCES])
 def test_capital_is_the_ratio_of_likelihoods_written_out(bet: blocks.Bet) -> None:
     from scipy import stats
