@@ -26,6 +26,7 @@ from synthmix_dagster.tables.selection import (
     select_exactly,
 )
 from synthmix_dagster.tables.shuffle import Shuffle
+from synthmix_dagster.tables.spill import Spill
 
 #: What Python and its libraries take before a row is read.
 LIBRARIES_MB = 300
@@ -124,15 +125,14 @@ class ArrowEngine:
         share = free // (6 * self.workers)
         buckets = _MARGIN * sum(map(_bytes, parts)) / share
         bits = min(_MOST_BUCKET_BITS, max(0, int(np.ceil(np.log2(max(buckets, 1))))))
-        shuffle = Shuffle(spill, layout, list(parts), bits, share, self.workers)
-        shuffle.scatter(
-            (number, rows)
-            for number, part in enumerate(parts)
-            for rows in scan(part.dataset, part.key, _released(part.dataset, layout))
-        )
-        written = shuffle.gather(data)
-        for run in spill.iterdir():
-            run.unlink()
+        with Spill(spill, bits) as spilled:
+            shuffle = Shuffle(spilled, layout, list(parts), share, self.workers)
+            shuffle.scatter(
+                (number, rows)
+                for number, part in enumerate(parts)
+                for rows in scan(part.dataset, part.key, _released(part.dataset, layout))
+            )
+            written = shuffle.gather(data)
         spill.rmdir()
         return written
 

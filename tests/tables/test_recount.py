@@ -86,6 +86,14 @@ def test_any_difference_is_found_by_counting_alone(release, case):
         verify_release(release.path)
 
 
+def test_shards_that_changed_places_are_found_by_their_ends(release):
+    contents = [shard.read_bytes() for shard in release.shards[:2]]
+    for shard, content in zip(release.shards, contents[::-1], strict=False):
+        shard.write_bytes(content)
+    with pytest.raises(ReleaseError, match=r"1 duplicates where its manifest says 0"):
+        require_realised(release)
+
+
 def test_an_engine_that_writes_a_row_twice_publishes_nothing(tmp_path, monkeypatch):
     original = Shuffle._bucket
 

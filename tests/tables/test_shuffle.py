@@ -20,6 +20,8 @@ from synthmix_dagster.tables.engine import Engine
 from synthmix_dagster.tables.identity import row_ids
 from synthmix_dagster.tables.mixing import mix_datasets
 from synthmix_dagster.tables.selection import priorities, quotas, sample_positions
+from synthmix_dagster.tables.shuffle import Shuffle
+from synthmix_dagster.tables.spill import Spill
 
 
 def chi_square_p(counts, expected):
@@ -51,12 +53,12 @@ def small(monkeypatch, pieces, chunk, bits):
     """Everything that bounds memory, made small."""
     monkeypatch.setattr(identity, "PIECE_ROWS", pieces)
     monkeypatch.setattr(identity.scan, "__defaults__", ((), None, pieces))
-    original = shuffle.Shuffle
-
-    def shrunk(folder, layout, parts, _bits, _chunk, workers):
-        return original(folder, layout, parts, bits, chunk, workers)
-
-    monkeypatch.setattr(arrow_engine, "Shuffle", shrunk)
+    monkeypatch.setattr(
+        arrow_engine,
+        "Shuffle",
+        lambda spill, layout, parts, _, workers: Shuffle(spill, layout, parts, chunk, workers),
+    )
+    monkeypatch.setattr(arrow_engine, "Spill", lambda folder, _: Spill(folder, bits))
 
 
 @pytest.mark.parametrize(("pieces", "chunk", "bits"), [(1000, 10**9, 0), (13, 2000, 4), (64, 1, 9)])
@@ -87,6 +89,40 @@ def test_row_groups_are_full_whatever_the_buckets(tmp_path, monkeypatch):
         metadata = pq.ParquetFile(shard).metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         assert sizes == [64] * (rows // 64) + [rows % 64]
+
+
+def test_a_dictionary_is_kept_of_what_repeats_alone(tmp_path):
+    n = 2000
+    table = pa.table(
+        {
+            "fraction": np.arange(n) % 2 / 3,
+            "word": [f"w{i % 300}" for i in range(n)],
+            "code": [f"{i:09d}" for i in range(n)],
+            "list": [[i % 2] for i in range(n)],
+            "whole": np.arange(n) % 3,
+        }
+    )
+    release = mix(table, table, ratio=1, output=tmp_path, key=["code"])
+    group = pq.ParquetFile(release.shards[0]).metadata.row_group(0)
+    encodings = {}
+    for number in range(group.num_columns):
+        column = group.column(number)
+        encodings[column.path_in_schema.split(".")[0]] = "RLE_DICTIONARY" in column.encodings
+    assert encodings == {
+        "fraction": False,
+        "word": True,
+        "code": True,  # every one is there twice, as a real row and as a synthetic one
+        "list": False,
+        "whole": True,
+        "synthmix_source": True,
+        "synthmix_generator": True,
+        "synthmix_row_id": True,
+    }
+    others = table.set_column(2, "code", [[f"{i:09d}" for i in range(n, 2 * n)]])
+    release = mix(table, others, ratio=0.5, output=tmp_path, key=["code"])
+    group = pq.ParquetFile(release.shards[0]).metadata.row_group(0)
+    assert "RLE_DICTIONARY" not in group.column(2).encodings
+    assert "RLE_DICTIONARY" in group.column(1).encodings
 
 
 def test_the_rows_do_not_depend_on_row_groups_and_the_order_of_listing(tmp_path, monkeypatch):
