@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pyarrow as pa
 import pytest
+from mixes import entries
 
 from synthmix_dagster.tables.spill import Spill
 
@@ -26,7 +27,7 @@ def spill(tmp_path):
     with Spill(tmp_path, BUCKETS.bit_length() - 1) as spill, ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda seed: spill.write(*run(seed)), range(9)))
         yield spill
-    assert os.listdir(tmp_path) == []
+    assert entries(tmp_path) == []
 
 
 def test_every_row_comes_back_once_in_its_bucket(spill):
@@ -43,15 +44,15 @@ def test_every_row_comes_back_once_in_its_bucket(spill):
 
 
 def test_a_file_is_removed_when_all_that_will_be_read_of_it_was_read(spill, tmp_path):
-    files = len(os.listdir(tmp_path))
+    files = len(entries(tmp_path))
     assert files == 16
     # The second reader wants the last bucket of the first one as well.
     spill.finish([range(12), range(11, 20)])
     for bucket in range(12):
         spill.read(bucket)
-    assert len(os.listdir(tmp_path)) == files - 2
+    assert len(entries(tmp_path)) == files - 2
     spill.read(11)
-    assert len(os.listdir(tmp_path)) == files - 3
+    assert len(entries(tmp_path)) == files - 3
 
 
 def test_a_file_that_lost_its_end_is_an_error(spill, tmp_path):
