@@ -148,10 +148,6 @@ def test_tensors_of_torch_itself_hold_the_rows_and_may_be_written_to(tmp_path):
     tensors = load_release(tmp_path).to_torch(["x", "n", "b"])
     kinds = [str(tensor.dtype) for tensor in tensors.values()]
     assert kinds == ["torch.float64", "torch.int64", "torch.bool"]
-        "torch.float64",
-        "torch.int64",
-        "torch.bool",
-    ]
     assert tensors["n"].tolist() == release.to_arrow()["n"].to_pylist()
     assert torch.isnan(tensors["x"]).tolist() == release.to_arrow()["x"].is_null().to_pylist()
     tensors["n"] += 1
