@@ -189,8 +189,8 @@ def test_an_input_that_changes_during_the_shuffle_is_refused(tmp_path, inputs, m
     before = mix(*copies, output=tmp_path / "out", seed=0, **OPTIONS)
     original = arrow_engine.scan
 
-    def touching(dataset, key, columns):
-        for rows in original(dataset, key, columns):
+    def touching(dataset, key, columns, *piece):
+        for rows in original(dataset, key, columns, *piece):
             if dataset.name == "synthetic" and columns:
                 os.utime(copies[1], (0, 0))
             yield rows

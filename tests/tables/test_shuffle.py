@@ -53,6 +53,7 @@ def small(monkeypatch, pieces, chunk, bits):
     """Everything that bounds memory, made small."""
     monkeypatch.setattr(identity, "PIECE_ROWS", pieces)
     monkeypatch.setattr(identity.scan, "__defaults__", ((), None, pieces))
+    monkeypatch.setattr(arrow_engine, "_MOST_PIECE_ROWS", pieces)
     monkeypatch.setattr(
         arrow_engine,
         "Shuffle",
@@ -171,6 +172,23 @@ def test_the_memory_that_is_planned_bounds_what_arrow_holds(tmp_path):
     assert len(peak) > 8
     assert max(peak) < 100 * 2**20 < data
     assert pool.bytes_allocated() - before < 10**6
+
+
+def test_wide_rows_are_read_fewer_at_a_time(tmp_path, monkeypatch):
+    seen = []
+    original = shuffle.Shuffle._run
+
+    def watching(self, part, chunk):
+        seen.append(sum(rows.table.nbytes for rows in chunk))
+        return original(self, part, chunk)
+
+    monkeypatch.setattr(shuffle.Shuffle, "_run", watching)
+    wide = pa.table({f"x{i}": np.arange(2000.0) for i in range(1000)})
+    pq.write_table(wide, tmp_path / "wide.parquet")
+    path = tmp_path / "wide.parquet"
+    mix(path, path, ratio=1, output=tmp_path / "out", memory_mb=400, rows_per_shard=700)
+    share = 100 * 2**20 / (6 * ArrowEngine().workers)
+    assert max(seen) <= share / 2 < wide.nbytes
 
 
 def test_too_little_memory_is_refused(tmp_path):
