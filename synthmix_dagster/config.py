@@ -17,6 +17,7 @@ from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.settings import (
     Settings,
     below_root,
+    local_folder,
     plain_name,
     validated,
     weights_above_zero,
@@ -260,6 +261,11 @@ class MixConfig(Settings):
     @classmethod
     def _above_zero(cls, value: Mapping[str, float]) -> Mapping[str, float]:
         return weights_above_zero(value)
+
+    @field_validator("output_root")
+    @classmethod
+    def _is_local(cls, value: str) -> str:
+        return local_folder(value)
 
     @field_validator("output")
     @classmethod
