@@ -131,6 +131,17 @@ def test_missing_values_of_columns_whose_footer_does_not_count_them(tmp_path, va
     assert release.manifest["realised"]["nulls"] == {"v": 2 * values.count(None), "n": 10}
 
 
+def test_the_footer_counts_missing_values_whatever_a_column_is_called_and_holds(tmp_path):
+    numbers, texts = pa.array([None, 1, None, 0, 1]), pa.array([None, "a", None, "b", "b"])
+    columns = dict.fromkeys(("a.b", "", "é", "x y", "list", "element"), numbers)
+    columns |= {str(kind): numbers.cast(kind) for kind in (pa.int8(), pa.bool_(), pa.float16())}
+    columns |= {str(kind): numbers.cast(kind) for kind in (pa.duration("s"), pa.timestamp("us"))}
+    columns |= {str(kind): texts.cast(kind) for kind in (pa.large_string(), pa.binary())}
+    table = pa.table({**columns, "s.t": texts})
+    release = mix(table, table, ratio=1, output=tmp_path)
+    assert release.manifest["realised"]["nulls"] == dict.fromkeys(table.column_names, 4)
+
+
 def test_the_recount_of_a_whole_release_agrees(release):
     require_realised(release)
     assert json.dumps(release.manifest["realised"])
