@@ -357,7 +357,8 @@ def mix(
         raise ConfigError(
             f"'{output}' is no local directory",
             option="output",
-            fix="Write to a local directory and copy the finished release from there",
+            fix="Write to a local directory and copy the finished release from there, its "
+            "manifest.json last",
         )
     if isinstance(synthetic, Mapping):
         generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}

@@ -24,7 +24,7 @@ from synthmix_dagster.tables.publishing import publish
 from synthmix_dagster.tables.reading import StoredRows
 from synthmix_dagster.tables.releases import MANIFEST_VERSION, Release, realised
 from synthmix_dagster.tables.selection import quotas, require_strata
-from synthmix_dagster.tables.shuffle import added_columns
+from synthmix_dagster.tables.shuffle import SHARDS_VERSION, added_columns
 
 ROWS_PER_SHARD = 1_000_000
 MODES = ("rows", "weights")
@@ -348,6 +348,8 @@ def _input(dataset: Dataset, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _release_id(request: Mapping[str, Any]) -> str:
     canonical = json.dumps(
-        {**request, "version": MANIFEST_VERSION}, sort_keys=True, separators=(",", ":")
+        {**request, "version": MANIFEST_VERSION, "shards": SHARDS_VERSION},
+        sort_keys=True,
+        separators=(",", ":"),
     )
     return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()[:16]

@@ -8,7 +8,6 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mixes import entries, files_of, publish_mix, start
@@ -17,6 +16,7 @@ from synthmix_dagster import load_release, verify_release
 from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.tables import publishing
 from synthmix_dagster.tables.publishing import publish
+from synthmix_dagster.tables.spill import Spill
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_an_output_that_cannot_be_used_is_a_release_error(tmp_path, obstacle):
 
 FAULTS = {
     "making the folder": (Path, "mkdir", 2),
-    "a run of the shuffle": (pa.ipc, "new_file", 1),
+    "a run of the shuffle": (Spill, "write", 1),
     "first shard": (pq.ParquetWriter, "write_table", 1),
     "second shard": (pq.ParquetWriter, "write_table", 2),
     "first flush": (os, "fsync", 1),
@@ -195,7 +195,7 @@ def test_an_error_of_the_caller_passes_through_and_publishes_nothing(release):
 
 
 KILLS = {
-    "after a run of the shuffle": ("synthmix_dagster.tables.shuffle._write_run", "after", 1),
+    "after a run of the shuffle": ("synthmix_dagster.tables.spill.Spill.write", "after", 1),
     "before the first shard": ("pyarrow.parquet.ParquetWriter.write_table", "before", 1),
     "half a shard": ("synthmix_dagster.tables.shuffle._shard", "torn", 2),
     "before the manifest": ("synthmix_dagster.tables.publishing.write_json", "before", 1),
