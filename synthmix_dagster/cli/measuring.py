@@ -1,0 +1,143 @@
+"""The verbs that look at datasets and write nothing: measure, recommend."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from synthmix_dagster.cli import answers, options
+from synthmix_dagster.cli.group import exit_unless, gates_of, main
+from synthmix_dagster.cli.progress import progress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_plot = click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw it, as a PNG."
+)
+
+
+@main.command()
+@options.datasets
+@options.target(required=False)
+@options.thresholds
+@options.columns
+@options.sampling
+@click.option("--groups", metavar="COLUMN", help="Column whose rows belong together.")
+@click.option(
+    "--method",
+    type=click.Choice(["sliced", "exact", "sinkhorn", "gaussian"]),
+    default="sliced",
+    show_default=True,
+    help="Estimator of the distance.",
+)
+@click.option("--p", type=int, default=2, show_default=True, help="Order of the distance, 1 or 2.")
+@click.option(
+    "--rows",
+    type=click.Choice(["sample", "all"]),
+    default="sample",
+    show_default=True,
+    help="Whether the gap is that of a sample or of every row.",
+)
+@click.option(
+    "--directions",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Directions to look along.",
+)
+@click.option(
+    "--permutations",
+    type=int,
+    default=199,
+    show_default=True,
+    help="Relabellings of the test; with 0 there is neither p-value nor interval.",
+)
+@options.memory
+@_plot
+@options.common
+def measure(
+    real: str,
+    synthetic: str,
+    threshold: float | None,
+    conditional_threshold: float | None,
+    plot: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Measure how far SYNTHETIC rows are from REAL ones.
+
+    The gap is a distance in real standard deviations with the part that chance alone produces, the
+    floor, taken off. With --target the conditional gap says how far labels moved for rows that are
+    otherwise alike. Over a threshold the exit code is 1.
+
+    \b
+    Fail a CI job where the generator is not good enough:
+      synthmix measure real.csv generated.csv --target churned --task classification \\
+        --threshold 0.3
+    """  # noqa: D301
+    from synthmix_dagster.api import measure_distance
+    from synthmix_dagster.gate import GATES
+
+    gates = gates_of(threshold, conditional_threshold)
+    with progress(1) as step:
+        step("measuring the distance")
+        report = measure_distance(real, synthetic, **settings)
+    verdicts = {gate: GATES[gate](report, most) for gate, most in gates.items()}
+    if plot is not None:
+        _save(plot, report.plot(threshold=threshold))
+    if as_json:
+        answers.print_json({**answers.judged(verdicts), "distance": report.to_dict()})
+    else:
+        answers.print_distance(report)
+        answers.print_verdicts(verdicts)
+    exit_unless(all(verdict.passed for verdict in verdicts.values()))
+
+
+@main.command()
+@options.datasets
+@options.target(required=True)
+@options.columns
+@options.sampling
+@options.learning
+@_plot
+@options.common
+def recommend(
+    real: str,
+    synthetic: str,
+    require_usable: bool,
+    plot: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Recommend how many SYNTHETIC rows to add for each REAL one.
+
+    The error on new real rows is predicted for every ratio, before anything is trained.
+
+    \b
+    The ratio alone, for a script:
+      synthmix recommend real.csv generated.csv --target price --task regression --json \\
+        | jq .recommendation.ratio
+    """  # noqa: D301
+    from synthmix_dagster.api import recommend_ratio
+    from synthmix_dagster.gate import judge_recommendation
+
+    with progress(1) as step:
+        step("predicting the risk of every ratio")
+        advice = recommend_ratio(real, synthetic, **settings)
+    usable = judge_recommendation(advice)
+    if plot is not None:
+        _save(plot, advice.plot())
+    if as_json:
+        answers.print_json({"usable": asdict(usable), "recommendation": advice.to_dict()})
+    else:
+        answers.print_recommendation(advice)
+        answers.print_verdicts({"recommendation_usable": usable}, failed="WARNING")
+    exit_unless(usable.passed or not require_usable)
+
+
+def _save(path: Path, axes: "Axes") -> None:
+    from synthmix_dagster.presentation.rendering import png
+
+    answers.write(path, png(axes), option="plot")

@@ -1,0 +1,71 @@
+"""A picture as a file, as an address that carries its own data, and as a part of a page."""
+
+import base64
+import io
+import re
+import warnings
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from synthmix_dagster.presentation.style import ON_DARK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def png(axes: "Axes") -> bytes:
+    """Return the figure of `axes` as the bytes of a PNG file."""
+    return _saved(axes, format="png")
+
+
+def picture(axes: "Axes") -> str:
+    """Return the figure of `axes` as the address of a PNG that carries its own data."""
+    return "data:image/png;base64," + base64.b64encode(png(axes)).decode("ascii")
+
+
+def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
+    """Return the figure of `axes` as an SVG element that takes its colours from the page around it.
+
+    The same figure gives the same text: there is no date in it and no random name.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    name : str
+        What it is called on its page, which no other picture there is.
+    title, description : str
+        What those who do not see it are told.
+    """
+    import matplotlib as mpl
+
+    # Names of clips and markers are hashes with this salt, so pictures of one page share none.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        drawn = _saved(axes, format="svg", metadata={"Date": None, "Creator": None}).decode("utf-8")
+    drawn = drawn[drawn.index("<svg") :]
+    _, viewed, rest = re.split(r'(viewBox="[^"]*")', drawn, maxsplit=1)
+    body = rest[rest.index(">") + 1 :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    # Nothing refers to groups, and every figure calls its own by the same names.
+    body = re.sub(r'<g id="[^"]*">', "<g>", body)
+    for colour in ON_DARK:
+        body = body.replace(colour, f"var({variable(colour)})")
+    return (
+        f'<svg {viewed} role="img" aria-labelledby="{name}-title {name}-description">'
+        f'<title id="{name}-title">{escape(title)}</title>'
+        f'<desc id="{name}-description">{escape(description)}</desc>{body.strip()}'
+    )
+
+
+def variable(colour: str) -> str:
+    """Name of the variable that a page keeps a colour of the palette in."""
+    return f"--on-{colour.removeprefix('#')}"
+
+
+def _saved(axes: "Axes", **options: Any) -> bytes:
+    figure, buffer = axes.get_figure(root=True), io.BytesIO()
+    with warnings.catch_warnings():
+        # Names in scripts that the font lacks are boxes in a PNG and right in an SVG.
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        if figure is not None:
+            figure.savefig(buffer, **options)
+    return buffer.getvalue()
