@@ -8,7 +8,6 @@ from html import escape
 from typing import Literal
 
 from synthmix_dagster.presentation.html import readable
-from synthmix_dagster.presentation.rendering import variable
 from synthmix_dagster.presentation.style import (
     CHOSEN,
     CURVE,
@@ -17,6 +16,7 @@ from synthmix_dagster.presentation.style import (
     ON_DARK,
     PAPER,
     QUIET,
+    variable,
 )
 
 #: What comes of a check.
@@ -35,7 +35,7 @@ p, li { max-width: 46rem; overflow-wrap: anywhere; }
 .lead { font-size: 1.1rem; }
 .quiet, caption, figcaption, footer { color: QUIET; }
 a { color: CURVE; }
-nav ol { columns: 2; max-width: 40rem; margin: 1rem 0; padding-left: 1.4rem; }
+nav ol { columns: 2 14rem; max-width: 40rem; margin: 1rem 0; padding-left: 1.4rem; }
 .keys { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem;
   margin: 1.5rem 0; }
 .keys div { border: 1px solid LINE; border-radius: .5rem; padding: .7rem .9rem; }
@@ -50,12 +50,14 @@ th, td { text-align: left; vertical-align: top; padding: .3rem 1.4rem .3rem 0;
 th { font-weight: 600; }
 tbody th { font-weight: 500; }
 td.number, th.number { text-align: right; }
+td.said { min-width: 15rem; }
 .passed::before { content: "\\2713\\00a0"; }
 .failed, .warning { color: CHOSEN_TEXT; font-weight: 600; }
 .warning::before { content: "!\\00a0"; }
 .failed::before { content: "\\2717\\00a0"; }
 figure { margin: 1.2rem 0; }
 figure svg { display: block; width: 100%; max-width: 46rem; height: auto; }
+figure svg * { stroke-linejoin: round; stroke-linecap: butt; }
 figure svg text { fill: INK; }
 figcaption { font-size: .92rem; max-width: 46rem; }
 code, pre { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
@@ -154,7 +156,7 @@ def verdicts(caption: str, rows: Iterable[tuple[str, Result, str]]) -> str:
     """A table of checks: what each found, and what came of it."""
     body = "".join(
         f'<tr><th scope="row">{text(name)}</th><td><span class="{result.replace(" ", "-")}">'
-        f"{result}</span></td><td>{text(sentence)}</td></tr>"
+        f'{result}</span></td><td class="said">{text(sentence)}</td></tr>'
         for name, result, sentence in rows
     )
     head = "".join(f'<th scope="col">{title}</th>' for title in ("check", "result", "found"))
@@ -198,11 +200,16 @@ def _table(caption: str, head: str, body: str) -> str:
 def _row(values: Sequence[object], numeric: Sequence[bool]) -> str:
     first, *rest = values
     cells = "".join(
-        f"<td{_class('number' if number else '')}>{text(value)}</td>"
+        f"<td{_class('number' if number else _kind(value))}>{text(value)}</td>"
         for value, number in zip(rest, numeric[1:], strict=True)
     )
     kind = _class("number" if numeric[0] else "")
     return f'<tr><th scope="row"{kind}>{text(first)}</th>{cells}</tr>'
+
+
+def _kind(value: object) -> str:
+    """Sentences keep a width that they can be read at, on a narrow screen as well."""
+    return "said" if isinstance(value, str) and value.count(" ") > 5 else ""
 
 
 def _class(name: str) -> str:

@@ -4,10 +4,10 @@ import base64
 import io
 import re
 import warnings
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.presentation.style import ON_DARK
+from synthmix_dagster.presentation.markup import text
+from synthmix_dagster.presentation.style import ON_DARK, variable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,21 +44,17 @@ def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
     drawn = drawn[drawn.index("<svg") :]
     _, viewed, rest = re.split(r'(viewBox="[^"]*")', drawn, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    # The page has a rule for lines of its own; this one would hold for everything on it.
+    body = re.sub(r"<(metadata|style)\b.*?</\1>\s*|<defs>\s*</defs>\s*", "", body, flags=re.DOTALL)
     # Nothing refers to groups, and every figure calls its own by the same names.
-    body = re.sub(r'<g id="[^"]*">', "<g>", body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
     for colour in ON_DARK:
         body = body.replace(colour, f"var({variable(colour)})")
     return (
         f'<svg {viewed} role="img" aria-labelledby="{name}-title {name}-description">'
-        f'<title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-description">{escape(description)}</desc>{body.strip()}'
+        f'<title id="{name}-title">{text(title)}</title>'
+        f'<desc id="{name}-description">{text(description)}</desc>{body.strip()}'
     )
-
-
-def variable(colour: str) -> str:
-    """Name of the variable that a page keeps a colour of the palette in."""
-    return f"--on-{colour.removeprefix('#')}"
 
 
 def _saved(axes: "Axes", **options: Any) -> bytes:

@@ -101,7 +101,7 @@ def inputs(manifest: Mapping[str, Any]) -> list[str]:
                 "input",
                 "rows",
                 "rows are identified by",
-                "rows are read as",
+                "read",
                 "fingerprint (SHA-256)",
             ),
             [
@@ -140,7 +140,7 @@ def ratio(manifest: Mapping[str, Any], evidence: Evidence) -> list[str]:
             paragraph(
                 f"Released was a ratio of {given:.4g}, not the recommended one of "
                 f"{advice.ratio:.4g}.",
-                "failed",
+                "warning",
             )
         )
     low, high = advice.interval
@@ -328,7 +328,7 @@ def reproduced(manifest: Mapping[str, Any]) -> list[str]:
         "stratify": asked["stratify"],
         "key": asked["key"] or None,
         "max_rows": asked["max_rows"],
-        "shortage": "cap" if manifest["notes"] else None,
+        "shortage": "cap" if _short(manifest) else None,
         "provenance": asked["provenance"],
         "rows_per_shard": asked["rows_per_shard"],
     }
@@ -386,7 +386,14 @@ def _strata(manifest: Mapping[str, Any]) -> str:
 def _view(view: Mapping[str, Any] | None) -> str:
     """Filters, columns and new names, in words."""
     said = {key: value for key, value in (view or {}).items() if value}
-    return "; ".join(f"{key} {value}" for key, value in sorted(said.items())) or "they are"
+    return "; ".join(f"{key} {value}" for key, value in sorted(said.items())) or "as they are"
+
+
+def _short(manifest: Mapping[str, Any]) -> bool:
+    """Whether more synthetic rows were asked for than there were."""
+    given, n = manifest["inputs"], manifest["inputs"]["real"]["rows"]
+    asked = manifest["mix"]["generators"].items()
+    return any(round(share["ratio"] * n) > given[name]["rows"] for name, share in asked)
 
 
 def _variable(name: str) -> str:

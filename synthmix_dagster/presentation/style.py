@@ -90,3 +90,8 @@ def label_of(name: str, most: int = 28) -> str:
     line = "".join(character if character.isprintable() else " " for character in name)
     short = line if len(line) <= most else line[: most - 1] + "…"
     return short.replace("$", r"\$")
+
+
+def variable(colour: str) -> str:
+    """Name of the variable that a page keeps a colour of the palette in."""
+    return f"--on-{colour.removeprefix('#')}"
