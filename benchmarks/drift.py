@@ -304,9 +304,9 @@ def _swap(before: Path, others: list[Path], repetitions: int) -> list[Row]:
 def year() -> list[Row]:
     import dagster as dg
 
+    from synthmix_dagster.config.drift import DriftConfig
     from synthmix_dagster.drift.history import Observation
     from synthmix_dagster.drift_check import Watch
-    from synthmix_dagster.drift_config import DriftConfig
     from synthmix_dagster.presentation.drift_metadata import of_drift, of_observations
 
     rng = np.random.default_rng(0)

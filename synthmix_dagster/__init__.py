@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         recommend_without_target,
     )
     from synthmix_dagster.monitors import build_drift_monitor, drift_report
+    from synthmix_dagster.pair_checks import build_synthmix_checks
     from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.sensors import NewRelease, build_release_sensor
     from synthmix_dagster.tables.dataset import open_dataset
     from synthmix_dagster.tables.releases import Release, load_release, verify_release
     from synthmix_dagster.tables.splitting import split_evaluation
@@ -30,6 +32,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     "DistanceReport": "synthmix_dagster.distance.report",
+    "NewRelease": "synthmix_dagster.sensors",
+    "build_release_sensor": "synthmix_dagster.sensors",
+    "build_synthmix_checks": "synthmix_dagster.pair_checks",
     "DriftReport": "synthmix_dagster.drift.report",
     "Recommendation": "synthmix_dagster.ratio.recommendation",
     "Release": "synthmix_dagster.tables.releases",
@@ -54,11 +59,14 @@ _HOME = {
 __all__ = [
     "DistanceReport",
     "DriftReport",
+    "NewRelease",
     "Recommendation",
     "Release",
     "SynthMixComponent",
     "SynthMixError",
     "build_drift_monitor",
+    "build_release_sensor",
+    "build_synthmix_checks",
     "build_synthmix_defs",
     "drift_report",
     "load_release",

@@ -1,39 +1,27 @@
-"""The five assets of a mix. Thin: open, call one verb, leave a record, materialise with metadata.
+"""The assets of a mix as Dagster sees them: their specifications, and how a step is run.
 
-`training_data` trusts no earlier run: it reads the stored distance, makes sure that it was measured
-on these very rows with these very settings, and judges it again before anything is written.
+`Mix` can be subclassed: `get_asset_spec` says what an asset looks like, `execute` what
+materialises it. What the steps do is in `steps`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
-from synthmix_dagster.api import measure_distance, recommend_ratio
-from synthmix_dagster.config import MixConfig
-from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.drift_check import standing_alarm, watch_of
-from synthmix_dagster.errors import GateError, SynthMixError
-from synthmix_dagster.gate import GATES
-from synthmix_dagster.observe import Observer
-from synthmix_dagster.presentation import metadata
-from synthmix_dagster.presentation.drift_metadata import of_observations
-from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.tables.alignment import require_fit
-from synthmix_dagster.tables.dataset import Dataset
-from synthmix_dagster.tables.mixing import mix_datasets
-from synthmix_dagster.tables.splitting import split_by_column
-
-Step = Callable[[MixConfig, Mapping[str, Any]], dg.MaterializeResult[Any]]
-
-#: Raise it when the same inputs and settings would give another result.
-CODE_VERSION = "3"
+from synthmix_dagster.config.mix import MixConfig
+from synthmix_dagster.errors import SynthMixError
+from synthmix_dagster.partitions import frames_of, partitions_of
+from synthmix_dagster.run_config import RUN_CONFIGS, overrides
+from synthmix_dagster.steps import CODE_VERSION, STEPS, Inputs, Outcome
 
 _DESCRIPTIONS = {
     "real": "Real rows, read from files. Recorded with a fingerprint, so that what is measured "
     "and what is released are known to be the same rows.",
-    "synthetic": "Generated rows, read from files and recorded with a fingerprint.",
+    "generator_input": "Real rows to fit the generator on. The evaluation rows are not among them, "
+    "so that they can judge what it makes.",
+    "synthetic": "Generated rows, recorded with a fingerprint.",
     "distribution_distance": "How far the generated rows are from the real ones: debiased "
     "Wasserstein gap in real standard deviations, its floor and its p-value.",
     "optimal_ratio": "How many generated rows to add for each real one: predicted test risk at "
@@ -42,119 +30,129 @@ _DESCRIPTIONS = {
     "of generated ones, published as an immutable release once the gap is within its threshold.",
 }
 
+#: Own assets that each asset follows, where the mix has them.
+_UPSTREAM = {
+    "real": (),
+    "generator_input": ("real",),
+    "synthetic": (),
+    "distribution_distance": ("real", "synthetic"),
+    "optimal_ratio": ("real", "synthetic", "distribution_distance"),
+    "training_data": ("real", "synthetic", "distribution_distance", "optimal_ratio"),
+}
 
-def build_assets(config: MixConfig) -> list[dg.AssetsDefinition]:
+#: Assets that wait for the gate when they are materialised by a condition.
+_GATED = ("optimal_ratio", "training_data")
+
+
+class Mix(MixConfig):
+    """A mix with its assets; the base of both front doors."""
+
+    def get_asset_spec(self, role: str) -> dg.AssetSpec:
+        """Specification of one asset of the mix. Override it to change how assets appear.
+
+        Parameters
+        ----------
+        role : str
+            ``real``, ``generator_input``, ``synthetic``, ``distribution_distance``,
+            ``optimal_ratio`` or ``training_data``.
+        """
+        condition = self.automation_condition
+        if condition is not None and role in _GATED:
+            condition &= dg.AutomationCondition.all_deps_blocking_checks_passed()
+        spec = dg.AssetSpec(
+            [*self.key_prefix, self.name, role],
+            description=_DESCRIPTIONS[role],
+            group_name=self.group_name or self.name,
+            owners=list(self.owners),
+            tags=dict(self.tags),
+            kinds={"parquet"} if role == "training_data" else {"python"},
+            code_version=CODE_VERSION,
+            partitions_def=self.partitions_def,
+            automation_condition=condition,
+            freshness_policy=self.freshness_policy if role == "training_data" else None,
+        )
+        return spec if self.translation is None else self.translation(spec, role)
+
+    def execute(
+        self, role: str, context: dg.AssetExecutionContext, frames: Mapping[str, Any]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        """Materialise one asset, in every partition of the run. Override it to add to a step.
+
+        Parameters
+        ----------
+        role : str
+        context : AssetExecutionContext
+        frames : mapping of str to object
+            Datasets that are assets, as their I/O managers loaded them.
+
+        Raises
+        ------
+        Failure
+            Something is wrong with the settings, the data or what is on disk, or a gate forbids a
+            release. Other partitions of the run are materialised nevertheless.
+        """
+        key = self.asset_key(role)
+        schema = RUN_CONFIGS.get(role)
+        with at_the_edge():
+            said = (
+                {} if schema is None else overrides(schema, context.op_execution_context.op_config)
+            )
+        resources = {name: getattr(context.resources, name) for name in self._resources(role)}
+        partitions = partitions_of(context)
+        if len(partitions) == 1:
+            with at_the_edge():
+                outcome = STEPS[role](self.at(partitions[0]), Inputs(frames, said, resources))
+            _say(context, outcome)
+            yield _result(key, outcome)
+            return
+        done: dict[str, Outcome] = {}
+        failed: dict[str, SynthMixError] = {}
+        for partition in map(str, partitions):
+            try:
+                given = Inputs(frames_of(frames, partition, partitions), said, resources)
+                done[partition] = STEPS[role](self.at(partition), given)
+            except SynthMixError as error:
+                failed[partition] = error
+        for partition, outcome in done.items():
+            _say(context, outcome)
+            if failed:
+                # The step has no output, so that what it did is reported one by one.
+                context.log_event(
+                    dg.AssetMaterialization(
+                        key, metadata=dict(outcome.metadata), partition=partition
+                    )
+                )
+            else:
+                context.add_asset_metadata(
+                    dict(outcome.metadata), asset_key=key, partition_key=partition
+                )
+        if failed:
+            reasons = "\n".join(f"- {partition}: {error}" for partition, error in failed.items())
+            raise dg.Failure(
+                f"{len(failed)} of {len(partitions)} partitions failed:\n{reasons}",
+                allow_retries=False,
+            )
+        values = {name: each.value for name, each in done.items() if each.value is not None}
+        yield _result(key, Outcome({}, value=values or None))
+
+    def _resources(self, role: str) -> list[str]:
+        generator = self.synthetic.generator
+        return [generator] if role == "synthetic" and generator is not None else []
+
+
+def build_assets(mix: Mix) -> list[dg.AssetsDefinition]:
     """Build the assets of one mix.
 
     Parameters
     ----------
-    config : MixConfig
+    mix : Mix
 
     Returns
     -------
     list of AssetsDefinition
-        ``real`` and ``synthetic`` only where they come from files.
+        ``real`` and ``synthetic`` only where they are no assets of somebody else's.
     """
-    ingested = [
-        _ingestion(config, side)
-        for side in ("real", "synthetic")
-        if config.dataset(side).asset is None
-    ]
-    return [
-        *ingested,
-        _asset(config, "distribution_distance", measure_step),
-        _asset(config, "optimal_ratio", recommend_step, "distribution_distance"),
-        _asset(config, "training_data", release_step, "distribution_distance", "optimal_ratio"),
-    ]
-
-
-def ingest_step(config: MixConfig, side: str) -> dg.MaterializeResult[Any]:
-    """Read one dataset from files and record what was found."""
-    source = config.dataset(side)
-    dataset = source.open(source.path, side)
-    config.records.write(side, {"fingerprint": dataset.fingerprint})
-    return dg.MaterializeResult(
-        metadata=metadata.of_dataset(dataset),
-        data_version=dg.DataVersion(dataset.fingerprint),
-    )
-
-
-def measure_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
-    """Measure the gap and record it with the fingerprints it belongs to."""
-    sides = _open_sides(config, frames)
-    report = measure_distance(*sides, **config.measure_options())
-    # What the release would refuse is refused here, before a gate is green.
-    require_fit(sides[1], sides[0], [*config.ignore, *config.key])
-    record = {**_evidence_key(config, sides, "measure"), "result": report.to_dict()}
-    config.records.write("distribution_distance", record)
-    found = {**metadata.of_distance(report, config.threshold), **_observed(config, sides, report)}
-    return dg.MaterializeResult(metadata=found)
-
-
-def recommend_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
-    """Recommend a ratio and record it."""
-    sides = _open_sides(config, frames)
-    report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
-    judges = _open_evaluation(config, frames)
-    recommendation = recommend_ratio(
-        *sides, evaluation=judges, distance=report, **config.recommend_options()
-    )
-    record = {**_evidence_key(config, sides, "recommend"), "result": recommendation.to_dict()}
-    config.records.write("optimal_ratio", record)
-    return dg.MaterializeResult(metadata=metadata.of_recommendation(recommendation))
-
-
-def release_step(config: MixConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
-    """Judge the stored distance again and publish the mix, or refuse with the reason."""
-    sides = _open_sides(config, frames)
-    report = DistanceReport.from_dict(_fresh(config, sides, "distribution_distance", "measure"))
-    verdicts = {gate: GATES[gate](report, most) for gate, most in config.gates.items()}
-    for gate, verdict in verdicts.items():
-        if not verdict.passed:
-            raise GateError(
-                f"release refused, the check '{gate}' failed. {verdict.sentence}",
-                mix=config.name,
-                fix="No release was touched",
-            )
-    if config.drift is not None and config.drift.blocking:
-        instance = dg.AssetExecutionContext.get().instance
-        if alarm := standing_alarm(watch_of(config, config.drift), instance):
-            raise GateError(
-                f"release refused, the check 'drift' failed. {alarm}",
-                mix=config.name,
-                fix="No release was touched",
-            )
-    recommendation = Recommendation.from_dict(_fresh(config, sides, "optimal_ratio", "recommend"))
-    release = mix_datasets(
-        *sides,
-        ratio=recommendation.ratio,
-        **config.mix_options(),
-        evidence={
-            "mix": config.name,
-            "thresholds": config.gates,
-            "distribution_distance": report.to_dict(),
-            "optimal_ratio": recommendation.to_dict(),
-            "checks": {
-                gate: {"passed": True, "sentence": verdict.sentence}
-                for gate, verdict in verdicts.items()
-            },
-        },
-    )
-    record = {**_evidence_key(config, sides, "recommend"), "result": {"id": release.release_id}}
-    config.records.write("training_data", record)
-    return dg.MaterializeResult(
-        metadata=metadata.of_release(release), data_version=dg.DataVersion(release.release_id)
-    )
-
-
-def current_partition() -> str | None:
-    """Partition of the step that runs, if it has one."""
-    try:
-        context = dg.AssetExecutionContext.get()
-    except dg.DagsterInvariantViolationError:
-        # Called directly, say by a test: there is no step.
-        return None
-    return context.partition_key if context.has_partition_key else None
+    return [_asset(mix, role) for role in mix.own_roles]
 
 
 @contextmanager
@@ -166,131 +164,63 @@ def at_the_edge() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def _ingestion(config: MixConfig, side: str) -> dg.AssetsDefinition:
-    def ingest() -> dg.MaterializeResult[Any]:
-        with at_the_edge():
-            return ingest_step(config, side)
+def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
+    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Any:
+        yield from mix.execute(role, context, frames)
 
-    deps = list(config.dataset(side).deps)
-    return dg.asset(**_asset_options(config, side), deps=deps)(ingest)
-
-
-def _asset(config: MixConfig, role: str, step: Step, *upstream: str) -> dg.AssetsDefinition:
-    def compute(**frames: Any) -> dg.MaterializeResult[Any]:
-        with at_the_edge():
-            return step(config, frames)
-
-    datasets = ["real", "synthetic"]
-    if role == "optimal_ratio" and config.evaluation is not None:
-        datasets.append("evaluation")
-    return dg.asset(**_asset_options(config, role), **_inputs(config, datasets, upstream))(compute)
-
-
-def _asset_options(config: MixConfig, role: str) -> dict[str, Any]:
-    kinds = {"parquet"} if role == "training_data" else {"python"}
-    return {
-        "key": config.asset_key(role),
-        "description": _DESCRIPTIONS[role],
-        "group_name": config.group_name or config.name,
-        "owners": list(config.owners),
-        "tags": dict(config.tags),
-        "kinds": kinds,
-        "code_version": CODE_VERSION,
-    }
+    spec = mix.get_asset_spec(role)
+    ins, deps = _inputs(mix, role)
+    # A translation may say what an asset depends on; what is loaded has to be among it.
+    stated = {dep.asset_key for dep in spec.deps}
+    needed = [dep for dep in deps if dep.asset_key in {i.key for i in ins.values()}]
+    missing = [dep for dep in (needed if spec.deps else deps) if dep.asset_key not in stated]
+    spec = spec.replace_attributes(deps=[*spec.deps, *missing])
+    schema, op = RUN_CONFIGS.get(role), mix.op
+    return dg.multi_asset(
+        name="__".join(spec.key.path),
+        specs=[spec],
+        ins=ins,
+        config_schema=None if schema is None else schema.to_fields_dict(),
+        required_resource_keys=set(mix._resources(role)),
+        op_tags=dict(op.tags),
+        pool=op.pool,
+        retry_policy=None if op.retry is None else op.retry.policy,
+        backfill_policy=None if op.backfill_policy is None else op.backfill_policy.policy,
+        partitions_def=spec.partitions_def,
+    )(compute)
 
 
-def _inputs(config: MixConfig, datasets: Sequence[str], upstream: Sequence[str]) -> dict[str, Any]:
+def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDep]]:
     """Load datasets that are assets through their own I/O managers; depend on all others."""
-    ins, deps = {}, [config.asset_key(role) for role in upstream]
+    datasets = [name for name in _UPSTREAM[role] if name in ("real", "synthetic")]
+    if role == "synthetic":
+        datasets = [] if mix.synthetic.generator is None else ["real"]
+    if role == "optimal_ratio" and mix.evaluation is not None:
+        datasets.append("evaluation")
+    ins = {}
+    deps = [dg.AssetDep(mix.asset_key(name)) for name in _UPSTREAM[role] if name not in datasets]
+    if role in ("real", "synthetic"):
+        deps += [dg.AssetDep(key) for key in mix.dataset(role).deps]
     for name in datasets:
-        source = config.dataset(name)
+        source = mix.dataset(name)
         if source.asset is not None:
             ins[name] = dg.AssetIn(source.asset)
+            deps.append(source.dependency or dg.AssetDep(source.asset))
         elif name == "evaluation":
-            deps += source.deps
+            deps += [dg.AssetDep(key) for key in source.deps]
         else:
-            deps.append(config.asset_key(name))
-    return {"ins": ins, "deps": deps}
+            deps.append(dg.AssetDep(mix.asset_key(name)))
+    return ins, deps
 
 
-def _open_sides(config: MixConfig, frames: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
-    return _open_side(config, frames, "real"), _open_side(config, frames, "synthetic")
+def _result(key: dg.AssetKey, outcome: Outcome) -> dg.MaterializeResult[Any]:
+    version = None if outcome.data_version is None else dg.DataVersion(outcome.data_version)
+    result: dict[str, Any] = {"metadata": dict(outcome.metadata), "data_version": version}
+    if outcome.value is not None:
+        result["value"] = outcome.value
+    return dg.MaterializeResult(asset_key=key, **result)
 
 
-def _open_side(config: MixConfig, frames: Mapping[str, Any], side: str) -> Dataset:
-    source = config.dataset(side)
-    if source.asset is not None:
-        dataset = source.open(frames[side], side)
-    else:
-        dataset = source.open(source.path, side)
-        record = config.records.read(side)
-        if record is None or record["fingerprint"] != dataset.fingerprint:
-            found = "was never ingested" if record is None else "has changed since it was ingested"
-            raise GateError(
-                f"the {side} dataset at '{source.path}' {found}",
-                mix=config.name,
-                fix=f"Materialise '{config.asset_key(side).to_user_string()}' and what follows it",
-            )
-    if side == "real" and config.evaluation_column is not None:
-        return split_by_column(dataset, config.evaluation_column)[0]
-    return dataset
-
-
-def _open_evaluation(config: MixConfig, frames: Mapping[str, Any]) -> Dataset | None:
-    """Rows that judge, if there are any; they are neither measured nor mixed."""
-    if config.evaluation_column is not None:
-        source, name = config.real, "real"
-    elif config.evaluation is not None:
-        source, name = config.evaluation, "evaluation"
-    else:
-        return None
-    dataset = source.open(source.path if source.asset is None else frames[name], name)
-    if config.evaluation_column is not None:
-        return split_by_column(dataset, config.evaluation_column)[1]
-    return dataset
-
-
-def _observed(
-    config: MixConfig, sides: tuple[Dataset, Dataset], report: DistanceReport
-) -> dict[str, Any]:
-    """What this batch adds to the history of drift."""
-    if config.drift is None:
-        return {}
-    observer = Observer(config.drift, config.references, config.observe_options())
-    accepted = all(GATES[gate](report, most).passed for gate, most in config.gates.items())
-    seen, notes = observer.batch(sides, key=current_partition(), accepted=accepted, report=report)
-    return of_observations(seen, config.drift.generator_version, notes)
-
-
-def _evidence_key(config: MixConfig, sides: tuple[Dataset, Dataset], verb: str) -> dict[str, Any]:
-    """What a record belongs to: these rows, these settings."""
-    options = config.measure_options() if verb == "measure" else config.recommend_options()
-    return {
-        "code_version": CODE_VERSION,
-        "inputs": {side.name: side.fingerprint for side in sides},
-        "settings": options,
-    }
-
-
-def _fresh(
-    config: MixConfig, sides: tuple[Dataset, Dataset], role: str, verb: str
-) -> dict[str, Any]:
-    """Return a stored result, or refuse one that belongs to other rows or settings."""
-    record = config.records.read(role)
-    key = _evidence_key(config, sides, verb)
-    if record is None:
-        problem = f"'{role}' was never materialised"
-    elif record.get("code_version") != CODE_VERSION:
-        problem = f"'{role}' was computed by another version of synthmix-dagster"
-    elif record["inputs"] != key["inputs"]:
-        problem = f"'{role}' was computed from other rows than these"
-    elif record["settings"] != key["settings"]:
-        problem = f"'{role}' was computed with other settings than these"
-    else:
-        result: dict[str, Any] = record["result"]
-        return result
-    raise GateError(
-        problem,
-        mix=config.name,
-        fix=f"Materialise '{config.asset_key(role).to_user_string()}' and what follows it",
-    )
+def _say(context: dg.AssetExecutionContext, outcome: Outcome) -> None:
+    if outcome.warning is not None:
+        context.log.warning(outcome.warning)

@@ -4,94 +4,182 @@ They are steps of their own, so that a gate can be judged again from the Dagster
 another threshold, without measuring anything again.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from synthmix_dagster.assets import at_the_edge
-from synthmix_dagster.config import MixConfig
+from synthmix_dagster.assets import Mix, at_the_edge
+from synthmix_dagster.checking import Judged, check_result, judge_partitions
+from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift_check import build_drift_check, watch_of
 from synthmix_dagster.errors import GateError
-from synthmix_dagster.gate import GATES, judge_realised, judge_recommendation
+from synthmix_dagster.gate import (
+    judge_memorisation,
+    judge_realised,
+    judge_recommendation,
+    judge_schema,
+)
+from synthmix_dagster.inputs import open_side, put_aside, schema_violations
+from synthmix_dagster.partitions import partitions_of
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.run_config import GateRun, overrides
+from synthmix_dagster.steps import judge_all
+from synthmix_dagster.tables.contract import Violation
 from synthmix_dagster.tables.releases import verify_release
 
 _DESCRIPTIONS = {
-    "wasserstein_gap": "Fails when the gap goes over {threshold:g} real standard deviations, "
-    "and then stops the release of training data.",
+    "wasserstein_gap": "Fails when the gap goes over {threshold} real standard deviations, and "
+    "then stops the release of training data.",
     "conditional_gap": "Fails when rows that are alike have other labels in synthetic than real, "
-    "by more than {threshold:g} standard deviations, and then stops the release of training data.",
+    "by more than {threshold} standard deviations, and then stops the release of training data.",
+    "schema_matches": "Looks for missing, extra and retyped columns, missing values and levels "
+    "that should not be there.",
+    "memorisation": "Fails when synthetic rows betray that they were made from the very rows that "
+    "judge them.",
+    "recommendation_usable": "Warns when the recommendation says little: a flat curve, or an "
+    "optimum at the end of what was available.",
+    "mix_as_recommended": "Recounts the released shards and compares them with what was "
+    "recommended.",
 }
 
 
-def build_checks(config: MixConfig) -> list[dg.AssetChecksDefinition]:
+#: From the settings for one partition and what was set for the run.
+Judge = Callable[[MixConfig, Mapping[str, Any]], Judged]
+
+
+def build_checks(mix: Mix) -> list[dg.AssetChecksDefinition]:
     """Build the checks of one mix."""
+    gates = [
+        _check(
+            mix,
+            gate.name,
+            # What needs the recommendation is judged after it.
+            "optimal_ratio" if gate.threshold.kind == "auto" else "distribution_distance",
+            partial(_gate, name=gate.name),
+            threshold=str(gate.threshold),
+            schema=GateRun,
+        )
+        for gate in mix.gates
+    ]
+    drift = [build_drift_check(watch_of(mix, mix.drift))] if mix.drift else []
+    return [
+        *gates,
+        *drift,
+        _check(
+            mix,
+            "schema_matches",
+            "synthetic" if _from_files(mix) else "distribution_distance",
+            _schema,
+        ),
+        _check(mix, "memorisation", "optimal_ratio", _memorisation),
+        _check(mix, "recommendation_usable", "optimal_ratio", _usable),
+        _check(mix, "mix_as_recommended", "training_data", _as_recommended),
+    ]
 
-    @dg.asset_check(
-        asset=config.asset_key("optimal_ratio"),
-        description="Warns when the recommendation says little: a flat curve, or an optimum at the "
-        "end of what was available.",
+
+def _gate(config: MixConfig, said: Mapping[str, Any], *, name: str) -> Judged:
+    report = DistanceReport.from_dict(_result(config, "distribution_distance"))
+    after = config.judged_after_ratio and name == "wasserstein_gap"
+    advice = Recommendation.from_dict(_result(config, "optimal_ratio")) if after else None
+    verdict = judge_all(config, report, advice, said.get("threshold"))[name]
+    found = {**metadata.of_gate(report, verdict.limit), **metadata.of_overrides(said)}
+    return Judged(verdict, found)
+
+
+def _schema(config: MixConfig, said: Mapping[str, Any]) -> Judged:
+    if _from_files(config):
+        real, _ = put_aside(config, open_side(config, {}, "real"))
+        found = schema_violations(config, (real, open_side(config, {}, "synthetic")))
+    else:
+        found = [Violation(**each) for each in _result(config, "schema")]
+    severity, _ = config.acts("schema_matches")
+    return Judged(judge_schema(found, severity), metadata.of_violations(found))
+
+
+def _memorisation(config: MixConfig, said: Mapping[str, Any]) -> Judged:
+    advice = Recommendation.from_dict(_result(config, "optimal_ratio"))
+    severity, _ = config.acts("memorisation")
+    return Judged(
+        judge_memorisation(advice.provenance, severity),
+        metadata.of_memorisation(advice.provenance.memorisation),
     )
-    def recommendation_usable() -> dg.AssetCheckResult:
-        with at_the_edge():
-            recommendation = Recommendation.from_dict(_result(config, "optimal_ratio"))
-            verdict = judge_recommendation(recommendation)
-            return dg.AssetCheckResult(
-                passed=verdict.passed,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=verdict.sentence,
-            )
 
-    @dg.asset_check(
-        asset=config.asset_key("training_data"),
-        blocking=True,
-        description="Recounts the released shards and compares them with what was recommended.",
+
+def _usable(config: MixConfig, said: Mapping[str, Any]) -> Judged:
+    advice = Recommendation.from_dict(_result(config, "optimal_ratio"))
+    severity, _ = config.acts("recommendation_usable")
+    return Judged(judge_recommendation(advice, severity))
+
+
+def _as_recommended(config: MixConfig, said: Mapping[str, Any]) -> Judged:
+    record = _result(config, "training_data")
+    release = verify_release(config.output_folder / "releases" / str(record["id"]))
+    severity, _ = config.acts("mix_as_recommended")
+    return Judged(
+        judge_realised(float(record["ratio"]), release.manifest, severity),
+        metadata.of_realised(release),
     )
-    def mix_as_recommended() -> dg.AssetCheckResult:
+
+
+def _from_files(config: MixConfig) -> bool:
+    """Whether the schema can be judged before anything is measured.
+
+    Assets of somebody else's are judged as they are measured: on their asset the check would run,
+    and fail, in their runs, and a step that is only a check is given all partitions at once.
+    """
+    return all(config.dataset(side).asset is None for side in ("real", "synthetic"))
+
+
+def _check(
+    mix: Mix,
+    name: str,
+    role: str,
+    judge: Judge,
+    *,
+    threshold: str = "",
+    schema: type[GateRun] | None = None,
+) -> dg.AssetChecksDefinition:
+    _, blocking = mix.acts(name)
+
+    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        step = context.op_execution_context
         with at_the_edge():
-            recommendation = Recommendation.from_dict(_result(config, "optimal_ratio"))
-            published = str(_result(config, "training_data")["id"])
-            release = verify_release(config.output_folder / "releases" / published)
-            verdict = judge_realised(recommendation.ratio, release.manifest)
-            return dg.AssetCheckResult(
-                passed=verdict.passed,
-                description=verdict.sentence,
-                metadata=metadata.of_realised(release),
+            said = {} if schema is None else overrides(schema, step.op_config)
+            judged = judge_partitions(
+                [name],
+                partitions_of(step),
+                {},
+                lambda partition, _: {name: judge(mix.at(partition), said)},
             )
+        return check_result(judged[name])
 
-    gates = [_gate(config, name, threshold) for name, threshold in config.gates.items()]
-    drift = [build_drift_check(watch_of(config, config.drift))] if config.drift else []
-    return [*gates, *drift, recommendation_usable, mix_as_recommended]
-
-
-def _gate(config: MixConfig, name: str, threshold: float) -> dg.AssetChecksDefinition:
-    def check() -> dg.AssetCheckResult:
-        with at_the_edge():
-            report = DistanceReport.from_dict(_result(config, "distribution_distance"))
-            verdict = GATES[name](report, threshold)
-            return dg.AssetCheckResult(
-                passed=verdict.passed,
-                description=verdict.sentence,
-                metadata=metadata.of_gate(report, threshold),
-            )
-
-    return dg.asset_check(
-        name=name,
-        asset=config.asset_key("distribution_distance"),
-        blocking=True,
+    key = mix.asset_key(role)
+    spec = dg.AssetCheckSpec(
+        name,
+        asset=key,
         description=_DESCRIPTIONS[name].format(threshold=threshold),
+        blocking=blocking,
+    )
+    return dg.multi_asset_check(
+        name="__".join([*key.path, name]),
+        specs=[spec],
+        config_schema=None if schema is None else schema.to_fields_dict(),
+        op_tags=dict(mix.op.tags),
+        pool=mix.op.pool,
+        retry_policy=None if mix.op.retry is None else mix.op.retry.policy,
     )(check)
 
 
-def _result(config: MixConfig, role: str) -> dict[str, Any]:
+def _result(config: MixConfig, role: str) -> Any:
     record = config.records.read(role)
     if record is None:
         raise GateError(
-            f"'{role}' was never materialised",
+            f"'{role}' was never recorded",
             mix=config.name,
-            fix=f"Materialise '{config.asset_key(role).to_user_string()}' first",
+            fix="Materialise the asset that this check is of first",
         )
-    result: dict[str, Any] = record["result"]
-    return result
+    return record["result"]

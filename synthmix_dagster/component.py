@@ -2,16 +2,21 @@
 
 import dagster as dg
 
-from synthmix_dagster.config import MixConfig
+from synthmix_dagster.assets import Mix
 from synthmix_dagster.definitions import definitions_of
+from synthmix_dagster.scaffold import SynthMixScaffolder
 
 
-class SynthMixComponent(dg.Component, MixConfig):
+@dg.scaffold_with(SynthMixScaffolder)
+class SynthMixComponent(dg.Component, Mix):
     """Measure, choose and mix synthetic training data, and gate its release.
 
     Gives the assets ``real``, ``synthetic``, ``distribution_distance``, ``optimal_ratio`` and
     ``training_data``, with checks that stop a release while the gap is over its threshold. The
-    attributes are the fields of `synthmix_dagster.config.MixConfig`.
+    attributes are the fields of `synthmix_dagster.config.mix.MixConfig`.
+
+    To change how assets appear, override ``get_asset_spec(role)``; to add to a step, override
+    ``execute(role, context, frames)``.
     """
 
     @classmethod
@@ -19,6 +24,7 @@ class SynthMixComponent(dg.Component, MixConfig):
         return dg.ComponentTypeSpec(
             description="Synthetic training data: how far, how much, mixed exactly, gated.",
             tags=["synthetic-data", "machine-learning", "data-quality"],
+            produces=["asset", "asset_check", "job", "schedule"],
         )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from synthmix_dagster.assets import build_assets
+from synthmix_dagster.assets import Mix, build_assets
 from synthmix_dagster.checks import build_checks
-from synthmix_dagster.config import MixConfig, mix_config
+from synthmix_dagster.config.base import validated
 from synthmix_dagster.schedules import build_job, build_schedules
 
 
@@ -16,9 +16,10 @@ def build_synthmix_defs(**options: Any) -> dg.Definitions:
     Parameters
     ----------
     **options
-        The fields of `synthmix_dagster.config.MixConfig`, the same as in YAML. ``real`` and
+        The fields of `synthmix_dagster.config.mix.MixConfig`, the same as in YAML. ``real`` and
         ``synthetic`` are mappings such as ``{"path": "data/real.parquet"}`` or
-        ``{"asset": "warehouse/flights"}``.
+        ``{"asset": "warehouse/flights"}``. What YAML names by a template, such as
+        ``partitions_def``, may be Dagster's own object.
 
     Returns
     -------
@@ -43,15 +44,15 @@ def build_synthmix_defs(**options: Any) -> dg.Definitions:
     >>> sorted(key.path[-1] for key in defs.resolve_all_asset_keys())
     ['distribution_distance', 'optimal_ratio', 'real', 'synthetic', 'training_data']
     """
-    return definitions_of(mix_config(**options))
+    return definitions_of(validated(Mix, options, "mix"))
 
 
-def definitions_of(config: MixConfig) -> dg.Definitions:
+def definitions_of(mix: Mix) -> dg.Definitions:
     """Build the definitions of a validated mix."""
-    job = build_job(config)
+    job = build_job(mix)
     return dg.Definitions(
-        assets=build_assets(config),
-        asset_checks=build_checks(config),
+        assets=build_assets(mix),
+        asset_checks=build_checks(mix),
         jobs=[job],
-        schedules=build_schedules(config, job),
+        schedules=build_schedules(mix, job),
     )

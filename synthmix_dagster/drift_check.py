@@ -11,12 +11,13 @@ from typing import Any
 
 import dagster as dg
 
-from synthmix_dagster.config import MixConfig
+from synthmix_dagster.config.drift import DriftConfig
+from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.drift.history import Batch, Observation, Unit
 from synthmix_dagster.drift.monitor import judge_history
 from synthmix_dagster.drift.report import DriftReport
-from synthmix_dagster.drift_config import DriftConfig
 from synthmix_dagster.presentation.drift_metadata import RECORD, of_drift
+from synthmix_dagster.threshold import Threshold, number_of
 
 #: Records that are read from the instance at a time.
 _PAGE = 1_000
@@ -63,7 +64,9 @@ class Watch:
 def watch_of(config: MixConfig, drift: DriftConfig) -> Watch:
     """The history of a mix."""
     key = config.asset_key("distribution_distance")
-    return Watch(key, drift, drift.units("real", "synthetic"), config.threshold)
+    shown = number_of(Threshold.parse(config.threshold))
+    units = drift.units("real", "synthetic")
+    return Watch(key, drift, units, shown, config.partitions_def)
 
 
 def standing_alarm(watch: Watch, instance: dg.DagsterInstance) -> str:

@@ -8,19 +8,20 @@ import dagster as dg
 from pydantic import field_validator, model_validator
 
 from synthmix_dagster.api import measure_distance
-from synthmix_dagster.assets import at_the_edge, current_partition
-from synthmix_dagster.config import DatasetConfig
+from synthmix_dagster.assets import at_the_edge
+from synthmix_dagster.config.base import below_root, plain_name, validated, weights_above_zero
+from synthmix_dagster.config.dataset import DatasetConfig
+from synthmix_dagster.config.drift import DriftConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import SERIES, Unit
 from synthmix_dagster.drift.monitor import judge_history
 from synthmix_dagster.drift.report import DriftReport
 from synthmix_dagster.drift_check import Watch, build_drift_check, read_history
-from synthmix_dagster.drift_config import DriftConfig
 from synthmix_dagster.errors import DataError, SynthMixError
 from synthmix_dagster.observe import Observer, failed_observation
+from synthmix_dagster.partitions import current_partition
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.presentation.drift_metadata import of_observations
-from synthmix_dagster.settings import below_root, plain_name, validated, weights_above_zero
 from synthmix_dagster.tables.dataset import Dataset
 from synthmix_dagster.tables.disk import inside
 

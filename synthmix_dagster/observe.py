@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthmix_dagster.config.drift import DriftConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift.scores import (
@@ -22,7 +23,6 @@ from synthmix_dagster.drift.scores import (
     same_schema,
     schema_of,
 )
-from synthmix_dagster.drift_config import DriftConfig
 from synthmix_dagster.tables.dataset import Dataset
 from synthmix_dagster.tables.disk import inside
 from synthmix_dagster.tables.identity import shared_key

@@ -5,7 +5,8 @@ copied to the event log and stays there.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,9 @@ import pyarrow as pa
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.presentation.html import readable
 from synthmix_dagster.presentation.plots import distance_markdown, risk_curve_markdown
+from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.tables.contract import Violation
 from synthmix_dagster.tables.dataset import Dataset
 from synthmix_dagster.tables.releases import Release
 
@@ -138,8 +141,43 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
     }
 
 
-def of_release(release: Release) -> Metadata:
-    """Where the release lies and what it holds."""
+def of_violations(found: Sequence[Violation]) -> Metadata:
+    """How columns differ from what they are held to."""
+    rows = [dg.TableRecord(asdict(violation)) for violation in found]
+    table = {"synthmix/schema": dg.MetadataValue.table(rows)} if rows else {}
+    return {"synthmix/schema_violations": len(found), **table}
+
+
+def of_memorisation(test: Memorisation | None) -> Metadata:
+    """The numbers behind the test for traces of the real rows."""
+    if test is None:
+        return {}
+    return _finite(
+        {
+            "synthmix/exact_copies": test.exact_copies,
+            "synthmix/expected_copies": test.expected_copies,
+            "synthmix/nearness": test.nearness,
+            "synthmix/memorisation_p_value": test.p_value,
+        }
+    )
+
+
+def of_overrides(said: Mapping[str, Any]) -> Metadata:
+    """What was set for this run only."""
+    return {f"synthmix/run_{name}": value for name, value in said.items()}
+
+
+def of_release(
+    release: Release, lineage: Mapping[dg.AssetKey, tuple[list[str], Mapping[str, str]]]
+) -> Metadata:
+    """Where the release lies, what it holds, and which columns of which assets it came from.
+
+    Parameters
+    ----------
+    release : Release
+    lineage : mapping of AssetKey to (columns, names at the source)
+        For each dataset its columns, and what those that were renamed are called in the asset.
+    """
     columns = release.manifest["columns"]
     realised = release.manifest["realised"]
     return {
@@ -147,6 +185,16 @@ def of_release(release: Release) -> Metadata:
         "dagster/uri": str(release.path),
         "dagster/column_schema": dg.TableSchema(
             [dg.TableColumn(column["name"], column["type"]) for column in columns]
+        ),
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                column["name"]: [
+                    dg.TableColumnDep(key, names.get(column["name"], column["name"]))
+                    for key, (found, names) in lineage.items()
+                    if column["name"] in found
+                ]
+                for column in columns
+            }
         ),
         "synthmix/release_id": release.release_id,
         "synthmix/shards": len(release.manifest["shards"]),

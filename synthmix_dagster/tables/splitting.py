@@ -84,15 +84,26 @@ def split_evaluation(
     >>> len(rest) + len(evaluation), 150 < len(evaluation) < 250
     (1000, True)
     """
+    rest, evaluation = split_by_share(open_dataset(real, "real"), share, key=key, seed=seed)
+    return rest.frame(), evaluation.frame()
+
+
+def split_by_share(
+    real: Dataset, share: float, *, key: str | Collection[str] | None = None, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Split by the identity of rows, as `split_evaluation` does.
+
+    Returns
+    -------
+    rest, evaluation : Dataset
+    """
     if not 0 < share < 1:
         raise ConfigError(f"it is {share}", option="share", fix="Set it above 0 and below 1")
-    rows = open_dataset(real, "real")
     keys = [key] if isinstance(key, str) else list(key or ())
-    ids = np.concatenate([part.ids for part in scan(rows, keys, columns=[])])
+    ids = np.concatenate([part.ids for part in scan(real, keys, columns=[])])
     # Another hash than that of a mix: rows that are put aside are no sample of those mixed.
     low = priorities(ids, f"{seed}|evaluation") < share * _PRIORITIES
-    rest, evaluation = _split(rows, low, f"share {share} seed {seed} key {','.join(keys)}")
-    return rest.frame(), evaluation.frame()
+    return _split(real, low, f"share {share} seed {seed} key {','.join(keys)}")
 
 
 def _split(real: Dataset, evaluation: NDArray[np.bool_], how: str) -> tuple[Dataset, Dataset]:

@@ -18,9 +18,9 @@ from synthmix_dagster import (
     build_synthmix_defs,
     drift_report,
 )
+from synthmix_dagster.config.drift import DriftConfig
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift_check import Watch
-from synthmix_dagster.drift_config import DriftConfig
 from synthmix_dagster.presentation.drift_metadata import of_observations
 
 KEY = dg.AssetKey(["watch", "distribution_distance"])

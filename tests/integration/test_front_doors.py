@@ -9,7 +9,7 @@ from dagster.components.testing import create_defs_folder_sandbox
 from scenario import write_inputs
 
 from synthmix_dagster import SynthMixComponent, SynthMixError, build_synthmix_defs
-from synthmix_dagster.config import MixConfig
+from synthmix_dagster.assets import Mix
 
 MINIMAL: dict[str, Any] = {
     "name": "demo",
@@ -82,7 +82,7 @@ def test_yaml_and_python_give_the_same_definitions(options: dict[str, Any]) -> N
 
 
 def test_the_component_takes_every_option_of_the_config() -> None:
-    assert SynthMixComponent.model_fields.keys() == MixConfig.model_fields.keys()
+    assert SynthMixComponent.model_fields.keys() == Mix.model_fields.keys()
 
 
 def test_templates_are_filled_in_before_validation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,8 @@ def test_a_whole_mix_ends_in_a_verified_release(
     ]
     assert checks(result).keys() == {
         "wasserstein_gap",
+        "schema_matches",
+        "memorisation",
         "recommendation_usable",
         "mix_as_recommended",
     }
@@ -92,7 +94,7 @@ def test_a_gap_over_the_threshold_fails_the_run_and_releases_nothing(
     options = write_inputs(tmp_path, synthetic=bad())
     result = run(options, instance)
     assert not result.success
-    assert checks(result) == {"wasserstein_gap": False}
+    assert checks(result) == {"schema_matches": True, "wasserstein_gap": False}
     assert "training_data" not in materialised(result)
     assert not (latest(options) / "latest").exists()
 

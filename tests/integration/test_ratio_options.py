@@ -17,9 +17,9 @@ def run(instance, options, *more):
 
 
 def recommendation(options):
-    from synthmix_dagster.config import mix_config
+    from synthmix_dagster.assets import Mix
 
-    return Recommendation.from_dict(mix_config(**options).records.read("optimal_ratio")["result"])
+    return Recommendation.from_dict(Mix(**options).records.read("optimal_ratio")["result"])
 
 
 def test_marked_rows_judge_and_are_neither_measured_nor_mixed(tmp_path, instance):

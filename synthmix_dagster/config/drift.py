@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import field_validator
 
+from synthmix_dagster.config.base import Settings
 from synthmix_dagster.drift.history import SERIES, Unit
-from synthmix_dagster.settings import Settings
 
 
 class DriftConfig(Settings):

@@ -63,6 +63,18 @@ class Settings(dg.Resolvable, _Suggesting, dg.Model):
         return _suggesting(super().model())
 
 
+def by_name(model: type[Settings]) -> dg.Resolver:
+    """How YAML reads a mapping of names to settings."""
+
+    def resolve(context: dg.ResolutionContext, found: Any) -> Any:
+        return {
+            name: model.resolve_from_model(context.at_path(name), each)
+            for name, each in found.items()
+        }
+
+    return dg.Resolver(resolve, model_field_type=Mapping[str, model.model()])  # type: ignore[misc, arg-type]
+
+
 Model = TypeVar("Model", bound=Settings)
 
 

@@ -1,0 +1,72 @@
+"""What may be set for one run, in the launchpad or a schedule, without touching the definitions."""
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from synthmix_dagster.errors import ConfigError
+
+Count = int | None
+
+
+class MeasureRun(dg.Config):
+    """For `distribution_distance` and `optimal_ratio`."""
+
+    sample_rows: Count = Field(None, ge=1, description="Rows a side to compute with.")
+    seed: Count = Field(None, ge=0, description="Seed of everything random.")
+
+
+class GateRun(dg.Config):
+    """For the checks `wasserstein_gap` and `conditional_gap`."""
+
+    threshold: float | None = Field(None, ge=0, description="Largest gap that passes.")
+
+
+class ReleaseRun(dg.Config):
+    """For `training_data`."""
+
+    threshold: float | None = Field(None, ge=0, description="Largest gap that may be released.")
+    ratio: float | None = Field(
+        None, ge=0, description="Synthetic rows for each real one, in place of those recommended."
+    )
+    seed: Count = Field(None, ge=0, description="Seed of the selection and of the order.")
+    release_anyway: str | None = Field(
+        None,
+        min_length=1,
+        description="Why to release although a gate failed; the reason is kept in the manifest.",
+    )
+
+
+RunConfig = MeasureRun | GateRun | ReleaseRun
+
+#: What each step takes, by the role of its asset.
+RUN_CONFIGS: dict[str, type[MeasureRun] | type[ReleaseRun]] = {
+    "distribution_distance": MeasureRun,
+    "optimal_ratio": MeasureRun,
+    "training_data": ReleaseRun,
+}
+
+
+def overrides(schema: type[RunConfig], given: object) -> dict[str, object]:
+    """Validate the configuration of one step and return what was set in it.
+
+    Raises
+    ------
+    ConfigError
+        The first value that is wrong.
+
+    Examples
+    --------
+    >>> overrides(MeasureRun, {"seed": 3, "sample_rows": None})
+    {'seed': 3}
+    """
+    values = given if isinstance(given, dict) else {}
+    try:
+        checked = schema(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(
+            first["msg"][0].lower() + first["msg"][1:],
+            option=f"run config: {'.'.join(map(str, first['loc']))}",
+            fix=f"It is {first['input']!r}; see the schema in the launchpad",
+        ) from None
+    return {name: value for name, value in checked.model_dump().items() if value is not None}

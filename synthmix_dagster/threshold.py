@@ -1,0 +1,117 @@
+"""What a measured gap is compared with: a number, a multiple of the floor, or the critical gap."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from synthmix_dagster.distance.report import DistanceReport
+
+Compare = Literal["estimate", "upper", "lower"]
+Severity = Literal["ERROR", "WARN"]
+
+_MULTIPLE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*[x*]\s*floor\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Largest acceptable gap.
+
+    Attributes
+    ----------
+    kind : {"number", "floor", "auto"}
+        Real standard deviations, a multiple of the floor, or the gap at which the stability bound
+        takes no synthetic rows.
+    value : float
+        The number or the multiple; 1 for ``auto``.
+    """
+
+    kind: Literal["number", "floor", "auto"]
+    value: float = 1.0
+
+    @classmethod
+    def parse(cls, said: float | str) -> "Threshold":
+        """Read what a user wrote.
+
+        Raises
+        ------
+        ValueError
+            It is none of the three.
+
+        Examples
+        --------
+        >>> Threshold.parse(0.25), Threshold.parse("3 x floor"), Threshold.parse("auto").kind
+        (Threshold(kind='number', value=0.25), Threshold(kind='floor', value=3.0), 'auto')
+        """
+        if isinstance(said, str):
+            if said.strip().lower() == "auto":
+                return cls("auto")
+            if multiple := _MULTIPLE.fullmatch(said):
+                return cls("floor", float(multiple[1]))
+        try:
+            value = float(said)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(
+                f"it is {said!r}. Set it to a number of 0 or more, to '3 x floor' or to 'auto'"
+            )
+        return cls("number", value)
+
+    def __str__(self) -> str:
+        if self.kind == "number":
+            return f"{self.value:g}"
+        return "auto" if self.kind == "auto" else f"{self.value:g} x floor"
+
+    def limit(self, floor: float, critical_gap: float | None) -> float | None:
+        """The number a gap is compared with; None where there is none to compare with.
+
+        Parameters
+        ----------
+        floor : float
+            Gap that two samples of real rows would show.
+        critical_gap : float, optional
+            Of the recommendation; ``auto`` cannot do without it.
+        """
+        if self.kind == "number":
+            return self.value
+        if self.kind == "floor":
+            return self.value * floor if math.isfinite(floor) else None
+        # Where the loss does not depend on the rows no gap is critical, and none says enough.
+        return critical_gap if critical_gap is not None and math.isfinite(critical_gap) else None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check of a measured distance.
+
+    Attributes
+    ----------
+    name : str
+        Name of the check: ``wasserstein_gap`` or ``conditional_gap``.
+    threshold : Threshold
+    warn : Threshold, optional
+        From here on the check warns; nothing is stopped.
+    compare : {"estimate", "upper", "lower"}
+        What is compared: the estimate, or an end of its 95 % interval. ``upper`` stops a release
+        until the gap is known to be small, ``lower`` until it is known to be large.
+    severity : {"ERROR", "WARN"}
+        Of a gap over `threshold`.
+    """
+
+    name: str
+    threshold: Threshold
+    warn: Threshold | None = None
+    compare: Compare = "estimate"
+    severity: Severity = "ERROR"
+
+    def compared(self, gap: float, interval: tuple[float, float] | None) -> float | None:
+        """What is compared with the threshold; None where there is no interval to take it from."""
+        if self.compare == "estimate":
+            return gap
+        return None if interval is None else interval[self.compare == "upper"]
+
+
+def number_of(threshold: Threshold, report: DistanceReport | None = None) -> float | None:
+    """The threshold as a number before there is a recommendation, to be shown."""
+    return threshold.limit(math.nan if report is None else report.floor, None)
