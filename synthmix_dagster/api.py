@@ -15,7 +15,7 @@ from synthmix_dagster.distance.columns import shared_columns
 from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
-from synthmix_dagster.evidence import Evidence
+from synthmix_dagster.evidence import Evidence, gates_of
 from synthmix_dagster.presentation.report import release_documents
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.recommend import recommend
@@ -307,7 +307,7 @@ def mix(
     memory_mb: int = 1_000,
     distance: DistanceReport | None = None,
     recommendation: Recommendation | None = None,
-    threshold: float | None = None,
+    threshold: float | str | None = None,
     conditional_threshold: float | None = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
@@ -348,8 +348,11 @@ def mix(
         Most memory to plan for, in MB, frames that are in memory anyway not counted.
     distance, recommendation : DistanceReport, Recommendation, optional
         What was found for these very rows. Manifest and report of the release keep it.
-    threshold, conditional_threshold : float, optional
-        Largest gap and conditional gap of `distance` that may be released.
+    threshold : float or str, optional
+        Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
+        the critical gap of `recommendation`.
+    conditional_threshold : float, optional
+        Largest conditional gap.
 
     Returns
     -------
@@ -377,13 +380,8 @@ def mix(
             option="output",
             fix="Write to a local directory and copy the finished release from there",
         )
-    thresholds = {"wasserstein_gap": threshold, "conditional_gap": conditional_threshold}
-    evidence = Evidence.judged(
-        Path(output).name,
-        distance,
-        recommendation,
-        {gate: most for gate, most in thresholds.items() if most is not None},
-    )
+    gates = gates_of(threshold, conditional_threshold)
+    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     if isinstance(synthetic, Mapping):
         generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
     else:

@@ -3,15 +3,18 @@
 Written and read here alone, so that whoever shows a release knows the words of whoever made it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, GateError
-from synthmix_dagster.gate import GATES, Verdict
+from synthmix_dagster.gate import Verdict, judge
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.threshold import Gate, Threshold
 
+#: Checks of a distance that a threshold turns into gates.
+GATES = ("wasserstein_gap", "conditional_gap")
 _DISTANCE, _RECOMMENDATION = "distribution_distance", "optimal_ratio"
 
 
@@ -31,6 +34,8 @@ class Evidence:
         By gate.
     checks : mapping of str to Verdict
         What every gate said.
+    overrides : mapping
+        What was set for one run only, such as the reason to release although a gate failed.
     unread : tuple of str
         What is there but cannot be read, as another version wrote it.
     """
@@ -40,6 +45,7 @@ class Evidence:
     recommendation: Recommendation | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     checks: Mapping[str, Verdict] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
     @classmethod
@@ -48,9 +54,9 @@ class Evidence:
         mix: str,
         distance: DistanceReport | None,
         recommendation: Recommendation | None,
-        thresholds: Mapping[str, float],
+        gates: Sequence[Gate],
     ) -> "Evidence":
-        """Judge a distance by every gate that has a threshold.
+        """Judge a distance by every gate.
 
         Raises
         ------
@@ -59,16 +65,16 @@ class Evidence:
         GateError
             A gate fails: there must be no release.
         """
-        if thresholds and distance is None:
+        if not gates:
+            return cls(mix, distance, recommendation)
+        if distance is None:
             raise ConfigError(
                 "there is no distance that it could be the threshold of",
                 option="threshold",
                 fix="Pass what 'measure_distance' found for these rows as 'distance'",
             )
-        checks = {}
-        for gate, most in thresholds.items():
-            if distance is not None:
-                checks[gate] = GATES[gate](distance, most)
+        critical = None if recommendation is None else recommendation.critical_gap
+        checks = {gate.name: judge(gate, distance, critical) for gate in gates}
         for gate, verdict in checks.items():
             if not verdict.passed:
                 raise GateError(
@@ -76,16 +82,26 @@ class Evidence:
                     mix=mix,
                     fix="No release was touched",
                 )
-        return cls(mix, distance, recommendation, thresholds, checks)
+        limits = {name: v.limit for name, v in checks.items() if v.limit is not None}
+        return cls(mix, distance, recommendation, limits, checks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values, without what there is nothing of."""
         results = {_DISTANCE: self.distance, _RECOMMENDATION: self.recommendation}
         checks = {
-            gate: {"passed": verdict.passed, "sentence": verdict.sentence}
+            gate: {
+                "passed": verdict.passed,
+                "sentence": verdict.sentence,
+                **({} if verdict.passed else {"severity": verdict.severity}),
+            }
             for gate, verdict in self.checks.items()
         }
-        found = {"mix": self.mix, "thresholds": dict(self.thresholds), "checks": checks}
+        found = {
+            "mix": self.mix,
+            "thresholds": dict(self.thresholds),
+            "checks": checks,
+            "overrides": dict(self.overrides),
+        }
         return {
             **{key: value for key, value in found.items() if value},
             **{key: result.to_dict() for key, result in results.items() if result is not None},
@@ -101,11 +117,50 @@ class Evidence:
             recommendation=_read(Recommendation, found, _RECOMMENDATION, unread),
             thresholds=dict(found.get("thresholds", {})),
             checks={
-                gate: Verdict(bool(check.get("passed")), str(check.get("sentence", "")))
+                gate: Verdict(
+                    bool(check.get("passed")),
+                    str(check.get("sentence", "")),
+                    "WARN" if check.get("severity") == "WARN" else "ERROR",
+                )
                 for gate, check in sorted(found.get("checks", {}).items())
             },
+            overrides=dict(found.get("overrides", {})),
             unread=tuple(unread),
         )
+
+
+def gates_of(
+    threshold: float | str | None, conditional_threshold: float | None = None
+) -> list[Gate]:
+    """The gates that a user asks for by thresholds.
+
+    Parameters
+    ----------
+    threshold : float or str, optional
+        See `Threshold.parse`.
+    conditional_threshold : float, optional
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read.
+
+    Examples
+    --------
+    >>> [gate.name for gate in gates_of("3 x floor")]
+    ['wasserstein_gap']
+    """
+    options = {"threshold": threshold, "conditional_threshold": conditional_threshold}
+    gates = []
+    for name, (option, said) in zip(GATES, options.items(), strict=True):
+        if said is None:
+            continue
+        try:
+            gates.append(Gate(name, Threshold.parse(said)))
+        except ValueError as error:
+            problem, _, fix = str(error).partition(". ")
+            raise ConfigError(problem, option=option, fix=fix) from None
+    return gates
 
 
 def _read(kind: Any, found: Mapping[str, Any], name: str, unread: list[str]) -> Any:

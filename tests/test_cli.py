@@ -117,7 +117,7 @@ def test_measure_gives_the_answer_of_python(files: dict[str, str]) -> None:
     )
     assert answer(result) == {
         "passed": True,
-        "gates": {},
+        "checks": {},
         "distance": json.loads(json.dumps(same.to_dict())),
     }
 
@@ -151,13 +151,34 @@ def test_a_threshold_gates(files: dict[str, str], side: str, threshold: str, cod
     assert f"{'FAILED' if code else 'passed'}  wasserstein_gap: The gap of " in result.stdout
     told = answer(run(*asked, "--json"))
     assert told["passed"] == (code == 0)
-    assert told["gates"]["wasserstein_gap"]["passed"] == (code == 0)
+    assert told["checks"]["wasserstein_gap"]["passed"] == (code == 0)
 
 
 def test_a_conditional_threshold_gates(files: dict[str, str]) -> None:
     asked = ("measure", files["real"], files["good"], *TASK, *QUICK, "--conditional-threshold")
     assert run(*asked, "9").exit_code == 0
-    assert run(*asked, "-9").exit_code == 1
+    assert run(*asked, "0").exit_code == 1
+
+
+def test_a_threshold_may_be_a_multiple_of_the_floor(files: dict[str, str]) -> None:
+    asked = ("measure", files["real"], files["bad"], *QUICK, "--threshold")
+    assert run(*asked, "100 x floor").exit_code == 0
+    result = run(*asked, "1 x floor")
+    assert result.exit_code == 1
+    assert "(1 x floor)" in result.stdout
+
+
+def test_a_threshold_that_needs_a_recommendation_is_judged_where_there_is_one(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    asked = ("mix", files["real"], files["good"], *TASK, "--threshold", "auto", "--json")
+    evidence = answer(run(*asked, "--output", tmp_path))["release"]["manifest"]["evidence"]
+    assert evidence["thresholds"]["wasserstein_gap"] == evidence["optimal_ratio"]["critical_gap"]
+    assert "(auto)" in evidence["checks"]["wasserstein_gap"]["sentence"]
+    for arguments in (("measure", *asked[1:3]), (*asked[:3], "--ratio", "1", "--output", "x")):
+        refused = run(*arguments, "--threshold", "auto")
+        assert refused.exit_code == 2
+        assert "needs a recommendation" in refused.stderr
 
 
 def test_measure_says_gap_floor_columns_in_text(files: dict[str, str]) -> None:
@@ -194,7 +215,8 @@ def test_recommend_gives_the_answer_of_python(files: dict[str, str]) -> None:
     )
     told = answer(result)
     assert told["recommendation"] == json.loads(json.dumps(same.to_dict()))
-    assert told["usable"].keys() == {"passed", "sentence"}
+    assert told["checks"]["recommendation_usable"].keys() == {"passed", "sentence"}
+    assert told["passed"] == told["checks"]["recommendation_usable"]["passed"]
 
 
 def test_a_recommendation_that_may_not_decide_warns_and_gates_where_it_should(
@@ -324,6 +346,7 @@ def test_report_adds_nothing_to_a_release(release: Path) -> None:
         (["measure", "nowhere.csv", "{good}"], "dataset 'real': there is no file or folder"),
         (["measure", "{real}", "{good}", "--target", "w"], "it has no target column 'w'"),
         (["measure", "{real}", "{good}", "--scaling", "rnak"], "'rnak' is not one of"),
+        (["measure", "{real}", "{good}", "--threshold", "low"], "option 'threshold': it is 'low'"),
         (["measure", "{real}", "{good}", "--weight", "x"], "'x' is not COLUMN=NUMBER"),
         (["recommend", "{real}", "{good}"], "Missing option '--target'"),
         (["mix", "{real}", "{good}", "--output", "x"], "Set --ratio, or --target and --task"),

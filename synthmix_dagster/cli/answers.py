@@ -87,11 +87,11 @@ def write(path: Path, content: bytes, *, option: str) -> None:
 
 def judged(verdicts: Mapping[str, "Verdict"]) -> dict[str, Any]:
     """Verdicts as plain values, and whether all passed."""
-    gates = {
+    checks = {
         gate: {"passed": verdict.passed, "sentence": verdict.sentence}
         for gate, verdict in verdicts.items()
     }
-    return {"passed": all(verdict.passed for verdict in verdicts.values()), "gates": gates}
+    return {"passed": all(verdict.passed for verdict in verdicts.values()), "checks": checks}
 
 
 def _plain(value: Any) -> Any:

@@ -74,12 +74,6 @@ def main() -> None:
     """  # noqa: D301
 
 
-def gates_of(threshold: float | None, conditional_threshold: float | None) -> dict[str, float]:
-    """Thresholds by the gate that compares with them."""
-    given = {"wasserstein_gap": threshold, "conditional_gap": conditional_threshold}
-    return {gate: most for gate, most in given.items() if most is not None}
-
-
 def exit_unless(passed: bool) -> None:
     """End with the exit code of a gate that failed, unless all passed."""
     if not passed:

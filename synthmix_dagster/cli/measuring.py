@@ -1,13 +1,12 @@
 """The verbs that look at datasets and write nothing: measure, recommend."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from synthmix_dagster.cli import answers, options
-from synthmix_dagster.cli.group import exit_unless, gates_of, main
+from synthmix_dagster.cli.group import exit_unless, main
 from synthmix_dagster.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ _plot = click.option(
 def measure(
     real: str,
     synthetic: str,
-    threshold: float | None,
+    threshold: str | None,
     conditional_threshold: float | None,
     plot: Path | None,
     as_json: bool,
@@ -78,15 +77,20 @@ def measure(
         --threshold 0.3
     """  # noqa: D301
     from synthmix_dagster.api import measure_distance
-    from synthmix_dagster.gate import GATES
+    from synthmix_dagster.evidence import gates_of
+    from synthmix_dagster.gate import judge
+    from synthmix_dagster.threshold import number_of
 
     gates = gates_of(threshold, conditional_threshold)
+    if any(gate.threshold.kind == "auto" for gate in gates):
+        raise click.UsageError("--threshold auto needs a recommendation, which 'mix' makes.")
     with progress(1) as step:
         step("measuring the distance")
         report = measure_distance(real, synthetic, **settings)
-    verdicts = {gate: GATES[gate](report, most) for gate, most in gates.items()}
+    verdicts = {gate.name: judge(gate, report) for gate in gates}
     if plot is not None:
-        _save(plot, report.plot(threshold=threshold))
+        limits = [number_of(gate.threshold, report) for gate in gates_of(threshold)]
+        _save(plot, report.plot(threshold=limits[0] if limits else None))
     if as_json:
         answers.print_json({**answers.judged(verdicts), "distance": report.to_dict()})
     else:
@@ -126,15 +130,16 @@ def recommend(
     with progress(1) as step:
         step("predicting the risk of every ratio")
         advice = recommend_ratio(real, synthetic, **settings)
-    usable = judge_recommendation(advice)
+    verdicts = {"recommendation_usable": judge_recommendation(advice)}
     if plot is not None:
         _save(plot, advice.plot())
     if as_json:
-        answers.print_json({"usable": asdict(usable), "recommendation": advice.to_dict()})
+        answers.print_json({**answers.judged(verdicts), "recommendation": advice.to_dict()})
     else:
         answers.print_recommendation(advice)
-        answers.print_verdicts({"recommendation_usable": usable}, failed="WARNING")
-    exit_unless(usable.passed or not require_usable)
+        answers.print_verdicts(verdicts, failed="FAILED" if require_usable else "WARNING")
+    usable = verdicts["recommendation_usable"].passed
+    exit_unless(usable or not require_usable)
 
 
 def _save(path: Path, axes: "Axes") -> None:

@@ -76,8 +76,9 @@ def thresholds(command: Command) -> Command:
         command,
         click.option(
             "--threshold",
-            type=float,
-            help="Largest gap, in real standard deviations; over it the exit code is 1.",
+            metavar="NUMBER",
+            help="Largest gap, in real standard deviations, or such as '3 x floor'; over it the "
+            "exit code is 1.",
         ),
         click.option(
             "--conditional-threshold",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from synthmix_dagster.cli import answers, options
-from synthmix_dagster.cli.group import Refused, gates_of, main
+from synthmix_dagster.cli.group import Refused, main
 from synthmix_dagster.cli.progress import progress
 
 #: Options of `mix` by the verb of `api` that takes them; those of several are in each.
@@ -68,7 +68,7 @@ def mix(
     synthetic: str,
     output: str,
     ratio: float | None,
-    threshold: float | None,
+    threshold: str | None,
     conditional_threshold: float | None,
     evaluation: str | None,
     evaluation_column: str | None,
@@ -93,15 +93,17 @@ def mix(
       synthmix mix real.csv generated.csv --ratio 0.5 --output mixes/churn
     """  # noqa: D301
     from synthmix_dagster import api
-    from synthmix_dagster.evidence import Evidence
+    from synthmix_dagster.evidence import Evidence, gates_of
     from synthmix_dagster.gate import judge_recommendation
     from synthmix_dagster.tables.dataset import open_dataset
     from synthmix_dagster.tables.splitting import split_by_column
 
+    gates = gates_of(threshold, conditional_threshold)
     recommended = ratio is None
     if recommended and None in (settings["target"], settings["task"]):
         raise click.UsageError("Set --ratio, or --target and --task to have it recommended.")
-    gates = gates_of(threshold, conditional_threshold)
+    if not recommended and any(gate.threshold.kind == "auto" for gate in gates):
+        raise click.UsageError("--threshold auto needs a recommendation: leave out --ratio.")
     measured = recommended or bool(gates)
     rows = open_dataset(real, "real")
     judges: Any = evaluation
@@ -117,8 +119,9 @@ def mix(
             chosen = {name: settings[name] for name in (*_MEASURE, "seed", "memory_mb")}
             distance = api.measure_distance(rows, synthetic, **chosen)
             # What the release would refuse is refused before more is computed.
+            known = [gate for gate in gates if gate.threshold.kind != "auto"]
             with _told_as_json(as_json):
-                Evidence.judged(output, distance, None, gates)
+                Evidence.judged(output, distance, None, known)
         if ratio is None:
             step("predicting the risk of every ratio")
             chosen = {name: settings[name] for name in _RECOMMEND}
@@ -131,17 +134,18 @@ def mix(
                 with _told_as_json(as_json):
                     raise Refused(f"release refused, 'recommendation_usable': {usable.sentence}")
         step("writing the release")
-        release = api.mix(
-            rows,
-            synthetic,
-            ratio=ratio,
-            output=output,
-            distance=distance,
-            recommendation=advice,
-            threshold=threshold,
-            conditional_threshold=conditional_threshold,
-            **{name: settings[name] for name in _MIX},
-        )
+        with _told_as_json(as_json):
+            release = api.mix(
+                rows,
+                synthetic,
+                ratio=ratio,
+                output=output,
+                distance=distance,
+                recommendation=advice,
+                threshold=threshold,
+                conditional_threshold=conditional_threshold,
+                **{name: settings[name] for name in _MIX},
+            )
     if as_json:
         answers.print_json({"passed": True, "release": release.to_dict()})
     else:

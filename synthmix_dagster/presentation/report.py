@@ -11,6 +11,7 @@ from typing import Any
 
 from synthmix_dagster.evidence import Evidence
 from synthmix_dagster.presentation.markup import keys, page, paragraph, section, text, words
+from synthmix_dagster.presentation.reproducing import reproduced
 from synthmix_dagster.presentation.sections import (
     changed,
     checked,
@@ -18,7 +19,6 @@ from synthmix_dagster.presentation.sections import (
     inputs,
     ratio,
     released,
-    reproduced,
 )
 
 #: File name of the report in a release.
@@ -138,7 +138,11 @@ def _lead(manifest: Mapping[str, Any], evidence: Evidence) -> str:
         said += " How far the synthetic rows are from the real ones was not measured."
     if not evidence.checks:
         return f"{said} No gate had to be passed."
-    failed = [name for name, verdict in evidence.checks.items() if not verdict.passed]
+    failed = [
+        name
+        for name, verdict in evidence.checks.items()
+        if not verdict.passed and verdict.severity == "ERROR"
+    ]
     if failed:
         return f"{said} Released although a gate failed: {', '.join(failed)}."
     count = len(evidence.checks)

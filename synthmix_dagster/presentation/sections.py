@@ -6,8 +6,8 @@ A section is a list of parts of a page. What was not measured is said, never lef
 from collections.abc import Mapping
 from typing import Any
 
-from synthmix_dagster.evidence import Evidence
-from synthmix_dagster.gate import GATES, judge_recommendation
+from synthmix_dagster.evidence import GATES, Evidence
+from synthmix_dagster.gate import Verdict, judge_memorisation, judge_recommendation
 from synthmix_dagster.presentation.changes import changes
 from synthmix_dagster.presentation.composition import plot_composition
 from synthmix_dagster.presentation.distance import plot_distance
@@ -15,7 +15,6 @@ from synthmix_dagster.presentation.html import readable
 from synthmix_dagster.presentation.markup import (
     Result,
     bullets,
-    code,
     facts,
     figure,
     paragraph,
@@ -82,7 +81,7 @@ def released(manifest: Mapping[str, Any]) -> list[str]:
         ),
         _strata(manifest),
         table("Columns", ("column", "type", "missing values"), columns[:MOST_ROWS]),
-        _more(len(columns), "columns"),
+        more(len(columns), "columns"),
     ]
 
 
@@ -119,7 +118,7 @@ def inputs(manifest: Mapping[str, Any]) -> list[str]:
         ),
         table("Files", ("input", "file", "rows", "SHA-256"), files[:MOST_ROWS])
         or paragraph("The rows were given as tables in memory, not as files."),
-        _more(len(files), "files"),
+        more(len(files), "files"),
     ]
 
 
@@ -247,8 +246,7 @@ def distance(evidence: Evidence) -> list[str]:
 def checked(manifest: Mapping[str, Any], evidence: Evidence) -> list[str]:
     """Gates, what was not asked for, and what every release is checked for."""
     rows: list[tuple[str, Result, str]] = [
-        (name, "passed" if verdict.passed else "failed", verdict.sentence)
-        for name, verdict in evidence.checks.items()
+        (name, _result(verdict), verdict.sentence) for name, verdict in evidence.checks.items()
     ]
     rows += [
         (name, "not asked for", "No threshold was set, so it could not stop the release.")
@@ -258,13 +256,16 @@ def checked(manifest: Mapping[str, Any], evidence: Evidence) -> list[str]:
     if evidence.recommendation is None:
         rows.append(("recommendation_usable", "not asked for", "There was no recommendation."))
     else:
-        verdict = judge_recommendation(evidence.recommendation)
-        said: Result = "passed" if verdict.passed else "warning"
-        rows.append(("recommendation_usable", said, verdict.sentence))
-        traces = evidence.recommendation.provenance.memorisation
-        if traces is not None:
-            said = "warning" if traces.memorised else "passed"
-            rows.append(("traces of real rows", said, traces.reason))
+        advice = evidence.recommendation
+        warnings = {
+            "recommendation_usable": judge_recommendation(advice),
+            "memorisation": judge_memorisation(advice.provenance, "WARN"),
+        }
+        rows += [
+            (name, _result(verdict), verdict.sentence)
+            for name, verdict in warnings.items()
+            if name not in evidence.checks
+        ]
     realised = manifest["realised"]
     rows.append(
         (
@@ -281,11 +282,10 @@ def checked(manifest: Mapping[str, Any], evidence: Evidence) -> list[str]:
     )
     return [
         verdicts("Checks", rows),
-        paragraph(
-            "A gate that fails stops a release. 'recommendation_usable' and the test for traces of "
-            "real rows warn, and stop nothing.",
-            "quiet",
-        ),
+        paragraph("A check that fails stops a release; one that warns does not.", "quiet"),
+        facts("Set for this release only", sorted(evidence.overrides.items()))
+        if evidence.overrides
+        else "",
     ]
 
 
@@ -309,53 +309,6 @@ def changed(manifest: Mapping[str, Any], previous: Mapping[str, Any] | None) -> 
     ]
 
 
-def reproduced(manifest: Mapping[str, Any]) -> list[str]:
-    """The call that makes the same bytes, the versions, and how to check the files."""
-    asked = manifest["mix"]
-    given = {name: source["ratio"] for name, source in sorted(asked["generators"].items())}
-    names = sorted(name for name in manifest["inputs"] if name != "real")
-    one = names == ["synthetic"]
-    lines = ["from synthmix_dagster import mix, open_dataset", ""]
-    for name in ("real", *names):
-        view = manifest["inputs"][name]["view"] or {}
-        options = "".join(f", {key}={view[key]!r}" for key in sorted(view) if view[key])
-        lines.append(f"{_variable(name)} = open_dataset('PATH OR FRAME', {name!r}{options})")
-    generators = ", ".join(f"{name!r}: {_variable(name)}" for name in names)
-    settings = {
-        "ratio": given["synthetic"] if one else given,
-        "mode": asked["mode"],
-        "seed": asked["seed"],
-        "stratify": asked["stratify"],
-        "key": asked["key"] or None,
-        "max_rows": asked["max_rows"],
-        "shortage": "cap" if _short(manifest) else None,
-        "provenance": asked["provenance"],
-        "rows_per_shard": asked["rows_per_shard"],
-    }
-    lines += [
-        "release = mix(",
-        "    real,",
-        f"    {'synthetic' if one else '{' + generators + '}'},",
-        *(f"    {key}={value!r}," for key, value in settings.items() if value is not None),
-        "    output='a directory',",
-        ")",
-        f"assert release.release_id == {manifest['release_id']!r}",
-    ]
-    shards = [(s["path"], s["rows"], s["bytes"], s["sha256"]) for s in manifest["shards"]]
-    return [
-        paragraph(
-            "The same inputs (compare their fingerprints), settings and versions give the same "
-            "release id and the same Parquet files, byte for byte. In Python:"
-        ),
-        code(lines),
-        paragraph("To check the files of this release against its manifest, in a shell:"),
-        code(["synthmix verify DIRECTORY"]),
-        facts("Versions", sorted(manifest["libraries"].items())),
-        table("Parquet files", ("file", "rows", "bytes", "SHA-256"), shards[:MOST_ROWS]),
-        _more(len(shards), "files"),
-    ]
-
-
 def _baselines(advice: Recommendation) -> str:
     risks = advice.baselines
     return table(
@@ -369,6 +322,12 @@ def _baselines(advice: Recommendation) -> str:
     )
 
 
+def _result(verdict: Verdict) -> Result:
+    if verdict.passed:
+        return "passed"
+    return "warning" if verdict.severity == "WARN" else "failed"
+
+
 def _strata(manifest: Mapping[str, Any]) -> str:
     strata = manifest["realised"]["strata"]
     if not strata:
@@ -380,25 +339,13 @@ def _strata(manifest: Mapping[str, Any]) -> str:
     ]
     caption = f"Rows by '{manifest['mix']['stratify']}', which the selection was stratified by"
     head = ("value", "rows", *names)
-    return table(caption, head, rows[:MOST_ROWS]) + _more(len(rows), "values")
+    return table(caption, head, rows[:MOST_ROWS]) + more(len(rows), "values")
 
 
 def _view(view: Mapping[str, Any] | None) -> str:
     """Filters, columns and new names, in words."""
     said = {key: value for key, value in (view or {}).items() if value}
     return "; ".join(f"{key} {value}" for key, value in sorted(said.items())) or "as they are"
-
-
-def _short(manifest: Mapping[str, Any]) -> bool:
-    """Whether more synthetic rows were asked for than there were."""
-    given, n = manifest["inputs"], manifest["inputs"]["real"]["rows"]
-    asked = manifest["mix"]["generators"].items()
-    return any(round(share["ratio"] * n) > given[name]["rows"] for name, share in asked)
-
-
-def _variable(name: str) -> str:
-    """A name of Python for a generator of any name."""
-    return "".join(c if c.isalnum() else "_" for c in f"_{name}" if c).lstrip("_") or "rows"
 
 
 def _unread(evidence: Evidence, name: str) -> str:
@@ -410,7 +357,8 @@ def _unread(evidence: Evidence, name: str) -> str:
     )
 
 
-def _more(count: int, what: str) -> str:
+def more(count: int, what: str) -> str:
+    """How many rows of a long table were left out, where some were."""
     left = count - MOST_ROWS
     return paragraph(f"{left:,} more {what} are in manifest.json.", "quiet") if left > 0 else ""
 

@@ -249,6 +249,21 @@ def test_several_generators_weights_and_caps_are_told(tmp_path: Path) -> None:
         assert said in text
 
 
+def test_what_warned_and_what_was_overridden_is_told(releases: list[Release]) -> None:
+    manifest = json.loads(json.dumps(releases[0].manifest))
+    manifest["evidence"]["checks"] = {
+        "wasserstein_gap": {"passed": False, "sentence": "Too far."},
+        "schema_matches": {"passed": False, "sentence": "Odd.", "severity": "WARN"},
+    }
+    manifest["evidence"]["overrides"] = {"release_anyway": "for <b>Ann</b>"}
+    page = Page(release_report(manifest, None))
+    text = page.text()
+    assert "Released although a gate failed: wasserstein_gap." in text
+    assert "for <b>Ann</b>" in text
+    results = [attributes.get("class") for attributes in page.attributes("span")]
+    assert {"failed", "warning", "passed", "not-asked-for"} <= set(results)
+
+
 def test_evidence_of_another_version_does_not_stop_a_report(releases: list[Release]) -> None:
     manifest = json.loads(json.dumps(releases[0].manifest))
     del manifest["evidence"]["distribution_distance"]["gap"]
