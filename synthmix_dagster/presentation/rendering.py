@@ -3,7 +3,10 @@
 import base64
 import io
 import re
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from synthmix_dagster.presentation.markup import text
@@ -11,6 +14,19 @@ from synthmix_dagster.presentation.style import ON_DARK, variable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: matplotlib's settings, and what is done with warnings, are those of all threads.
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Draw with matplotlib's own settings, whatever a notebook or a matplotlibrc has changed."""
+    import matplotlib as mpl
+
+    with _ONE_AT_A_TIME, mpl.rc_context():
+        mpl.rcdefaults()
+        yield
 
 
 def png(axes: "Axes") -> bytes:
@@ -36,11 +52,8 @@ def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
     title, description : str
         What those who do not see it are told.
     """
-    import matplotlib as mpl
-
-    # Names of clips and markers are hashes with this salt, so pictures of one page share none.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        drawn = _saved(axes, format="svg", metadata={"Date": None, "Creator": None}).decode("utf-8")
+    nothing = {"Date": None, "Creator": None}
+    drawn = _saved(axes, salt=name, format="svg", metadata=nothing).decode("utf-8")
     drawn = drawn[drawn.index("<svg") :]
     _, viewed, rest = re.split(r'(viewBox="[^"]*")', drawn, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
@@ -57,9 +70,13 @@ def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
     )
 
 
-def _saved(axes: "Axes", **options: Any) -> bytes:
+def _saved(axes: "Axes", *, salt: str | None = None, **options: Any) -> bytes:
+    import matplotlib as mpl
+
     figure, buffer = axes.get_figure(root=True), io.BytesIO()
-    with warnings.catch_warnings():
+    # Names of clips and markers are hashes with this salt, so pictures of one page share none.
+    settings = mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt})
+    with _ONE_AT_A_TIME, settings, warnings.catch_warnings():
         # Names in scripts that the font lacks are boxes in a PNG and right in an SVG.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         if figure is not None:

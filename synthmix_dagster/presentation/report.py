@@ -11,6 +11,7 @@ from typing import Any
 
 from synthmix_dagster.evidence import Evidence
 from synthmix_dagster.presentation.markup import keys, page, paragraph, section, text, words
+from synthmix_dagster.presentation.rendering import undisturbed
 from synthmix_dagster.presentation.reproducing import reproduced
 from synthmix_dagster.presentation.sections import (
     changed,
@@ -98,16 +99,17 @@ def release_report(manifest: Mapping[str, Any], previous: Mapping[str, Any] | No
         json.loads(json.dumps(found, sort_keys=True)) for found in (manifest, previous)
     )
     evidence = Evidence.of(manifest)
-    parts = {
-        "released": released(manifest),
-        "inputs": inputs(manifest),
-        "ratio": ratio(manifest, evidence),
-        "distance": distance(evidence),
-        "checked": checked(manifest, evidence),
-        "changed": changed(manifest, previous),
-        "reproduce": reproduced(manifest),
-        "words": [words(_WORDS)],
-    }
+    with undisturbed():
+        parts = {
+            "released": released(manifest),
+            "inputs": inputs(manifest),
+            "ratio": ratio(manifest, evidence),
+            "distance": distance(evidence),
+            "checked": checked(manifest, evidence),
+            "changed": changed(manifest, previous),
+            "reproduce": reproduced(manifest),
+            "words": [words(_WORDS)],
+        }
     name = f" of {evidence.mix}" if evidence.mix else ""
     title = f"Training data{name}, release {manifest['release_id']}"
     contents = "".join(

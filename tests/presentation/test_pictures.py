@@ -109,6 +109,12 @@ def test_chance_is_drawn_behind_the_gap(report: DistanceReport) -> None:
     assert not replace(report, null=()).plot().collections
 
 
+def test_a_release_draws_itself(release: Release) -> None:
+    assert [bar.get_width() for bar in release.plot().patches] == [
+        100 * part["share"] for part in shown_parts(release.manifest)
+    ]
+
+
 def test_the_release_carries_its_picture_as_markdown(release: Release) -> None:
     assert composition_markdown(release).startswith("![Rows of a release by where they come from]")
 

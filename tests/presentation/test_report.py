@@ -81,6 +81,15 @@ def test_another_process_gives_the_same_bytes(releases: list[Release]) -> None:
     assert made[0] == made[1] == (releases[0].path / "report.html").read_bytes()
 
 
+def test_settings_of_a_notebook_change_no_report_and_stay(releases: list[Release]) -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.size": 30, "text.color": "red", "axes.grid": True}):
+        drawn = release_report(releases[0].manifest, None)
+        assert mpl.rcParams["font.size"] == 30
+    assert drawn == (releases[0].path / "report.html").read_text()
+
+
 # --- a page --------------------------------------------------------------------------------------
 
 
