@@ -72,8 +72,8 @@ def build_release_sensor(
         Is run for every new release, with its id and place as the tags ``synthmix/release_id`` and
         ``synthmix/release_uri``, and its partition if the job has partitions.
     on_release : callable, optional
-        In place of `job`: is called with the sensor's context and the `NewRelease`. What it returns
-        (a ``RunRequest``, several, or nothing) is what the sensor requests.
+        Is called with the sensor's context and the `NewRelease`. With a `job` it decides: it
+        returns a ``RunRequest`` of it, several, or nothing.
     name : str, optional
     minimum_interval_seconds : int
     default_status : DefaultSensorStatus
@@ -85,7 +85,7 @@ def build_release_sensor(
     Raises
     ------
     ConfigError
-        Neither or both of `job` and `on_release` are given.
+        Neither `job` nor `on_release` is given.
 
     Examples
     --------
@@ -93,11 +93,11 @@ def build_release_sensor(
     >>> build_release_sensor("flights/training_data", job=train).name
     'flights__training_data_released'
     """
-    if (job is None) == (on_release is None):
+    if job is None and on_release is None:
         raise ConfigError(
-            "it says neither what to run nor what to call, or both",
+            "it says neither what to run nor what to call",
             option="job, on_release",
-            fix="Set exactly one of them",
+            fix="Set one of them",
         )
     key = asset_key_of(training_data)
 

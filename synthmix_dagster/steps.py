@@ -15,7 +15,13 @@ from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift_check import standing_alarm, watch_of
 from synthmix_dagster.errors import GateError
-from synthmix_dagster.gate import Verdict, judge, judge_schema
+from synthmix_dagster.gate import (
+    Verdict,
+    judge,
+    judge_memorisation,
+    judge_recommendation,
+    judge_schema,
+)
 from synthmix_dagster.generating import generate
 from synthmix_dagster.inputs import (
     Sides,
@@ -164,8 +170,13 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
     verdicts = judge_all(config, report, advice, said.get("threshold"))
     if config.stops("schema_matches"):
         verdicts["schema_matches"] = judge_schema(schema_violations(config, sides), "ERROR")
-    failed = _require_gates(config, verdicts, reason)
+    failed = [*_failed(config, verdicts), *_drift_alarm(config)]
+    _refuse(config, failed, reason)
     recommendation = advice or _recommendation(config, sides)
+    advised = _advised(config, recommendation)
+    failed += _failed(config, advised)
+    _refuse(config, failed, reason)
+    verdicts |= advised
     overridden_mix = overridden(config, {name: said[name] for name in ("seed",) if name in said})
     ratio = said.get("ratio", recommendation.ratio)
     published = mix_datasets(
@@ -202,7 +213,7 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
     return Outcome(
         {**metadata.of_release(published, lineage), **metadata.of_overrides(said)},
         published.release_id,
-        warning=f"Released although a gate failed, as '{reason}'. {failed}" if failed else None,
+        warning=_warning(failed, reason),
     )
 
 
@@ -271,22 +282,44 @@ def _recommendation(config: MixConfig, sides: Sides) -> Recommendation:
     return Recommendation.from_dict(fresh(config, sides, "optimal_ratio"))
 
 
-def _require_gates(config: MixConfig, verdicts: Mapping[str, Verdict], reason: object) -> str:
-    """Refuse a release that a gate forbids; with a reason to go on, say what was overridden."""
-    failed = [
+def _warning(failed: list[str], reason: object) -> str | None:
+    if not failed:
+        return None
+    return f"Released although a gate failed, as '{reason}'. In detail: {' '.join(failed)}"
+
+
+def _advised(config: MixConfig, recommendation: Recommendation) -> dict[str, Verdict]:
+    """Checks of the recommendation, as far as they stop a release."""
+    verdicts = {
+        "memorisation": judge_memorisation(recommendation.provenance, "ERROR"),
+        "recommendation_usable": judge_recommendation(recommendation, "ERROR"),
+    }
+    return {name: verdict for name, verdict in verdicts.items() if config.stops(name)}
+
+
+def _failed(config: MixConfig, verdicts: Mapping[str, Verdict]) -> list[str]:
+    """What forbids a release."""
+    return [
         f"the check '{name}' failed. {verdict.sentence}"
         for name, verdict in verdicts.items()
         if not verdict.passed and verdict.severity == "ERROR" and config.stops(name)
     ]
-    if config.drift is not None and config.drift.blocking:
-        instance = dg.AssetExecutionContext.get().instance
-        if alarm := standing_alarm(watch_of(config, config.drift), instance):
-            failed.append(f"the check 'drift' failed. {alarm}")
+
+
+def _drift_alarm(config: MixConfig) -> list[str]:
+    if config.drift is None or not config.drift.blocking:
+        return []
+    instance = dg.AssetExecutionContext.get().instance
+    alarm = standing_alarm(watch_of(config, config.drift), instance)
+    return [f"the check 'drift' failed. {alarm}"] if alarm else []
+
+
+def _refuse(config: MixConfig, failed: list[str], reason: object) -> None:
+    """Refuse a release that a check forbids, unless there is a reason to go on."""
     if failed and reason is None:
         raise GateError(
             f"release refused, {failed[0]}", mix=config.name, fix="No release was touched"
         )
-    return " ".join(said[0].upper() + said[1:] for said in failed)
 
 
 def _ingested(config: MixConfig, side: str) -> Outcome:

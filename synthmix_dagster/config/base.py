@@ -1,5 +1,6 @@
 """Base of everything a user may set: one model for YAML and Python that names the nearest word."""
 
+import inspect
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -48,9 +49,47 @@ class _Suggesting(BaseModel):
 
 
 @cache
-def _suggesting(derived: type[BaseModel]) -> type[BaseModel]:
-    """The model Dagster derives for YAML, with the same words for an unknown option."""
-    return create_model(derived.__name__, __base__=(_Suggesting, derived))
+def _explained(settings: type[BaseModel], derived: type[BaseModel]) -> type[BaseModel]:
+    """The model Dagster derives for YAML, with words for an unknown option and for each known."""
+    model = create_model(derived.__name__, __base__=(_Suggesting, derived))
+    words = attribute_docs(settings)
+    for name, field in model.model_fields.items():
+        field.description = field.description or words.get(name)
+    model.model_rebuild(force=True)
+    return model
+
+
+def attribute_docs(settings: type) -> dict[str, str]:
+    """What a class and its bases say of their attributes, so that it is said in one place.
+
+    Examples
+    --------
+    >>> class Knob:
+    ...     '''A knob.
+    ...
+    ...     Attributes
+    ...     ----------
+    ...     low, high : int
+    ...         Ends of the
+    ...         scale.
+    ...     '''
+    >>> attribute_docs(Knob)
+    {'low': 'Ends of the scale.', 'high': 'Ends of the scale.'}
+    """
+    found: dict[str, str] = {}
+    for base in reversed(settings.__mro__):
+        text = inspect.cleandoc(vars(base).get("__doc__") or "")
+        _, _, section = text.partition("Attributes\n----------\n")
+        names: list[str] = []
+        for line in section.splitlines():
+            if line.startswith(" "):
+                for name in names:
+                    found[name] = f"{found[name]} {line.strip()}".strip()
+            elif " : " in line:
+                listed, _, _ = line.partition(" : ")
+                names = listed.split(", ")
+                found |= dict.fromkeys(names, "")
+    return {name: said for name, said in found.items() if said}
 
 
 class Settings(dg.Resolvable, _Suggesting, dg.Model):
@@ -60,7 +99,7 @@ class Settings(dg.Resolvable, _Suggesting, dg.Model):
 
     @classmethod
     def model(cls) -> type[BaseModel]:
-        return _suggesting(super().model())
+        return _explained(cls, super().model())
 
 
 def by_name(model: type[Settings]) -> dg.Resolver:

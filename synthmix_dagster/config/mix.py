@@ -56,6 +56,7 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
     target : str
         Label column.
     task : {"regression", "classification"}
+        What the label column holds.
     output_root : str
         Directory below which everything is written. Steps that run on several machines share it.
     output : str, optional

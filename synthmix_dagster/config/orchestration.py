@@ -27,9 +27,11 @@ class PartitionsConfig(Settings):
     Attributes
     ----------
     type : {"hourly", "daily", "weekly", "monthly", "time_window", "static", "dynamic"}
+        Kind of partitions.
     start_date, end_date : str, optional
         First and last date of partitions in time, in the format of their keys.
     timezone : str, optional
+        By default UTC.
     minute_offset, hour_offset, day_offset : int, optional
         When a partition in time ends.
     fmt, cron_schedule : str, optional
@@ -91,9 +93,11 @@ class RetryConfig(Settings):
     Attributes
     ----------
     max_retries : int
+        Tries after the first.
     delay : float, optional
         Seconds between tries.
     backoff : {"linear", "exponential"}, optional
+        How the delay grows.
     """
 
     max_retries: int = 1
@@ -113,6 +117,7 @@ class BackfillConfig(Settings):
     Attributes
     ----------
     type : {"single_run", "multi_run"}
+        All partitions in one run, or some in each.
     max_partitions_per_run : int
         For ``multi_run``.
     """
@@ -138,6 +143,7 @@ class OpConfig(Settings):
     pool : str, optional
         Pool that limits how many of the steps run at once.
     retry : RetryConfig, optional
+        When a step is tried again.
     backfill_policy : BackfillConfig, optional
         By default every partition has a run of its own.
     """
@@ -203,10 +209,13 @@ class AppearanceConfig(Settings):
     Attributes
     ----------
     key_prefix : sequence of str
+        Put before the keys of all assets.
     group_name : str, optional
         By default the name of the mix.
     owners : sequence of str
+        E-mail addresses, or teams such as ``team:ml``.
     tags : mapping of str to str
+        Tags of all assets.
     """
 
     key_prefix: Sequence[str] = ()
@@ -228,6 +237,7 @@ class OrchestrationConfig(AppearanceConfig):
     partitions_def : PartitionsConfig or PartitionsDefinition, optional
         Partitions of all assets of the mix; each of them has its own releases.
     schedule : ScheduleConfig, optional
+        When the whole mix runs.
     automation_condition : AutomationCondition, optional
         When assets are materialised without a schedule. What follows a gate also waits for it.
     freshness_policy : FreshnessPolicy, optional

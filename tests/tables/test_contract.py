@@ -1,0 +1,119 @@
+"""A dataset and what its columns are held to."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from synthmix_dagster.tables.contract import (
+    MOST_LEVELS,
+    ColumnContract,
+    contract_of,
+    kind_of,
+    violations,
+)
+from synthmix_dagster.tables.dataset import open_dataset
+
+REAL = pd.DataFrame(
+    {
+        "age": [30, 40, 50],
+        "income": [1.0, np.nan, 3.0],
+        "kind": ["a", "b", "a"],
+        "vip": [True, False, True],
+        "seen": pd.to_datetime(["2026-01-01"] * 3),
+    }
+)
+
+
+def found(frame, contract=None, **options):
+    real = open_dataset(REAL, "real")
+    broken = violations(open_dataset(frame, "synthetic"), contract or contract_of(real), **options)
+    return {violation.column: (violation.rule, violation.found) for violation in broken}
+
+
+def test_rows_like_the_real_ones_keep_the_contract():
+    assert found(REAL) == {}
+    # A family of types is one type: fewer digits, more digits, other units.
+    other = REAL.astype({"age": "float32", "income": "float32", "seen": "datetime64[s]"})
+    assert found(other) == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "rule", "words"),
+    [
+        ("age", ["30", "40", "50"], "type", "it is string, not number"),
+        ("seen", ["x", "y", "z"], "type", "not time"),
+        ("age", [30, None, 50], "nullability", "1 of 3 values are missing"),
+        ("age", [30.0, np.nan, np.nan], "nullability", "2 of 3 values are missing"),
+        ("kind", ["a", "c", "d"], "levels", "'c', 'd' are new"),
+        ("vip", [None, True, True], "nullability", "1 of 3"),
+    ],
+)
+def test_each_way_to_break_it_is_found(column, values, rule, words):
+    broken = found(REAL.assign(**{column: values}))
+    assert broken.keys() == {column}
+    assert broken[column][0] == rule
+    assert words in broken[column][1]
+
+
+def test_missing_and_extra_columns():
+    changed = REAL.drop(columns=["age", "vip"]).assign(more=1)
+    assert {name: rule for name, (rule, _) in found(changed, optional=["vip"]).items()} == {
+        "age": "missing",
+        "more": "extra",
+    }
+    assert found(REAL.assign(more=1), extra=True) == {}
+
+
+def test_many_levels_are_no_levels():
+    names = [f"n{i}" for i in range(MOST_LEVELS + 1)]
+    free = open_dataset(pd.DataFrame({"name": names}), "real")
+    assert contract_of(free)["name"].levels is None
+    few = contract_of(open_dataset(pd.DataFrame({"name": names[:5]}), "real"))
+    broken = violations(free, few)
+    assert f"more than {MOST_LEVELS} different values" in broken[0].found
+    seven = open_dataset(pd.DataFrame({"name": names[:12]}), "real")
+    assert violations(seven, few)[0].found == "'n10', 'n11', 'n5', 'n6', 'n7' and 2 more are new"
+
+
+def test_numbers_may_be_categories():
+    held = contract_of(open_dataset(REAL, "real"), ["age"])
+    assert held["age"].levels == {"30", "40", "50"}
+    assert found(REAL.assign(age=[30, 40, 60]), held)["age"][0] == "levels"
+
+
+def test_a_stated_type_may_be_exact():
+    held = {"age": ColumnContract("int64"), "kind": ColumnContract("string")}
+    assert found(REAL, held, extra=True) == {}
+    assert found(REAL.astype({"age": "int32"}), held, extra=True)["age"] == (
+        "type",
+        "it is int32, not int64",
+    )
+
+
+def test_all_rows_of_files_are_looked_at(tmp_path):
+    frame = pd.DataFrame({"x": np.arange(5000.0), "kind": ["a"] * 4999 + ["new"]})
+    frame.loc[4998, "x"] = np.nan
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(table, tmp_path / "made.parquet", row_group_size=100)
+    real = open_dataset(frame.iloc[:100], "real")
+    broken = violations(open_dataset(tmp_path / "made.parquet", "synthetic"), contract_of(real))
+    assert [(each.column, each.rule) for each in broken] == [
+        ("x", "nullability"),
+        ("kind", "levels"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    [
+        (pa.decimal128(5, 2), "number"),
+        (pa.large_string(), "text"),
+        (pa.dictionary(pa.int8(), pa.large_string()), "text"),
+        (pa.duration("s"), "time"),
+        (pa.list_(pa.float32()), "list<item: float>"),
+    ],
+)
+def test_types_have_families(kind, family):
+    assert kind_of(kind) == family
