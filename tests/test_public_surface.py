@@ -80,6 +80,7 @@ def test_the_rooms_behind_the_assets_know_no_dagster(room: str) -> None:
     assert names
     loaded = loaded_after("; ".join(f"import {name}" for name in names))
     assert "dagster" not in loaded
+    assert "synthmix_dagster.presentation" not in loaded
     if room in ("distance", "drift"):
         assert "synthmix_dagster.tables.dataset" not in loaded
 

@@ -62,7 +62,8 @@ def output(tmp_path):
 def children():
     """Processes that start in some milliseconds, for their parent has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["synthmix_dagster.api", "filelock", __name__])
+    drawing = ["matplotlib.figure", "matplotlib.backends.backend_svg"]
+    context.set_forkserver_preload(["synthmix_dagster.api", "filelock", *drawing, __name__])
     return context
 
 
@@ -99,15 +100,19 @@ def test_a_mix_killed_at_100_random_moments_never_shows_half_a_release(
     child = started(children, inputs, output, 2000)
     child.join()
     assert child.exitcode == 0
-    undisturbed = mix(*inputs, output=tmp_path / "undisturbed", seed=2000, **OPTIONS)
-    assert files_of(verify_release(output)) == files_of(undisturbed)
+    survivor = verify_release(output)
+    before = load_release(output / "releases" / survivor.manifest["previous"])
+    mix(*inputs, output=tmp_path / "o", seed=before.manifest["mix"]["seed"], **OPTIONS)
+    undisturbed = mix(*inputs, output=tmp_path / "o", seed=2000, **OPTIONS)
+    assert files_of(survivor) == files_of(undisturbed)
     assert len(entries(output / "releases")) == 2
     assert sorted(entries(output)) == [".writer.lock", "latest", "releases"]
 
 
 def test_the_next_mix_after_any_kill_cleans_up_and_finishes(output, tmp_path, inputs, children):
+    for folder in (tmp_path / "undisturbed", output):
+        mix(*inputs, output=folder, seed=0, **OPTIONS)
     expected = mix(*inputs, output=tmp_path / "undisturbed", seed=1, **OPTIONS)
-    mix(*inputs, output=output, seed=0, **OPTIONS)
     delays = random.Random(6)
     for _ in range(10):
         child = started(children, inputs, output, 1)
