@@ -13,8 +13,18 @@ import dagster as dg
 import pyarrow as pa
 
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.presentation.compact import (
+    compact_composition,
+    compact_distance,
+    compact_ratio,
+)
 from synthmix_dagster.presentation.html import readable
-from synthmix_dagster.presentation.plots import distance_markdown, risk_curve_markdown
+from synthmix_dagster.presentation.plots import (
+    composition_markdown,
+    distance_markdown,
+    risk_curve_markdown,
+)
+from synthmix_dagster.presentation.report import REPORT
 from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.contract import Violation
@@ -40,6 +50,7 @@ def of_dataset(dataset: Dataset) -> Metadata:
 def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     """Gap, floor and p-value, with a table of the columns that make it up."""
     return {
+        "synthmix/picture": dg.MetadataValue.md(compact_distance(report, threshold)),
         **of_gate(report, threshold),
         **_finite(
             {
@@ -100,6 +111,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
     low, high = recommendation.interval
     weighted, exchange = recommendation.weighted, recommendation.exchange
     return {
+        "synthmix/picture": dg.MetadataValue.md(compact_ratio(recommendation)),
         "synthmix/risk_curve": dg.MetadataValue.md(risk_curve_markdown(recommendation)),
         "synthmix/reason": recommendation.reason,
         **_finite(
@@ -196,6 +208,9 @@ def of_release(
                 for column in columns
             }
         ),
+        "synthmix/picture": dg.MetadataValue.md(compact_composition(release.manifest)),
+        "synthmix/composition": dg.MetadataValue.md(composition_markdown(release)),
+        "synthmix/report": dg.MetadataValue.path(str(release.path / REPORT)),
         "synthmix/release_id": release.release_id,
         "synthmix/shards": len(release.manifest["shards"]),
         **of_realised(release),
