@@ -50,7 +50,7 @@ def of_dataset(dataset: Dataset) -> Metadata:
 def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     """Gap, floor and p-value, with a table of the columns that make it up."""
     return {
-        "synthmix/picture": dg.MetadataValue.md(compact_distance(report, threshold)),
+        **picture_of(report, threshold),
         **of_gate(report, threshold),
         **_finite(
             {
@@ -90,6 +90,11 @@ def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
         **_tables(report),
         "synthmix/notes": list(report.notes),
     }
+
+
+def picture_of(report: DistanceReport, threshold: float | None) -> Metadata:
+    """The gap with its interval, floor and threshold, small enough to be shown in a row."""
+    return {"synthmix/picture": dg.MetadataValue.md(compact_distance(report, threshold))}
 
 
 def of_gate(report: DistanceReport, threshold: float | None) -> Metadata:
@@ -135,12 +140,17 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                         "synthetic_weight": round(bound.weight, 4),
                         "interior": bound.interior,
                         "agrees": bound.equivalent,
-                        "from": ", ".join(f"{k} {v:.3g}" for k, v in bound.constants.items()),
-                        "caveat": bound.caveat,
                     }
                 )
                 for bound in recommendation.bounds
             ]
+        ),
+        # In the table they would make it too wide to read.
+        "synthmix/bounds_from": dg.MetadataValue.json(
+            {
+                b.name: {"constants": dict(b.constants), "caveat": b.caveat}
+                for b in recommendation.bounds
+            }
         ),
         **({"synthmix/weights_instead": weighted.reason} if weighted else {}),
         **({"synthmix/exchange_rate": exchange.reason} if exchange else {}),
