@@ -169,6 +169,9 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
         yield from mix.execute(role, context, frames)
 
     spec = mix.get_asset_spec(role)
+    if role == "generator_input" and "dagster/io_manager_key" not in spec.metadata:
+        # What names no I/O manager has no value, as Dagster sees it.
+        spec = spec.with_io_manager_key("io_manager")
     ins, deps = _inputs(mix, role)
     # A translation may say what an asset depends on; what is loaded has to be among it.
     stated = {dep.asset_key for dep in spec.deps}
