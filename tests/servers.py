@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -84,3 +85,49 @@ def running(
                 continue
             except ProcessLookupError:
                 break
+
+
+#: Runs a job of `project.py` as its instance and its executor say.
+_RUN = """
+import sys
+import dagster as dg
+import project
+
+keys = [dg.AssetKey(key.split("/")) for key in sys.argv[1:]]
+with dg.DagsterInstance.get() as instance, dg.execute_job(
+    dg.reconstructable(project.job), instance, asset_selection=keys or None
+) as result:
+    print("succeeded" if result.success else "failed")
+"""
+
+
+def execute(project: str, folder: Path, home: Path, *selection: str) -> tuple[bool, str]:
+    """Run a project's job in a process of its own, and say whether it succeeded and what it said.
+
+    Parameters
+    ----------
+    project : str
+        Source of a module whose function `job` returns the job.
+    folder : Path
+        Where the module lies.
+    home : Path
+        Of the Dagster instance.
+    *selection : str
+        Keys of assets, all by default.
+    """
+    (folder / "project.py").write_text(project)
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *selection],
+        cwd=folder,
+        env={
+            **os.environ,
+            "DAGSTER_HOME": str(home),
+            "PYTHONPATH": str(folder),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().endswith("succeeded"), done.stderr

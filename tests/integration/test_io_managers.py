@@ -135,7 +135,7 @@ def settings(folder: Path, **options: Any) -> dict[str, Any]:
         "task": "regression",
         "threshold": 0.5,
         "output_root": str(folder / "mixes"),
-        "permutations": 19,
+        "permutations": 9,
         "directions": 20,
         **options,
     }
@@ -181,7 +181,7 @@ def test_assets_of_the_project_are_mixed_in_a_later_run(
     manager = make(tmp_path)
     assets = project(kind, rows(100, seed=0), good())
     expected = measure_distance(
-        rows(100, seed=0), good(), target="y", task="regression", permutations=19, directions=20
+        rows(100, seed=0), good(), target="y", task="regression", permutations=9, directions=20
     )
     options = settings(tmp_path)
     made = run(assets, options, instance, manager, selection=[REAL, SYNTHETIC])
