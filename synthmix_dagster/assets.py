@@ -12,7 +12,7 @@ import dagster as dg
 
 from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.errors import SynthMixError
-from synthmix_dagster.partitions import frames_of, partitions_of
+from synthmix_dagster.partitions import frames_of, partitions_of, require_apart
 from synthmix_dagster.run_config import RUN_CONFIGS, overrides
 from synthmix_dagster.steps import CODE_VERSION, STEPS, Inputs, Outcome
 
@@ -105,6 +105,8 @@ class Mix(MixConfig):
             _say(context, outcome)
             yield _result(key, outcome)
             return
+        with at_the_edge():
+            require_apart(context, frames, {name: self.dataset(name) for name in frames})
         done: dict[str, Outcome] = {}
         failed: dict[str, SynthMixError] = {}
         for partition in map(str, partitions):

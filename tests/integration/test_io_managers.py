@@ -320,6 +320,80 @@ def test_a_partition_mapping_says_which_partitions_belong_to_one_of_the_mix(
         assert release.manifest["inputs"]["synthetic"]["rows"] == expected
 
 
+@pytest.mark.parametrize("filtered", [False, True])
+def test_partitions_that_a_database_hands_on_as_one_frame_are_not_mixed_up(
+    tmp_path: Path, instance: dg.DagsterInstance, filtered: bool
+) -> None:
+    """A run of several partitions: each gets its own rows, or none does."""
+    parts = {"a": 100, "b": 150}
+    both = dg.StaticPartitionsDefinition(list(parts))
+
+    @dg.asset(key=SYNTHETIC, partitions_def=both, metadata={"partition_expr": "part"})
+    def generated_rows(context: dg.AssetExecutionContext) -> pd.DataFrame:
+        part = context.partition_key
+        return rows(parts[part], seed=parts[part]).assign(part=part)
+
+    real, _ = project(pd.DataFrame, rows(100, seed=0), good())
+    synthetic = {"asset": "warehouse/generated", "columns": ["x", "z", "kind", "y"]}
+    if filtered:
+        synthetic["filters"] = [["part", "==", "{partition_key}"]]
+    options = settings(
+        tmp_path,
+        partitions_def=both,
+        synthetic=synthetic,
+        op={"backfill_policy": {"type": "single_run"}},
+    )
+    manager, assets = MANAGERS["duckdb"][0](tmp_path), [real, generated_rows]
+    assert run(assets, options, instance, manager, selection=[REAL]).success
+    for key in parts:
+        run(assets, options, instance, manager, selection=[SYNTHETIC], partition_key=key)
+    between = {
+        "dagster/asset_partition_range_start": "a",
+        "dagster/asset_partition_range_end": "b",
+    }
+    result = run(assets, options, instance, manager, selection=roles(*MIX), tags=between)
+    assert result.success is filtered, said(result)
+    if not filtered:
+        assert "which of its rows belong to which partition of the mix cannot be told" in said(
+            result
+        )
+        assert not (tmp_path / "mixes").exists()
+        return
+    for key, count in parts.items():
+        release = verify_release(tmp_path / "mixes" / "demo" / "partitions" / key)
+        assert release.manifest["inputs"]["synthetic"]["rows"] == count
+
+
+def test_overlapping_windows_are_not_mixed_up_in_one_run(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    days = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-04")
+
+    @dg.asset(key=SYNTHETIC, partitions_def=days)
+    def generated_rows(context: dg.AssetExecutionContext) -> pd.DataFrame:
+        return good(100)
+
+    real, _ = project(pd.DataFrame, rows(100, seed=0), good())
+    mapping = dg.TimeWindowPartitionMapping(start_offset=-1)
+    options = settings(
+        tmp_path,
+        partitions_def=days,
+        synthetic={"asset": "warehouse/generated", "partition_mapping": mapping},
+        op={"backfill_policy": {"type": "single_run"}},
+    )
+    manager = PandasParquet(tmp_path / "storage")
+    assets = [real, generated_rows]
+    assert run(assets, options, instance, manager, selection=[REAL]).success
+    for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        run(assets, options, instance, manager, selection=[SYNTHETIC], partition_key=day)
+    between = {
+        "dagster/asset_partition_range_start": "2026-01-02",
+        "dagster/asset_partition_range_end": "2026-01-03",
+    }
+    result = run(assets, options, instance, manager, selection=roles(*MIX), tags=between)
+    assert "cannot be told" in said(result)
+
+
 class Shuffling:
     """A generator that learns: it draws rows of what it was fitted on, and moves them a little."""
 
