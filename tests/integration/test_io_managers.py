@@ -17,7 +17,7 @@ from dagster_polars import PolarsParquetIOManager
 from scenario import bad, good, rows
 from upath import UPath
 
-from synthmix_dagster import build_synthmix_defs, measure_distance, verify_release
+from synthmix_dagster import SynthMixError, build_synthmix_defs, measure_distance, verify_release
 
 REAL, SYNTHETIC = dg.AssetKey(["warehouse", "real"]), dg.AssetKey(["warehouse", "generated"])
 MIX = ("distribution_distance", "optimal_ratio", "training_data")
@@ -436,6 +436,15 @@ def test_the_users_generator_is_fitted_on_the_generator_input(
     # What it was fitted on is what is mixed; the rows that judge are in neither.
     assert set(fitted[0]["x"]) == set(mixed["x"]) < set(rows(200, seed=0)["x"])
     assert 20 <= 200 - len(fitted[0]) <= 80
+
+
+def test_a_generator_input_that_no_manager_could_store_is_refused_at_definition_time(
+    tmp_path: Path,
+) -> None:
+    options = settings(tmp_path, evaluation_share=0.25)
+    with pytest.raises(SynthMixError, match="store one partition of an asset a run"):
+        build_synthmix_defs(**options, op={"backfill_policy": {"type": "single_run"}})
+    build_synthmix_defs(**options, op={"backfill_policy": {"type": "multi_run"}})
 
 
 @pytest.mark.parametrize("source", ["asset", "path"])
