@@ -12,7 +12,7 @@ import dagster as dg
 
 from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.errors import SynthMixError
-from synthmix_dagster.partitions import frames_of, partitions_of
+from synthmix_dagster.partitions import frames_of, partitions_of, require_apart
 from synthmix_dagster.run_config import RUN_CONFIGS, overrides
 from synthmix_dagster.steps import CODE_VERSION, STEPS, Inputs, Outcome
 
@@ -105,6 +105,8 @@ class Mix(MixConfig):
             _say(context, outcome)
             yield _result(key, outcome)
             return
+        with at_the_edge():
+            require_apart(context, frames, {name: self.dataset(name) for name in frames})
         done: dict[str, Outcome] = {}
         failed: dict[str, SynthMixError] = {}
         for partition in map(str, partitions):
@@ -169,6 +171,9 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
         yield from mix.execute(role, context, frames)
 
     spec = mix.get_asset_spec(role)
+    if role == "generator_input" and "dagster/io_manager_key" not in spec.metadata:
+        # What names no I/O manager has no value, as Dagster sees it.
+        spec = spec.with_io_manager_key("io_manager")
     ins, deps = _inputs(mix, role)
     # A translation may say what an asset depends on; what is loaded has to be among it.
     stated = {dep.asset_key for dep in spec.deps}

@@ -14,7 +14,7 @@ from synthmix_dagster.config.dataset import DatasetConfig
 from synthmix_dagster.config.pair import PairConfig
 from synthmix_dagster.gate import judge, judge_schema
 from synthmix_dagster.inputs import schema_violations
-from synthmix_dagster.partitions import partitions_of
+from synthmix_dagster.partitions import partitions_of, require_apart
 from synthmix_dagster.presentation import metadata
 
 
@@ -55,6 +55,8 @@ def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
         one = config.partitions_def is None
         partitions = [None] if one else partitions_of(context.op_execution_context)
         with at_the_edge():
+            if not one:
+                require_apart(context.op_execution_context, frames, config.at(None))
             judged = judge_partitions(config.names, partitions, frames, partial(_judged, config))
         for name, each in judged.items():
             yield check_result(each, check_name=name, asset_key=key)

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from synthmix_dagster.config.dataset import DatasetConfig
 from synthmix_dagster.errors import DataError
 
 
@@ -15,6 +16,50 @@ def partitions_of(
     if context.has_partition_key:
         return [context.partition_key]
     return list(context.partition_keys) if context.has_partition_key_range else [None]
+
+
+def require_apart(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    frames: Mapping[str, Any],
+    sources: Mapping[str, DatasetConfig],
+) -> None:
+    """Refuse a run of several partitions when it cannot be told which rows belong to which.
+
+    Parameters
+    ----------
+    context : OpExecutionContext
+    frames : mapping of str to object
+        Datasets by name, as they were loaded. A database hands on one frame for all partitions.
+    sources : mapping of str to DatasetConfig
+
+    Raises
+    ------
+    DataError
+    """
+    if len(partitions_of(context)) == 1:
+        return
+    for name, frame in frames.items():
+        source = sources[name]
+        if isinstance(frame, Mapping):
+            together = source.partition_mapping is not None
+        else:
+            together = not source.is_filtered_by_partition and _is_partitioned(context, name)
+        if together:
+            raise DataError(
+                "its partitions were loaded at once, and which of its rows belong to which "
+                "partition of the mix cannot be told",
+                dataset=name,
+                fix="Take a 'backfill_policy' of one partition a run, or cut the rows by 'filters' "
+                "with {partition_key}",
+            )
+
+
+def _is_partitioned(context: dg.OpExecutionContext | dg.AssetExecutionContext, name: str) -> bool:
+    try:
+        context.asset_partitions_def_for_input(name)
+    except dg.DagsterInvariantViolationError:
+        return False
+    return True
 
 
 def frames_of(

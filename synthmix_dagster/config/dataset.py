@@ -109,6 +109,11 @@ class DatasetConfig(Settings):
             return None
         return dg.AssetDep(self.asset, partition_mapping=self.partition_mapping)
 
+    @property
+    def is_filtered_by_partition(self) -> bool:
+        """Whether a condition picks the rows of a partition."""
+        return PARTITION in str(self.filters)
+
     def at(self, partition: str) -> "DatasetConfig":
         """These settings for one partition.
 

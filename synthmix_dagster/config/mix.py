@@ -164,6 +164,18 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         return self
 
     @model_validator(mode="after")
+    def _stored_one_partition_a_run(self) -> Self:
+        policy = self.op.backfill_policy
+        if self.evaluation_share is None or policy is None:
+            return self
+        if policy.policy.max_partitions_per_run != 1:
+            raise ValueError(
+                "'evaluation_share' gives the asset 'generator_input', and I/O managers store one "
+                "partition of an asset a run. Leave 'backfill_policy' out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _generator_makes_synthetic_rows(self) -> Self:
         for name in ("real", "evaluation"):
             source = getattr(self, name)

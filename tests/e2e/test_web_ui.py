@@ -1,11 +1,8 @@
 """What people see: a real browser on a real webserver over the instance of the demo."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,7 @@ from browser import chromium, keep_view, prefer
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
-from serving import wait_for
+from servers import ask, free_port, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -49,9 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [
             str(Path(sys.executable).parent / "dagster-webserver"),
@@ -69,12 +64,7 @@ def server(home: Path) -> Iterator[str]:
     try:
         url = wait_for(f"http://127.0.0.1:{port}", process)
         # Without it a first visit opens a dialog over everything.
-        request = urllib.request.Request(
-            f"{url}/graphql",
-            data=json.dumps({"query": "mutation { setNuxSeen }"}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request, timeout=60).close()
+        ask(url, "mutation { setNuxSeen }")
         yield url
     finally:
         process.terminate()

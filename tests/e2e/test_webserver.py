@@ -2,18 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 from scenario import bad, write_inputs
-from serving import wait_for
+from servers import ask, free_port, wait_for
 
 from synthmix_dagster import build_synthmix_defs
 
@@ -33,9 +30,7 @@ def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
     (tmp_path / "options.json").write_text(json.dumps(options))
     module = tmp_path / "project.py"
     module.write_text(MODULE.format(options=str(tmp_path / "options.json")))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     home = instance.root_directory
     process = subprocess.Popen(
         [
@@ -51,18 +46,6 @@ def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def ask(url: str, query: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{url}/graphql",
-        data=json.dumps({"query": query}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    assert "errors" not in found, found
-    return found["data"]
 
 
 @pytest.mark.slow

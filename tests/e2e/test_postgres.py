@@ -1,0 +1,167 @@
+"""An instance on a real PostgreSQL server, as in production: gates and history live there."""
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from scenario import bad, rows, write_inputs
+from servers import execute, free_port
+
+from synthmix_dagster import build_synthmix_defs, drift_report, verify_release
+
+PROJECT = """
+import json, pathlib
+import dagster as dg
+from synthmix_dagster import build_synthmix_defs
+
+# A process for each step, without the time to import everything in each of them.
+executor = dg.multiprocess_executor.configured(
+    {{"max_concurrent": 2, "start_method": {{"forkserver": {{"preload_modules": [
+        "synthmix_dagster.component", "synthmix_dagster.api", "pandas", "sklearn", "scipy.stats",
+    ]}}}}}}
+)
+
+def job():
+    defs = dg.Definitions.merge(
+        build_synthmix_defs(**json.loads(pathlib.Path({options!r}).read_text())),
+        dg.Definitions(executor=executor),
+    )
+    return defs.resolve_job_def("demo_job")
+"""
+
+
+def programs() -> Path | None:
+    """Where the server's programs are, the newest release of those that are installed."""
+    found = shutil.which("initdb")
+    places = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
+    if found is None and not places:
+        return None
+    return Path(found).parent if found else places[-1].parent
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server of the test's own on a free port, which is gone afterwards."""
+    place = programs()
+    if place is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="synthmix-postgres-"))
+    # It refuses to run as root.
+    as_user = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, *pwd.getpwnam("postgres")[2:4])
+        as_user = ["runuser", "-u", "postgres", "--"]
+    free = free_port()
+    settings = (
+        f"-c listen_addresses=127.0.0.1 -c port={free} -c unix_socket_directories={folder} "
+        "-c fsync=off -c max_connections=50"
+    )
+
+    def call(program: str, *words: str) -> None:
+        # What it starts keeps its output open, so that it goes into a file and not into a pipe.
+        log = folder / "commands.log"
+        with log.open("ab") as out:
+            done = subprocess.run(
+                [*as_user, str(place / program), *words],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                check=False,
+            )
+        assert done.returncode == 0, log.read_text()
+
+    data = str(folder / "data")
+    try:
+        call("initdb", "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync")
+        call("pg_ctl", "-D", data, "-o", settings, "-l", str(folder / "server.log"), "-w", "start")
+        try:
+            yield free
+        finally:
+            call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, port: int) -> Path:
+    """An instance with all of its storage on the server."""
+    folder = tmp_path / "dagster_home"
+    folder.mkdir()
+    storage = {
+        "postgres": {
+            "postgres_db": {
+                # The driver that comes with dagster-postgres; SQLAlchemy 2.1 would take another.
+                "scheme": "postgresql+psycopg2",
+                "username": "dagster",
+                "password": "",
+                "hostname": "127.0.0.1",
+                "port": port,
+                "db_name": "postgres",
+            }
+        }
+    }
+    # JSON is YAML.
+    (folder / "dagster.yaml").write_text(
+        json.dumps({"telemetry": {"enabled": False}, "storage": storage})
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_a_gate_that_failed_holds_across_runs(tmp_path: Path, home: Path) -> None:
+    options = write_inputs(tmp_path / "data") | {"permutations": 9}
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    project = PROJECT.format(options=str(tmp_path / "options.json"))
+    succeeded, said = execute(project, tmp_path, home)
+    assert succeeded, said
+    before = verify_release(tmp_path / "data" / "mixes" / "demo")
+    bad().to_parquet(tmp_path / "data" / "synthetic.parquet")
+    measured = ("demo/synthetic", "demo/distribution_distance", "demo/optimal_ratio")
+    succeeded, said = execute(project, tmp_path, home, *measured)
+    assert not succeeded
+    assert "Asset check 'wasserstein_gap' on 'demo/distribution_distance' did not pass" in said
+    succeeded, said = execute(project, tmp_path, home, "demo/training_data")
+    assert not succeeded
+    assert "release refused, the check 'wasserstein_gap' failed" in said
+    assert verify_release(tmp_path / "data" / "mixes" / "demo").release_id == before.release_id
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert type(instance.event_log_storage).__name__ == "PostgresEventLogStorage"
+        found = {
+            role: instance.fetch_materializations(dg.AssetKey(["demo", role]), limit=10).records
+            for role in ("distribution_distance", "optimal_ratio", "training_data")
+        }
+    assert [len(records) for records in found.values()] == [2, 1, 1]
+    event = found["training_data"][0].asset_materialization
+    assert event is not None
+    assert event.metadata["synthmix/release_id"].value == before.release_id
+
+
+@pytest.mark.slow
+def test_the_history_of_drift_is_read_back_from_the_server(tmp_path: Path, home: Path) -> None:
+    options = write_inputs(tmp_path / "data") | {"name": "watched", "permutations": 9}
+    options |= {"drift": {"history": 2, "reference": 1}}
+    job = build_synthmix_defs(**options).resolve_job_def("watched_job")
+    roles = ("real", "synthetic", "distribution_distance")
+    keys = [dg.AssetKey(["watched", role]) for role in roles]
+    for seed in range(1, 5):
+        rows(400, seed=seed).to_parquet(tmp_path / "data" / "synthetic.parquet")
+        # As if each batch came to another process: nothing is kept but on the server and on disk.
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            job.execute_in_process(instance=instance, asset_selection=keys)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        report = drift_report(instance, "watched/distribution_distance", history=2)
+    (gap,) = (series for series in report.series if series.series == "gap")
+    assert [point.counted for point in gap.points] == [True] * 4
+    assert report.status == "quiet"

@@ -1,0 +1,133 @@
+"""Real processes that tests start, ask and end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+Found = TypeVar("Found")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def until(found: Callable[[], Found | None], what: str, seconds: float) -> Found:
+    """Ask again and again for something that another process does, for so long at most."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value is not None:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+        # Another process: only the clock can be waited on.
+        time.sleep(0.3)
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> str:
+    """Wait until a webserver answers."""
+
+    def answers() -> str | None:
+        assert process.poll() is None, "the webserver ended"
+        try:
+            urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
+        except (urllib.error.URLError, OSError):
+            return None
+        return url
+
+    return until(answers, "the webserver answers", 90)
+
+
+def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
+    """Ask a webserver by GraphQL."""
+    request = urllib.request.Request(
+        f"{url}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    assert "errors" not in found, found
+    data: dict[str, Any] = found["data"]
+    return data
+
+
+@contextmanager
+def running(
+    words: Sequence[str], log: Path, *, cwd: Path, env: Mapping[str, str]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server with all that it starts; at the end all of it is ended."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            words, cwd=cwd, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, how)
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                continue
+            except ProcessLookupError:
+                break
+
+
+#: Runs a job of `project.py` as its instance and its executor say.
+_RUN = """
+import sys
+import dagster as dg
+import project
+
+keys = [dg.AssetKey(key.split("/")) for key in sys.argv[1:]]
+with dg.DagsterInstance.get() as instance, dg.execute_job(
+    dg.reconstructable(project.job), instance, asset_selection=keys or None
+) as result:
+    print("succeeded" if result.success else "failed")
+"""
+
+
+def execute(project: str, folder: Path, home: Path, *selection: str) -> tuple[bool, str]:
+    """Run a project's job in a process of its own, and say whether it succeeded and what it said.
+
+    Parameters
+    ----------
+    project : str
+        Source of a module whose function `job` returns the job.
+    folder : Path
+        Where the module lies.
+    home : Path
+        Of the Dagster instance.
+    *selection : str
+        Keys of assets, all by default.
+    """
+    (folder / "project.py").write_text(project)
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *selection],
+        cwd=folder,
+        env={
+            **os.environ,
+            "DAGSTER_HOME": str(home),
+            "PYTHONPATH": str(folder),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().endswith("succeeded"), done.stderr
