@@ -1,7 +1,7 @@
 # make demo   the whole job on real data        make test   the tests
 # make ui     Dagster's web UI on the demo      make check  format, lint, types, definitions
 # make docs   the documentation as a site in site/, built strictly
-# make bench  what the distance costs beside its peers; with PAIRS=DIR, regret of the ratio
+# make bench  the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
 PYTHON ?= python3
 BIN := .venv/bin
 EXAMPLE_HOME := $(CURDIR)/.demo
@@ -49,6 +49,7 @@ ui: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks.distance --json benchmarks/results/distance.json
+	$(BIN)/python -m benchmarks.drift $(if $(PAIRS),--pairs "$(PAIRS)") --json benchmarks/results/drift.json
 	test -z "$(PAIRS)" || $(BIN)/python -m benchmarks.ratio --pairs "$(PAIRS)" --json benchmarks/results/ratio.json
 
 # Resolve again from the bounds in pyproject.toml, in an environment of its own.

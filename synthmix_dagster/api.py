@@ -6,6 +6,7 @@ very functions.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from synthmix_dagster.distance.columns import shared_columns
 from synthmix_dagster.distance.measure import LEAST_ROWS, measure, measure_gap
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
+from synthmix_dagster.evidence import Evidence, gates_of
+from synthmix_dagster.presentation.report import release_documents
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -304,6 +307,10 @@ def mix(
     rows_per_shard: int = ROWS_PER_SHARD,
     keep_releases: int | None = None,
     memory_mb: int = 1_000,
+    distance: DistanceReport | None = None,
+    recommendation: Recommendation | None = None,
+    threshold: float | str | None = None,
+    conditional_threshold: float | None = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
 
@@ -341,10 +348,24 @@ def mix(
         Releases to keep in `output`, the newest; all by default.
     memory_mb : int
         Most memory to plan for, in MB, frames that are in memory anyway not counted.
+    distance, recommendation : DistanceReport, Recommendation, optional
+        What was found for these very rows. Manifest and report of the release keep it.
+    threshold : float or str, optional
+        Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
+        the critical gap of `recommendation`.
+    conditional_threshold : float, optional
+        Largest conditional gap.
 
     Returns
     -------
     Release
+
+    Raises
+    ------
+    GateError
+        The distance is over a threshold; nothing was written.
+    ConfigError, DataError, ReleaseError
+        An option is wrong, the sides do not fit each other, or the release cannot be written.
 
     Examples
     --------
@@ -359,8 +380,11 @@ def mix(
         raise ConfigError(
             f"'{output}' is no local directory",
             option="output",
-            fix="Write to a local directory and copy the finished release from there",
+            fix="Write to a local directory and copy the finished release from there, its "
+            "manifest.json last",
         )
+    gates = gates_of(threshold, conditional_threshold)
+    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     if isinstance(synthetic, Mapping):
         generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
     else:
@@ -380,6 +404,9 @@ def mix(
         provenance=provenance,
         rows_per_shard=rows_per_shard,
         keep_releases=keep_releases,
+        # Where a release lies must not change its bytes, and the name of a folder says no more.
+        evidence=replace(evidence, mix="").to_dict(),
+        documents=release_documents,
         engine=ArrowEngine(memory_mb),
     )
 

@@ -72,7 +72,7 @@ def build_checks(mix: Mix) -> list[dg.AssetChecksDefinition]:
         _check(
             mix,
             "schema_matches",
-            "synthetic" if _from_files(mix) else "distribution_distance",
+            "synthetic" if mix.from_files else "distribution_distance",
             _schema,
         ),
         _check(mix, "memorisation", "optimal_ratio", _memorisation),
@@ -85,13 +85,14 @@ def _gate(config: MixConfig, said: Mapping[str, Any], *, name: str) -> Judged:
     report = DistanceReport.from_dict(_result(config, "distribution_distance"))
     after = config.judged_after_ratio and name == "wasserstein_gap"
     advice = Recommendation.from_dict(_result(config, "optimal_ratio")) if after else None
-    verdict = judge_all(config, report, advice, said.get("threshold"))[name]
+    thresholds = {name: said["threshold"]} if "threshold" in said else {}
+    verdict = judge_all(config, report, advice, thresholds)[name]
     found = {**metadata.of_gate(report, verdict.limit), **metadata.of_overrides(said)}
     return Judged(verdict, found)
 
 
 def _schema(config: MixConfig, said: Mapping[str, Any]) -> Judged:
-    if _from_files(config):
+    if config.from_files:
         real, _ = put_aside(config, open_side(config, {}, "real"))
         found = schema_violations(config, (real, open_side(config, {}, "synthetic")))
     else:
@@ -123,15 +124,6 @@ def _as_recommended(config: MixConfig, said: Mapping[str, Any]) -> Judged:
         judge_realised(float(record["ratio"]), release.manifest, severity),
         metadata.of_realised(release),
     )
-
-
-def _from_files(config: MixConfig) -> bool:
-    """Whether the schema can be judged before anything is measured.
-
-    Assets of somebody else's are judged as they are measured: on their asset the check would run,
-    and fail, in their runs, and a step that is only a check is given all partitions at once.
-    """
-    return all(config.dataset(side).asset is None for side in ("real", "synthetic"))
 
 
 def _check(

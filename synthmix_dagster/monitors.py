@@ -1,17 +1,15 @@
 """Drift alone, without mixing: two existing assets, or one dataset against its own past."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
-from pydantic import field_validator, model_validator
 
 from synthmix_dagster.api import measure_distance
 from synthmix_dagster.assets import at_the_edge
-from synthmix_dagster.config.base import below_root, plain_name, validated, weights_above_zero
+from synthmix_dagster.config.base import validated
 from synthmix_dagster.config.dataset import DatasetConfig
-from synthmix_dagster.config.drift import DriftConfig
+from synthmix_dagster.config.monitor import MonitorConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import SERIES, Unit
 from synthmix_dagster.drift.monitor import judge_history
@@ -23,113 +21,6 @@ from synthmix_dagster.partitions import current_partition
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.presentation.drift_metadata import of_observations
 from synthmix_dagster.tables.dataset import Dataset
-from synthmix_dagster.tables.disk import inside
-
-#: Name of the asset that keeps the history.
-ROLE = "distribution_distance"
-
-
-class MonitorConfig(DriftConfig):
-    """Everything a user may set for a monitor, beside what `DriftConfig` has.
-
-    Attributes
-    ----------
-    name : str
-        Name of the monitor; its asset is ``<key_prefix>/<name>/distribution_distance``.
-    real, synthetic : DatasetConfig, optional
-        The datasets; at least one. With one of them, it is watched against its own past.
-    output_root : str
-        Directory below which the reference samples are kept.
-    output : str, optional
-        Folder of this monitor below `output_root`, by default its key prefix and name.
-    threshold : float, optional
-        Batches with a larger gap are left out of the references.
-    categorical, ignore, key, weights, scaling, groups, sample_rows, directions, seed
-        As for a mix.
-    key_prefix, group_name, owners, tags
-        As in Dagster.
-    """
-
-    name: str
-    output_root: str
-    real: DatasetConfig | None = None
-    synthetic: DatasetConfig | None = None
-    output: str | None = None
-    threshold: float | None = None
-    categorical: Sequence[str] = ()
-    ignore: Sequence[str] = ()
-    key: Sequence[str] = ()
-    weights: Mapping[str, float] = {}
-    scaling: Literal["standard", "robust", "rank"] = "standard"
-    groups: str | None = None
-    sample_rows: int = 20_000
-    directions: int = 100
-    seed: int = 0
-    key_prefix: Sequence[str] = ()
-    group_name: str | None = None
-    owners: Sequence[str] = ()
-    tags: Mapping[str, str] = {}
-
-    @field_validator("real", "synthetic", mode="before")
-    @classmethod
-    def _an_asset(cls, value: Any) -> Any:
-        """A key alone is an asset; so is what has one."""
-        if isinstance(value, str | dg.AssetKey):
-            return {"asset": value}
-        return {"asset": value.key} if isinstance(value, dg.AssetsDefinition) else value
-
-    @field_validator("categorical", "ignore", "key", "key_prefix", "owners", mode="before")
-    @classmethod
-    def _several(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("sample_rows", "directions")
-    @classmethod
-    def _positive(cls, value: int) -> int:
-        if value < 1:
-            raise ValueError(f"it is {value}. Set it to 1 or more")
-        return value
-
-    _name = field_validator("name")(plain_name)
-    _below = field_validator("output")(below_root)
-    _weights = field_validator("weights")(weights_above_zero)
-
-    @model_validator(mode="after")
-    def _something_to_watch(self) -> "MonitorConfig":
-        if not self.sides:
-            raise ValueError("there is nothing to watch. Set 'real', 'synthetic' or both")
-        if self.threshold is not None and len(self.sides) < 2:
-            raise ValueError("'threshold' is of a gap. Set both 'real' and 'synthetic' with it")
-        return self
-
-    @property
-    def sides(self) -> dict[str, DatasetConfig]:
-        """The datasets that are watched, by name."""
-        named = {"real": self.real, "synthetic": self.synthetic}
-        return {name: side for name, side in named.items() if side is not None}
-
-    @property
-    def asset_key(self) -> dg.AssetKey:
-        """Key of the asset that keeps the history."""
-        return dg.AssetKey([*self.key_prefix, self.name, ROLE])
-
-    @property
-    def observer(self) -> Observer:
-        """What observes its batches."""
-        folder = "/".join([*self.key_prefix, self.name])
-        output = inside(Path(self.output_root).expanduser(), self.output or folder)
-        options = {
-            "categorical": list(self.categorical),
-            "ignore": list(self.ignore),
-            "key": list(self.key),
-            "weights": dict(self.weights),
-            "scaling": self.scaling,
-            "groups": self.groups,
-            "sample_rows": self.sample_rows,
-            "directions": self.directions,
-            "seed": self.seed,
-        }
-        return Observer(self, inside(inside(output, "references"), folder), options)
 
 
 def build_drift_monitor(
@@ -237,7 +128,8 @@ def drift_report(
 
 def observe_step(config: MonitorConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
     """Measure one batch and record what was found, or why nothing could be."""
-    observer, version = config.observer, config.generator_version
+    options, version = config.observe_options(), config.generator_version
+    observer = Observer(config, config.references, options)
     try:
         sides = [_open(name, source, frames) for name, source in config.sides.items()]
     except SynthMixError as error:
@@ -293,6 +185,6 @@ def _open(name: str, source: DatasetConfig, frames: Mapping[str, Any]) -> Datase
 
 def _distance(config: MonitorConfig, sides: Sequence[Dataset]) -> DistanceReport | Exception:
     try:
-        return measure_distance(*sides, permutations=0, **config.observer.options)
+        return measure_distance(*sides, permutations=0, **config.observe_options())
     except Exception as error:  # recorded as the reason why there is no gap
         return error

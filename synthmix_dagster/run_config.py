@@ -25,6 +25,9 @@ class ReleaseRun(dg.Config):
     """For `training_data`."""
 
     threshold: float | None = Field(None, ge=0, description="Largest gap that may be released.")
+    conditional_threshold: float | None = Field(
+        None, ge=0, description="Largest conditional gap that may be released."
+    )
     ratio: float | None = Field(
         None, ge=0, description="Synthetic rows for each real one, in place of those recommended."
     )

@@ -5,7 +5,7 @@ these very rows with these very settings, and judges it again before anything is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -41,6 +41,9 @@ from synthmix_dagster.threshold import Threshold, number_of
 
 #: Raise it when the same inputs and settings would give another result.
 CODE_VERSION = "4"
+
+#: Options of a run that stand for the threshold of each gate.
+_THRESHOLDS = {"wasserstein_gap": "threshold", "conditional_gap": "conditional_threshold"}
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,9 @@ def measure(config: MixConfig, given: Inputs) -> Outcome:
     """Measure the gap and record it with the fingerprints it belongs to."""
     config = overridden(config, given.overrides)
     sides, _ = open_sides(config, given.frames)
-    found = [asdict(violation) for violation in schema_violations(config, sides)]
-    config.records.write("schema", {"result": found})
+    if not config.from_files:
+        found = [asdict(violation) for violation in schema_violations(config, sides)]
+        config.records.write("schema", {"result": found})
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
@@ -167,7 +171,8 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
     reason = said.get("release_anyway")
     # A gate that failed is the reason to give, and after it nothing was recommended.
     advice = _recommendation(config, sides) if config.judged_after_ratio else None
-    verdicts = judge_all(config, report, advice, said.get("threshold"))
+    thresholds = {gate: said[option] for gate, option in _THRESHOLDS.items() if option in said}
+    verdicts = judge_all(config, report, advice, thresholds)
     if config.stops("schema_matches"):
         verdicts["schema_matches"] = judge_schema(schema_violations(config, sides), "ERROR")
     failed = [*_failed(config, verdicts), *_drift_alarm(config)]
@@ -205,13 +210,8 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
         "result": {"id": published.release_id, "ratio": ratio},
     }
     config.records.write("training_data", record)
-    names = {side: config.asset_key(side) for side in ("real", "synthetic")}
-    lineage = {
-        names[side]: (sides[index].columns, config.dataset(side).original_columns)
-        for index, side in enumerate(names)
-    }
     return Outcome(
-        {**metadata.of_release(published, lineage), **metadata.of_overrides(said)},
+        {**metadata.of_release(published, _lineage(config, sides)), **metadata.of_overrides(said)},
         published.release_id,
         warning=_warning(failed, reason),
     )
@@ -231,14 +231,18 @@ STEPS: Mapping[str, Callable[[MixConfig, Inputs], Outcome]] = {
 def judge_all(
     config: MixConfig,
     report: DistanceReport,
-    recommendation: Recommendation | None,
-    threshold: float | None,
+    recommendation: Recommendation | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> dict[str, Verdict]:
-    """Ask every gate, with a threshold for this run if there is one."""
+    """Ask every gate, with thresholds for this run where there are any."""
     critical = None if recommendation is None else recommendation.critical_gap
-    if threshold is not None:
-        config = config.model_copy(update={"threshold": threshold, "warn_threshold": None})
-    return {gate.name: judge(gate, report, critical) for gate in config.gates}
+    verdicts = {}
+    for gate in config.gates:
+        if thresholds and gate.name in thresholds:
+            limit = Threshold("number", thresholds[gate.name])
+            gate = replace(gate, threshold=limit, warn=None)
+        verdicts[gate.name] = judge(gate, report, critical)
+    return verdicts
 
 
 def overridden(config: MixConfig, said: Mapping[str, Any]) -> MixConfig:
@@ -280,6 +284,16 @@ def fresh(config: MixConfig, sides: Sides, role: str) -> dict[str, Any]:
 
 def _recommendation(config: MixConfig, sides: Sides) -> Recommendation:
     return Recommendation.from_dict(fresh(config, sides, "optimal_ratio"))
+
+
+def _lineage(
+    config: MixConfig, sides: Sides
+) -> dict[dg.AssetKey, tuple[list[str], Mapping[str, str]]]:
+    """Columns of each asset, and what those that were renamed are called there."""
+    return {
+        config.asset_key(side.name): (side.columns, config.dataset(side.name).original_columns)
+        for side in sides
+    }
 
 
 def _warning(failed: list[str], reason: object) -> str | None:
@@ -346,7 +360,7 @@ def _observed(config: MixConfig, sides: Sides, report: DistanceReport) -> dict[s
         return {}
     observer = Observer(config.drift, config.references, config.observe_options())
     # What needs the recommendation cannot be asked yet.
-    verdicts = judge_all(config, report, None, None)
+    verdicts = judge_all(config, report)
     asked = [gate for gate in config.gates if gate.threshold.kind != "auto"]
     accepted = all(
         verdicts[gate.name].passed or verdicts[gate.name].severity == "WARN" for gate in asked

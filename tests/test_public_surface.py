@@ -17,11 +17,14 @@ def test_public_names() -> None:
     assert synthmix_dagster.__all__ == [
         "DistanceReport",
         "DriftReport",
+        "NewRelease",
         "Recommendation",
         "Release",
         "SynthMixComponent",
         "SynthMixError",
         "build_drift_monitor",
+        "build_release_sensor",
+        "build_synthmix_checks",
         "build_synthmix_defs",
         "drift_report",
         "load_release",
@@ -77,6 +80,7 @@ def test_the_rooms_behind_the_assets_know_no_dagster(room: str) -> None:
     assert names
     loaded = loaded_after("; ".join(f"import {name}" for name in names))
     assert "dagster" not in loaded
+    assert "synthmix_dagster.presentation" not in loaded
     if room in ("distance", "drift"):
         assert "synthmix_dagster.tables.dataset" not in loaded
 

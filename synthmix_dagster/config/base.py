@@ -153,6 +153,16 @@ def plain_name(value: str) -> str:
     return value
 
 
+def local_folder(value: str) -> str:
+    """Refuse an object store as a place to write to: a local folder would get its name."""
+    if "://" in value:
+        raise ValueError(
+            f"'{value}' is no local directory. Write to a local directory and copy the finished "
+            "release from there, its manifest.json last"
+        )
+    return value
+
+
 def below_root(value: str | None) -> str | None:
     """Refuse an output that is not a relative path below its root."""
     if value is not None and (Path(value).is_absolute() or ".." in Path(value).parts):

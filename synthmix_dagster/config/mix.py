@@ -13,7 +13,7 @@ from dagster.components.utils.translation import TranslationFn, TranslationFnRes
 from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
-from synthmix_dagster.config.base import below_root, plain_name
+from synthmix_dagster.config.base import below_root, local_folder, plain_name
 from synthmix_dagster.config.dataset import DatasetConfig
 from synthmix_dagster.config.drift import DriftConfig
 from synthmix_dagster.config.gates import GateConfig
@@ -124,6 +124,7 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
 
     _name = field_validator("name")(plain_name)
     _below = field_validator("output")(below_root)
+    _local = field_validator("output_root")(local_folder)
 
     @field_validator("rows_per_shard", "max_rows", "keep_releases")
     @classmethod
@@ -186,6 +187,15 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         """Settings of the real, the synthetic or the evaluation dataset, which has to be there."""
         found: DatasetConfig = getattr(self, role)
         return found
+
+    @property
+    def from_files(self) -> bool:
+        """Whether the schema can be judged before anything is measured.
+
+        Assets of somebody else's are judged as they are measured: on their asset the check would
+        run, and fail, in their runs, and a step that is only a check is given all partitions.
+        """
+        return all(self.dataset(side).asset is None for side in ("real", "synthetic"))
 
     @property
     def own_roles(self) -> list[str]:

@@ -27,6 +27,8 @@ METHODS = ("sliced", "exact", "sinkhorn", "gaussian")
 MOST_FITTED = 5_000
 #: Confidence of the intervals.
 LEVEL = 0.95
+#: Quantiles that stand for what random relabellings show.
+NULL_LEVELS = tuple(percent / 100 for percent in range(0, 101, 5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,3 +231,22 @@ def target_gaps(
 def signed_root(square: float) -> float:
     """``sign(x) * sqrt(|x|)``: a distance that keeps the sign of its debiased square."""
     return float(np.sign(square) * np.sqrt(abs(square)))
+
+
+def null_gaps(squares: Floats, dimension: int) -> tuple[float, ...]:
+    """Quantiles 0, 5, ..., 100 % of what random relabellings show, as gaps.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_permutations,)
+        Mean squared distance of each relabelling, chance included.
+    dimension : int
+        Coordinates, which make a mean over directions a distance of the whole.
+
+    Examples
+    --------
+    >>> null_gaps(np.array([1.0, 2.0, 3.0]), 4)[::10]
+    (-2.0, 0.0, 2.0)
+    """
+    debiased = (squares - np.mean(squares)) * dimension
+    return tuple(signed_root(float(q)) for q in np.quantile(debiased, NULL_LEVELS))

@@ -21,6 +21,7 @@ from synthmix_dagster.distance.estimate import (
     cut_estimate,
     estimate_gap,
     from_every_row,
+    null_gaps,
     signed_root,
     target_gaps,
 )
@@ -156,11 +157,12 @@ def measure(
     factors = rescalings(encoder, points.real, points.cuts[0][0]) if permutations else None
     estimate = estimate_gap(points, turned, method, p, factors)
     columns = column_gaps(encoder, real, synthetic, points, estimate.parts, p)
-    p_value = None
+    p_value: float | None = None
+    null: tuple[float, ...] = ()
     if permutations:
         pooled = in_pooled_units(encoder, points.real, points.synthetic)
         test = permutation_test(*pooled, turned, permutations, to_relabel, p=p, groups=members)
-        p_value = test.p_value
+        p_value, null = test.p_value, null_gaps(test.null, d)
         if method == "sliced":
             # The test uses all pairs of rows, one cut into folds half of them.
             chance = (1 + 1 / len(points.cuts)) * float(np.var(test.null)) * d**2
@@ -231,6 +233,7 @@ def measure(
         memory_mb=memory,
         seed=seed,
         notes=(*remarks, *encoder.notes),
+        null=null,
     )
 
 

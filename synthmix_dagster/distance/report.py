@@ -116,6 +116,10 @@ class DistanceReport:
         Seed of directions, folds and relabellings.
     notes : tuple of str
         What a reader has to know: columns left out, levels unseen, rows sampled.
+    null : tuple of float
+        What random relabellings show, as gaps: their 0, 5, ..., 100 % quantiles in standard
+        deviations, with what they show on average taken off. The p-value ranks a statistic of all
+        rows among them, which chance moves less than the gap. Empty without permutations.
     """
 
     gap: float
@@ -144,6 +148,7 @@ class DistanceReport:
     memory_mb: int
     seed: int
     notes: tuple[str, ...]
+    null: tuple[float, ...] = ()
 
     @property
     def effect_size(self) -> float:
@@ -220,6 +225,8 @@ class DistanceReport:
                 ),
                 "differences": tuple(Difference(**row) for row in values["differences"]),
                 "notes": tuple(values["notes"]),
+                # Reports stored by earlier versions have none.
+                "null": tuple(values.get("null", ())),
             }
         )
 

@@ -6,13 +6,16 @@
    version, schema, reference, baseline, method, settings. All other batches are left out.
 3. The same rows again are no new evidence: they count once, where they came first.
 4. A batch without a finite score is left out. So is one that is part of the reference.
-5. With one score a batch, so is a batch with less than half or more than twice as many rows as are
-   usual: scores of few rows vary more. (Blocks have one size whatever the batch.)
+5. A batch that came late, after later ones, is bet on no sooner than the next one that comes in
+   order. A partition came when it was first materialised on these terms.
+6. Where a batch has one score, so is a batch with less than half or more than twice as many rows as
+   are usual: scores of few rows vary more. (Blocks have one size whatever the batch.)
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from statistics import median_high
 from typing import Any, Literal
 
@@ -114,12 +117,33 @@ class Selection:
     notes : tuple of str
     problem : str
         Why the latest batch cannot be judged; empty if it can.
+    odd : frozenset of str
+        Keys of batches of another size than is usual, among `batches`: by block only.
+    came : tuple of float
+        When each of `batches` was there for the first time.
     """
 
     batches: tuple[Batch, ...]
     others: tuple[Batch, ...]
     notes: tuple[str, ...]
     problem: str
+    odd: frozenset[str] = frozenset()
+    came: tuple[float, ...] = ()
+
+    def in_order(self) -> "Selection":
+        """All but the batches that came late and wait for the next one in order."""
+        waiting = [came > self.came[-1] for came in self.came]
+        kept = [i for i, waits in enumerate(waiting) if not waits]
+        return replace(
+            self,
+            batches=tuple(self.batches[i] for i in kept),
+            came=tuple(self.came[i] for i in kept),
+        )
+
+    def judged(self) -> list[bool]:
+        """Whether each of `batches` came when all before it were there, so that it was judged."""
+        latest = accumulate(self.came, max)
+        return [came >= before for came, before in zip(self.came, latest, strict=True)]
 
 
 def in_order(batches: Sequence[Batch]) -> list[Batch]:
@@ -170,22 +194,29 @@ def select(batches: Sequence[Batch], series: str, unit: Unit) -> Selection:
         seen.add(fingerprint)
     if repeated:
         notes.append(f"{_counted(repeated)} with the same rows as an earlier one count once")
-    odd = _odd_sizes(fresh, series) if unit == "batch" else {}
+    odd = _odd_sizes(fresh, series)
     for why in sorted({*refused.values()} - {""}):
         of_this = [batch for batch in here if refused[batch.key] == why]
         notes.append(f"{_counted(of_this)} without a score: {why}")
-    if odd:
+    dropped = odd if unit == "batch" else {}
+    if dropped:
         notes.append(f"{len(odd)} batch{'es' * (len(odd) > 1)} of another size left out")
-    kept = [batch for batch in fresh if batch.key not in odd]
+    kept = [batch for batch in fresh if batch.key not in dropped]
     collecting = latest.series[series].collected
-    problem = "" if collecting else refused[latest.key] or odd.get(latest.key, "")
+    problem = "" if collecting else refused[latest.key] or dropped.get(latest.key, "")
     counted = {batch.key for batch in kept}
     others = [
         batch
         for batch in ordered
         if batch.key not in counted and _finite(batch.series[series].square)
     ]
-    return Selection(tuple(kept), tuple(others), tuple(notes), problem)
+    odd_kept = frozenset(odd.keys() - dropped.keys())
+    first: dict[str, float] = {}
+    for batch in batches:
+        if series in batch.series and batch.series[series].terms in (terms, {}):
+            first[batch.key] = min(batch.time, first.get(batch.key, batch.time))
+    came = tuple(first[batch.key] for batch in kept)
+    return Selection(tuple(kept), tuple(others), tuple(notes), problem, odd_kept, came)
 
 
 def _refusal(observation: Observation, unit: Unit) -> str:

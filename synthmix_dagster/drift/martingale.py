@@ -1,30 +1,31 @@
 """Conformal test martingale: a bet against "nothing has changed" that bounds false alarms for ever.
 
-A score is ranked among all scores up to itself. If the scores are exchangeable, smoothed ranks are
-independent and uniform (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005,
-section 8.2). Capital of 1 is bet against that, at fair odds, so by Ville's inequality the chance
-that it *ever* exceeds 1/delta is at most delta: however long one looks and however often.
+If scores are exchangeable, every order of them is as likely as any other. Capital of 1 is bet
+against that, at fair odds, so by Ville's inequality the chance that it *ever* exceeds 1/delta is at
+most delta: however long one looks and however often (Vovk, Gammerman and Shafer, Algorithmic
+Learning in a Random World, 2005, section 8.2).
 
-The bet. After a change, scores compete with each other as well as with the history, so their ranks
-are soon ordinary again: odds that are fixed, such as ``e p**(e - 1)``, lose what they won. The odds
-here know of that. Let the change come after m scores, k scores ago, and let a score that has
-changed have the survival function ``S**e`` where it was S (Lehmann's alternative; small e means
-larger scores). A score whose share of higher ones was q before the change then has the density
-``e q**(e - 1)``, and its share of higher ones among all scores so far is ``p = (1-r) q + r q**e``
-with ``r = k/(m+k)``. So the odds offered for p are
+The bet. Let the change come after m scores, k scores ago, and let a score that has changed have the
+survival function ``S**w`` where it was S (Lehmann 1953; w < 1 means larger scores). Then the chance
+of an order is known whatever S is (Savage 1956; it is Cox's partial likelihood): the lowest score
+is drawn from all in proportion to weights, 1 before the change and w after it, then the next from
+those that are left. With a_i scores from before the change and b_i from after it that are no lower
+than the i-th, the chance is ``w**k / prod_i (a_i + w b_i)``; had nothing changed, ``1 / n!``. So
 
-    f(p; r, e) = e q**(e-1) / ((1-r) + r e q**(e-1)),     the derivative of q(p)**e,
+    capital = n! w**k / prod_i (a_i + w b_i),        n = m + k.
 
-which integrate to one, whatever r. With r = 0 they are the power calibrator.
+It is a martingale in n, as chances of the orders that one more score may lead to sum to the chance
+of the order that was there. Nothing in it is approximate, and nothing random but ties. The mirror
+image, ``F**v`` where the distribution function was F (v > 1 means larger scores), draws the highest
+score first. Its odds miss low scores where the former are won by high ones, which makes it the
+better bet on a moderate change.
 
-What is not known is mixed over: e over `EXPONENTS`, the first changed batch over all batches to
-come. Capital sleeps until then and jumps into the bet at batch k with chance ``c/((k+c-1)(k+c))``,
-which falls slowly: late changes stay affordable.
+What is not known is mixed over: the two alternatives, and the first changed batch over all batches
+to come. Capital sleeps until then and jumps into the bet at batch k with chance
+``c/((k+c-1)(k+c))``, which falls slowly: late changes stay affordable.
 """
 
 import hashlib
-from bisect import bisect_left, bisect_right
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +33,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Exponents of Lehmann's alternative, mixed in equal parts: changes of about 2, 1
-#: and 1/2 standard deviations.
-EXPONENTS = (0.15, 0.35, 0.65)
+#: Exponent w of the survival function, for changes of three standard deviations and more.
+STRONG = 0.1
+#: Exponent v of the distribution function, for changes of one to two standard deviations.
+MODERATE = 3.0
 #: Half of the capital has jumped into the bet after so many batches.
-HALF_LIFE = 10
-#: Shares r of changed scores for which odds are tabulated.
-_LEVELS = 100
-#: Ranks share odds within cells, finer where they are small. Odds are exact averages over a cell,
-#: so the bet stays fair; only its sharpness is rounded.
-_EDGES = np.unique(
-    np.concatenate(([0.0, 1.0], np.geomspace(1e-6, 0.5, 120), 1 - np.geomspace(0.5, 1e-2, 20)))
-)
+HALF_LIFE = 5
+#: A bet on a change that began more batches ago than this is over; what it won is kept.
+LONGEST = 128
 
 
 def tie_breakers(key: str, count: int) -> Floats:
@@ -58,52 +55,29 @@ def tie_breakers(key: str, count: int) -> Floats:
     return np.random.default_rng(seed).random(count)
 
 
-def smoothed_ranks(scores: Floats, ties: Floats) -> Floats:
-    """Rank every score among those up to itself, 0 for the highest and 1 for the lowest.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (..., n_scores)
-        In their order, finite.
-    ties : ndarray of shape (..., n_scores)
-        Uniform numbers that place a score among its equals, itself included.
-
-    Returns
-    -------
-    ndarray of shape (..., n_scores)
-        ``(#{s_i > s_t} + u_t #{s_i = s_t}) / t``; independent and uniform for exchangeable scores.
+def waking(batches: int) -> Floats:
+    """Chance that the change begins with the first batch after the warm-up, the second, and so on.
 
     Examples
     --------
-    >>> smoothed_ranks(np.array([1.0, 3.0, 2.0]), np.full(3, 0.5)).round(2).tolist()
-    [0.5, 0.25, 0.5]
+    >>> waking(3).round(3).tolist(), float(waking(HALF_LIFE).sum())
+    ([0.167, 0.119, 0.089], 0.5)
     """
-    ranks = np.empty(scores.shape)
-    for scored, drawn, ranked in zip(
-        scores.reshape(-1, scores.shape[-1]),
-        ties.reshape(-1, scores.shape[-1]),
-        ranks.reshape(-1, scores.shape[-1]),
-        strict=True,
-    ):
-        past: list[float] = []
-        for t, (score, tie) in enumerate(zip(scored.tolist(), drawn.tolist(), strict=True)):
-            low, high = bisect_left(past, score), bisect_right(past, score)
-            past.insert(high, score)
-            ranked[t] = (t - high + tie * (high - low + 1)) / (t + 1)
-    return ranks
+    k = np.arange(1, batches + 1)
+    return HALF_LIFE / ((k + HALF_LIFE - 1.0) * (k + HALF_LIFE))
 
 
 def log_martingale(
-    ranks: Floats, batch_ends: Ints, *, warm_up: int, two_sided: bool = False
+    scores: Floats, ties: Floats, *, warm_up: int, two_sided: bool = False
 ) -> Floats:
     """Logarithm of the capital after every batch.
 
     Parameters
     ----------
-    ranks : ndarray of shape (..., n_scores)
-        From `smoothed_ranks`.
-    batch_ends : ndarray of shape (n_batches,)
-        Number of scores up to the end of each batch; one score or many a batch.
+    scores : ndarray of shape (n_batches,)
+        One a batch, in their order, finite.
+    ties : ndarray of shape (n_batches,)
+        Uniform numbers that place a score among its equals.
     warm_up : int
         Batches that are taken as the history; no bet is made on them.
     two_sided : bool
@@ -111,62 +85,54 @@ def log_martingale(
 
     Returns
     -------
-    ndarray of shape (..., n_batches)
+    ndarray of shape (n_batches,)
+
+    References
+    ----------
+    Lehmann, The power of rank tests, Annals of Mathematical Statistics 24 (1953). Savage,
+    Contributions to the theory of rank order statistics, ibid. 27 (1956).
 
     Examples
     --------
     >>> scores = np.concatenate((np.arange(30) % 7, np.arange(30) % 7 + 20.0))
-    >>> ranks = smoothed_ranks(scores, tie_breakers("doc", 60))
-    >>> capital = log_martingale(ranks, np.arange(1, 61), warm_up=5)
-    >>> bool(capital[29] < 0.5), bool(capital[40] > np.log(100))
+    >>> capital = log_martingale(scores, tie_breakers("doc", 60), warm_up=5)
+    >>> bool(capital[29] < 1), bool(capital[36] > np.log(100))
     (True, True)
     """
-    sides = (ranks, 1 - ranks) if two_sided else (ranks,)
-    cells = [_cells(side) for side in sides]
-    odds = _log_odds().astype(np.float32)
-    batches = len(batch_ends)
-    begins = np.concatenate(([0], batch_ends[:-1]))
-    woken = np.zeros(batches)
-    bets = np.zeros((*ranks.shape[:-1], batches))
-    for k, first in enumerate(range(warm_up, batches), start=1):
-        chance = HALF_LIFE / ((k + HALF_LIFE - 1) * (k + HALF_LIFE))
-        woken[first:] += chance
-        start, stop = int(begins[first]), int(batch_ends[-1])
-        changed = np.arange(stop - start) / np.maximum(np.arange(start, stop), 1)
-        levels = np.minimum((changed * _LEVELS).astype(np.int64), _LEVELS - 1)
-        at = batch_ends[first:] - start - 1
-        for side in cells:
-            flat = levels * odds.shape[-1] + side[..., start:stop]
-            for table in odds:
-                path = np.cumsum(table.ravel()[flat], axis=-1, dtype=np.float64)[..., at]
-                bets[..., first:] += chance / (len(cells) * len(odds)) * _exp(path)
-    return np.log(np.maximum(1 - woken, 0.0) + bets)
+    highest_first = np.lexsort((ties, -scores))
+    n = len(scores)
+    chances = waking(max(n - warm_up, 0))
+    capital, banked = np.ones(n), 0.0
+    for t in range(warm_up + 1, n + 1):
+        oldest = max(warm_up, t - LONGEST)
+        firsts = np.arange(oldest, t)
+        won = _odds(highest_first[highest_first < t], firsts, two_sided)
+        staked = chances[firsts - warm_up] * won
+        asleep = 1 - float(np.sum(chances[: t - warm_up]))
+        capital[t - 1] = max(asleep, 0.0) + banked + float(np.sum(staked))
+        if t - oldest == LONGEST:
+            banked += float(staked[0])
+    return np.log(capital)
 
 
-def _exp(path: Floats) -> Floats:
-    # Beyond any alarm, and still finite when many are summed.
-    return np.exp(np.minimum(path, 600.0))
-
-
-def _cells(ranks: Floats) -> Ints:
-    cells = np.searchsorted(_EDGES, ranks, side="right") - 1
-    return np.clip(cells, 0, len(_EDGES) - 2)
-
-
-@lru_cache(maxsize=1)
-def _log_odds() -> Floats:
-    """Log odds by exponent, share of changed scores and cell; shape (n_exponents, levels, cells).
-
-    The mean of f over a cell is ``(q(b)**e - q(a)**e) / (b - a)``: the sum over cells telescopes to
-    one even though q is interpolated.
-    """
-    grid = np.concatenate(([0.0], np.geomspace(1e-18, 1.0, 20_000)))
-    widths = np.diff(_EDGES)
-    odds = np.empty((len(EXPONENTS), _LEVELS, len(widths)))
-    for i, e in enumerate(EXPONENTS):
-        for level in range(_LEVELS):
-            r = level / _LEVELS
-            q = np.interp(_EDGES, (1 - r) * grid + r * grid**e, grid)
-            q[0], q[-1] = 0.0, 1.0
-            odds[i, level] = np.diff(q**e) / widths
-    return np.log(odds)
+def _odds(highest_first: Ints, firsts: Ints, two_sided: bool) -> Floats:
+    """How much likelier this order is if scores moved at a batch, for every such first batch."""
+    n = len(highest_first)
+    changed = highest_first[None] >= firsts[:, None]
+    moved = n - firsts
+    # Shares of changed scores among those that are no lower, and no higher, than each.
+    above = np.cumsum(changed, axis=1, dtype=np.float32)
+    below = moved[:, None].astype(np.float32) - above + changed
+    place = np.arange(1, n + 1, dtype=np.float32)
+    above /= place
+    below /= place[::-1]
+    bets = [(above, STRONG), (below, MODERATE)]
+    if two_sided:
+        bets += [(below, STRONG), (above, MODERATE)]
+    odds = np.zeros(len(firsts))
+    for shares, weight in bets:
+        # Single precision: the sum is off by no more than a millionth of it.
+        chance = np.log(1 + np.float32(weight - 1) * shares).sum(axis=1, dtype=np.float64)
+        # Beyond any alarm, and still finite when many are summed.
+        odds += np.exp(np.minimum(moved * np.log(weight) - chance, 600.0))
+    return odds / len(bets)

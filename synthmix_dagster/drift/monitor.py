@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.distance.estimate import signed_root
+from synthmix_dagster.drift import blocks
 from synthmix_dagster.drift.control import ControlChart, change_point, control_chart
 from synthmix_dagster.drift.history import Batch, Selection, Unit, select
-from synthmix_dagster.drift.martingale import log_martingale, smoothed_ranks, tie_breakers
+from synthmix_dagster.drift.martingale import log_martingale, tie_breakers
 from synthmix_dagster.drift.report import (
     STATUSES,
     Change,
@@ -89,26 +90,28 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
     squares = np.array([one.square for one in kept], dtype=np.float64)
     status: Status = "short"
     alarm, change, chart, capital = None, None, None, np.zeros(len(kept))
+    notes = selection.notes
     if len(kept) > history:
-        scores, ends = _scores(selection.batches, name, unit)
-        ties = np.concatenate(
-            [
-                tie_breakers(f"{name}|{batch.key}", count)
-                for batch, count in zip(
-                    selection.batches, np.diff(ends, prepend=0).tolist(), strict=True
-                )
-            ]
-        )
-        ranks = smoothed_ranks(scores, ties)
-        capital = log_martingale(ranks, ends, warm_up=history, two_sided=TWO_SIDED[name])
+        capital, distances = _capital(selection, name, unit, history)
         chart = control_chart(squares, history)
-        over = np.flatnonzero(capital >= line)
-        status = "watch" if chart.outside[-1] else "quiet"
-        if len(over):
+        alarm = _alarm(selection, name, unit, line, history, capital)
+        if alarm is not None:
             # An alarm stands: drift that lasts becomes ordinary to ranks, but is no less drift.
-            status, alarm = "alarm", selection.batches[int(over[0])].label
+            status = "alarm"
+        elif chart.outside[-1] or capital[-1] >= line:
+            status = "watch"
+        else:
+            status = "quiet"
+        first = len(kept)
         if status != "quiet":
-            change = _change(selection.batches, name, scores, ends)
+            first = change_point(*_scores(selection.batches, name, unit))
+            change = _change(selection.batches, name, squares, first)
+        spread = None if distances is None else blocks.day_effects(distances[:first])
+        if spread is not None:
+            notes += (
+                f"its batches differ {spread:.1f} times as much as independent rows would; such "
+                "day effects are allowed for, and delay an alarm",
+            )
     if selection.problem and status != "alarm":
         status = "unable"
     return SeriesReport(
@@ -120,8 +123,55 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
         alarm=alarm,
         change=change,
         problem=selection.problem,
-        notes=selection.notes,
+        notes=notes,
     )
+
+
+def _alarm(
+    selection: Selection, name: str, unit: Unit, line: float, history: int, capital: Floats
+) -> str | None:
+    """First batch at which the capital was over the line, of those that count.
+
+    The bound holds for one order of arrival. A batch that comes late makes another history of all
+    that is after it; to look at each anew would be to have more than one chance. So capital counts
+    only at batches that came when all before them were there.
+    """
+    known = selection.in_order()
+    if len(known.batches) < len(selection.batches):
+        if len(known.batches) <= history:
+            return None
+        capital, _ = _capital(known, name, unit, history)
+    over = np.flatnonzero((capital >= line) & np.array(known.judged()))
+    return known.batches[int(over[0])].label if len(over) else None
+
+
+def _capital(
+    selection: Selection, name: str, unit: Unit, history: int
+) -> tuple[Floats, Floats | None]:
+    """Log capital after every batch, and how far batches are from the past, by their blocks.
+
+    By block, half of the capital is bet on blocks and half on the whole batches: blocks know sooner
+    what is ordinary, the score of all rows sees smaller changes. The mean of two fair bets is fair.
+    """
+    batches = selection.batches
+    ties = np.concatenate([tie_breakers(f"{name}|{batch.key}", 1) for batch in batches])
+    usual = np.array([batch.key not in selection.odd for batch in batches])
+    squares = np.array([batch.series[name].square for batch in batches], dtype=np.float64)
+    whole = log_martingale(squares[usual], ties[usual], warm_up=history, two_sided=TWO_SIDED[name])
+    if unit == "batch":
+        return whole, None
+    scores, ends = _scores(batches, name, unit)
+    counts = np.diff(ends, prepend=0).tolist()
+    dealt = np.concatenate(
+        [
+            tie_breakers(f"{name}|{batch.key}|blocks", count)
+            for batch, count in zip(batches, counts, strict=True)
+        ]
+    )
+    # A batch of another size is bet on by its blocks alone; on the whole batches nothing is won.
+    carried = np.concatenate(([0.0], whole))[np.cumsum(usual)]
+    won = blocks.log_capital_of_blocks(scores, dealt, ends, warm_up=history)
+    return np.logaddexp(carried, won) - math.log(2), blocks.distances(scores, ends)
 
 
 def _scores(batches: Sequence[Batch], name: str, unit: Unit) -> tuple[Floats, Ints]:
@@ -134,10 +184,8 @@ def _scores(batches: Sequence[Batch], name: str, unit: Unit) -> tuple[Floats, In
     return scores, np.cumsum([len(one) for one in by_batch])
 
 
-def _change(batches: Sequence[Batch], name: str, scores: Floats, ends: Ints) -> Change:
-    first = change_point(scores, ends)
+def _change(batches: Sequence[Batch], name: str, squares: Floats, first: int) -> Change:
     kept = [batch.series[name] for batch in batches]
-    squares = np.array([one.square for one in kept], dtype=np.float64)
     old, new = float(np.mean(squares[:first])), float(np.mean(squares[first:]))
     spread = float(np.std(squares[:first], ddof=1)) if first > 1 else 0.0
     names = sorted({column for one in kept for column in one.columns})

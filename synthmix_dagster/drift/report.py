@@ -82,7 +82,8 @@ class SeriesReport:
     unit : {"batch", "block"}
         What was ranked.
     status : str
-        ``short`` (too little history), ``quiet``, ``watch`` (moving average beyond its limits),
+        ``short`` (too little history), ``quiet``, ``watch`` (moving average beyond its limits, or
+        capital over the line but for batches that came late),
         ``unable`` (the latest batch cannot be judged) or ``alarm``.
     points : tuple of Point
         All batches that have a score, in order.
@@ -112,6 +113,12 @@ class SeriesReport:
     def counted(self) -> int:
         """Number of batches that were judged."""
         return sum(point.counted for point in self.points)
+
+    @property
+    def latest_capital(self) -> float:
+        """Logarithm of the capital after the latest batch that was judged."""
+        found = [point.log_martingale for point in self.points if point.counted]
+        return (found[-1] or 0.0) if found else 0.0
 
 
 _MOVED = {
@@ -190,6 +197,11 @@ class DriftReport:
         if change.deviations is not None:
             moved += f", {abs(change.deviations):.1f} deviations of its score"
         moved += f"; columns: {columns}" if columns else ""
+        if one.status == "watch" and one.latest_capital >= self.alarm_line:
+            return (
+                "The evidence is over the alarm line, but batches came late, after later ones: "
+                f"perhaps {moved}. It counts from the next batch on that comes in order."
+            )
         if one.status == "watch":
             return f"The moving average is beyond its control limits: perhaps {moved}."
         return f"{moved[0].upper()}{moved[1:]}."

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from synthmix_dagster.drift.report import DriftReport, Point, SeriesReport
 from synthmix_dagster.presentation.html import table
-from synthmix_dagster.presentation.plots import CHOSEN, CURVE, PRIOR, QUIET, picture
+from synthmix_dagster.presentation.rendering import picture
+from synthmix_dagster.presentation.style import (
+    CHOSEN,
+    CURVE,
+    HALO,
+    INK,
+    LABEL,
+    PAPER,
+    PRIOR,
+    QUIET,
+    REMARK,
+    quiet_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,10 +29,9 @@ _TITLES = {
     "reality": "reality drift: real against its reference",
 }
 _COLOURS = {"gap": CURVE, "generator": CHOSEN, "reality": PRIOR}
+_DASHES = {"gap": "-", "generator": "--", "reality": "-."}
 #: Ticks on the axis of batches.
 _MOST_TICKS = 7
-#: Behind text that lies on lines.
-_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
 
 
 def plot_drift(report: DriftReport, axes: "Sequence[Axes] | None" = None) -> "list[Axes]":
@@ -44,15 +55,12 @@ def plot_drift(report: DriftReport, axes: "Sequence[Axes] | None" = None) -> "li
     _draw_capital(panels[len(report.series)], report, places)
     for panel in panels:
         panel.set_xlim(-0.5, max(len(labels) - 0.5, 1))
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(axis="y", color="#dddddd", lw=0.6)
-        panel.set_axisbelow(True)
         panel.tick_params(axis="x", labelbottom=panel is panels[-1])
     step = max(1, -(-len(labels) // _MOST_TICKS))
     ticks = list(range(0, len(labels), step))
     for panel in panels:
         panel.set_xticks(ticks, [labels[tick] for tick in ticks])
-    panels[-1].set_xlabel("batch")
+    panels[-1].set_xlabel("batch", fontsize=LABEL, color=INK)
     return panels
 
 
@@ -144,7 +152,7 @@ def _draw_series(
         )
     panel.axhline(0, color=QUIET, lw=0.8)
     if one.change is not None:
-        panel.axvline(places[one.change.since] - 0.5, color="black", lw=1.3)
+        panel.axvline(places[one.change.since] - 0.5, color=INK, lw=1.3)
         panel.annotate(
             f"since {one.change.since}",
             (places[one.change.since] - 0.5, 1.0),
@@ -153,15 +161,16 @@ def _draw_series(
             textcoords="offset points",
             ha="right",
             va="top",
-            fontsize=9,
-            bbox=_PAPER,
+            fontsize=REMARK,
+            color=INK,
+            bbox=HALO,
         )
     if one.series != "reality":
         _draw_versions(panel, one, places)
     # Room for what is written along the upper edge.
     panel.margins(y=0.18)
-    panel.set_title(f"{_TITLES[one.series]}  ({_said(one)})", loc="left", fontsize=10)
     panel.set_ylabel("standard\ndeviations")
+    quiet_frame(panel, "y", title=f"{_TITLES[one.series]}  ({_said(one)})")
     handles, labels = panel.get_legend_handles_labels()
     kept = [
         (handle, label)
@@ -169,7 +178,12 @@ def _draw_series(
         if label != "not compared" or others
     ]
     panel.legend(
-        *zip(*kept, strict=True), frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1)
+        *zip(*kept, strict=True),
+        frameon=False,
+        fontsize=REMARK,
+        labelcolor=INK,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
     )
 
 
@@ -189,9 +203,9 @@ def _draw_versions(panel: "Axes", one: SeriesReport, places: dict[str, int]) -> 
                 xytext=(4, -3),
                 textcoords="offset points",
                 va="top",
-                fontsize=8.5,
+                fontsize=REMARK,
                 color=QUIET,
-                bbox=_PAPER,
+                bbox=HALO,
             )
         before = point.version
 
@@ -206,6 +220,7 @@ def _draw_capital(panel: "Axes", report: DriftReport, places: dict[str, int]) ->
             [places[point.label] for point in bet],
             [point.log_martingale or 0.0 for point in bet],
             color=_COLOURS[one.series],
+            ls=_DASHES[one.series],
             lw=2,
             label=f"{one.series}, by {one.unit}",
         )
@@ -217,7 +232,7 @@ def _draw_capital(panel: "Axes", report: DriftReport, places: dict[str, int]) ->
                 [min(at.log_martingale or 0.0, 0.94 * top)],
                 "o",
                 ms=9,
-                mfc="white",
+                mfc=PAPER,
                 mew=2,
                 color=_COLOURS[one.series],
                 zorder=5,
@@ -225,16 +240,17 @@ def _draw_capital(panel: "Axes", report: DriftReport, places: dict[str, int]) ->
             )
     panel.axhline(
         report.alarm_line,
-        color="black",
+        color=INK,
         lw=1.2,
         ls="--",
         label=f"alarm: false at most\nonce in {1 / report.delta:.0f} monitors, ever",
     )
     panel.set_ylim(lowest - 0.06 * top, top)
-    panel.set_title("evidence: logarithm of the capital won by betting on a change", loc="left",
-                    fontsize=10)  # fmt: skip
     panel.set_ylabel("log capital")
-    panel.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    quiet_frame(panel, "y", title="evidence: logarithm of the capital won by betting on a change")
+    panel.legend(
+        frameon=False, fontsize=REMARK, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1)
+    )
 
 
 def _at(points: Sequence[Point], places: dict[str, int]) -> tuple[list[int], list[float]]:
@@ -268,7 +284,7 @@ def _own_axes(series: int) -> "list[Axes]":
     from matplotlib.figure import Figure
 
     figure = Figure(
-        figsize=(9.6, 1.9 * series + 2.2), dpi=110, layout="constrained", facecolor="white"
+        figsize=(9.6, 1.9 * series + 2.2), dpi=110, layout="constrained", facecolor=PAPER
     )
     FigureCanvasAgg(figure)
     return list(figure.subplots(series + 1, 1, sharex=True, squeeze=False)[:, 0])

@@ -26,11 +26,14 @@ from synthmix_dagster.tables.selection import (
     select_exactly,
 )
 from synthmix_dagster.tables.shuffle import Shuffle
+from synthmix_dagster.tables.spill import Spill
 
 #: What Python and its libraries take before a row is read.
 LIBRARIES_MB = 300
 #: Most buckets of a shuffle, as a power of two.
 _MOST_BUCKET_BITS = 14
+#: Most rows that are read at a time.
+_MOST_PIECE_ROWS = 2**17
 #: Buckets do not all have the mean size, and rows elsewhere may be longer than the first ones.
 _MARGIN = 1.5
 
@@ -122,17 +125,19 @@ class ArrowEngine:
         data.mkdir()
         free = (self.memory_mb - LIBRARIES_MB) * 2**20
         share = free // (6 * self.workers)
-        buckets = _MARGIN * sum(map(_bytes, parts)) / share
-        bits = min(_MOST_BUCKET_BITS, max(0, int(np.ceil(np.log2(max(buckets, 1))))))
-        shuffle = Shuffle(spill, layout, list(parts), bits, share, self.workers)
-        shuffle.scatter(
-            (number, rows)
-            for number, part in enumerate(parts)
-            for rows in scan(part.dataset, part.key, _released(part.dataset, layout))
-        )
-        written = shuffle.gather(data)
-        for run in spill.iterdir():
-            run.unlink()
+        row_bytes = [_row_bytes(part) for part in parts]
+        total = sum(size * _taken(part) for size, part in zip(row_bytes, parts, strict=True))
+        bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
+        # Small pieces stay in the caches of processor and allocator.
+        piece = int(min(_MOST_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
+        with Spill(spill, min(_MOST_BUCKET_BITS, bits)) as spilled:
+            shuffle = Shuffle(spilled, layout, list(parts), share // 2, self.workers)
+            shuffle.scatter(
+                (number, rows)
+                for number, part in enumerate(parts)
+                for rows in scan(part.dataset, part.key, _released(part.dataset, layout), piece)
+            )
+            written = shuffle.gather(data)
         spill.rmdir()
         return written
 
@@ -145,10 +150,14 @@ def _released(dataset: Dataset, layout: Layout) -> list[str]:
     return [name for name in layout.schema.names if name in dataset.columns]
 
 
-def _bytes(part: Part) -> float:
-    """About how many bytes the rows of a part take, going by the first of them."""
-    taken = part.dataset.rows
-    if part.selection is not None:
-        taken = sum(part.selection.quotas.values())
+def _row_bytes(part: Part) -> float:
+    """About how many bytes a row of a part takes, going by the first of them."""
     first = next(part.dataset.tables())
-    return taken * first.nbytes / max(1, first.num_rows)
+    return max(1.0, float(first.nbytes / max(1, first.num_rows)))
+
+
+def _taken(part: Part) -> int:
+    """Rows that are taken of a part."""
+    if part.selection is None:
+        return part.dataset.rows
+    return sum(part.selection.quotas.values())

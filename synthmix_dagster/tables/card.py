@@ -59,7 +59,9 @@ _CONTEXT = {
 }
 
 
-def write_documents(folder: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+def write_documents(
+    folder: Path, manifest: Mapping[str, Any], further: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Write card and metadata of a release, and list them with their digests.
 
     Parameters
@@ -68,10 +70,13 @@ def write_documents(folder: Path, manifest: Mapping[str, Any]) -> list[dict[str,
         Where the release is being written, its shards already there.
     manifest : mapping
         The manifest so far.
+    further : mapping of str to str
+        Texts of other documents by the names of their files.
     """
     schema = pq.read_schema(folder / manifest["shards"][0]["path"])
     described = json.dumps(croissant(manifest, schema), indent=2, ensure_ascii=False) + "\n"
-    for name, text in {_CARD: card(manifest), _CROISSANT: described}.items():
+    texts = {_CARD: card(manifest), _CROISSANT: described, **further}
+    for name, text in texts.items():
         write_text(folder / name, text)
     return [
         {
@@ -79,7 +84,7 @@ def write_documents(folder: Path, manifest: Mapping[str, Any]) -> list[dict[str,
             "bytes": (folder / name).stat().st_size,
             "sha256": file_sha256(folder / name),
         }
-        for name in (_CARD, _CROISSANT)
+        for name in texts
     ]
 
 

@@ -31,6 +31,23 @@ FORMATS = {
     ".ndjson.gz": "json lines",
 }
 
+#: What fsspec needs for a protocol, where that is one package.
+_PACKAGES = {
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "adl": "adlfs",
+    "az": "adlfs",
+    "gcs": "gcsfs",
+    "gs": "gcsfs",
+    "hf": "huggingface_hub",
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "sftp": "paramiko",
+    "ssh": "paramiko",
+}
+
 #: What Hive writes in the place of a missing value.
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
@@ -156,21 +173,30 @@ def _resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, s
     try:
         # A wildcard would be taken for the name of a bucket's object, which is just right.
         filesystem, path = pa_fs.FileSystem.from_uri(text)
-    except (ValueError, NotImplementedError):
-        filesystem, path = _through_fsspec(text, scheme, dataset)
+    except (ValueError, NotImplementedError) as error:
+        filesystem, path = _through_fsspec(text, scheme, dataset, str(error))
     return filesystem, path.rstrip("/") or path, f"{scheme}://"
 
 
-def _through_fsspec(uri: str, scheme: str, dataset: str) -> tuple[pa_fs.FileSystem, str]:
-    problem, fix = f"no filesystem for '{scheme}://' is installed", "Install what reads it"
+def _through_fsspec(
+    uri: str, scheme: str, dataset: str, refusal: str
+) -> tuple[pa_fs.FileSystem, str]:
+    """Filesystem and path by fsspec, for what pyarrow refused to open."""
+    # Some refusals quote the address, in which there may be a password.
+    said = "" if "://" in refusal else f" (pyarrow: {refusal.rstrip('.')})"
+    package = _PACKAGES.get(scheme)
     try:
         from fsspec.core import url_to_fs
 
         filesystem, path = url_to_fs(uri)
     except ImportError as error:
-        fix = f"Install fsspec and its package for '{scheme}' ({error})"
+        itself = (error.name or "").partition(".")[0] == "fsspec"
+        lacking = [*(["fsspec"] if itself else []), *([package] if package else [])]
+        problem = f"'{scheme}://' is read through a package that is not installed{said}"
+        fix = f"Install {' and '.join(lacking)}" if lacking else f"Install it ({error})"
     except (ValueError, OSError) as error:
-        problem, fix = f"'{scheme}://' cannot be opened ({error})", "Check the address"
+        problem = f"'{scheme}://' cannot be opened ({error}){said}"
+        fix = "Check the address"
     else:
         return pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), path
     raise DataError(problem, dataset=dataset, fix=fix)

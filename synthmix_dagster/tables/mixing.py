@@ -24,7 +24,10 @@ from synthmix_dagster.tables.publishing import publish
 from synthmix_dagster.tables.reading import StoredRows
 from synthmix_dagster.tables.releases import MANIFEST_VERSION, Release, realised
 from synthmix_dagster.tables.selection import quotas, require_strata
-from synthmix_dagster.tables.shuffle import added_columns
+from synthmix_dagster.tables.shuffle import SHARDS_VERSION, added_columns
+
+#: Texts to write into a release, by file name, from its manifest and that of the release before.
+Documents = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Mapping[str, str]]
 
 ROWS_PER_SHARD = 1_000_000
 MODES = ("rows", "weights")
@@ -66,6 +69,7 @@ def mix_datasets(
     rows_per_shard: int = ROWS_PER_SHARD,
     keep_releases: int | None = None,
     evidence: Mapping[str, Any] | None = None,
+    documents: Documents | None = None,
     engine: Engine | None = None,
 ) -> Release:
     """Publish all real rows and exactly ``round(ratio * n)`` synthetic ones as a release.
@@ -100,6 +104,8 @@ def mix_datasets(
         Releases to keep in `output`, all by default.
     evidence : mapping, optional
         JSON-serialisable records to keep in the manifest: distance, recommendation, checks.
+    documents : callable, optional
+        Writes further documents for people, such as a report.
     engine : Engine, optional
         What moves the rows, `ArrowEngine` by default.
 
@@ -159,7 +165,7 @@ def mix_datasets(
     # Evidence stays out of the id: its last digits vary with the number of threads.
     release_id = _release_id(request)
 
-    def write(folder: Path) -> Mapping[str, Any]:
+    def write(folder: Path, previous: Release | None) -> Mapping[str, Any]:
         written = engine.shuffle(parts, folder, layout)
         due = replace(written.counts, rows=_due(parts), weights=_weights(parts, layout))
         manifest = {
@@ -174,8 +180,11 @@ def mix_datasets(
             ],
             "shards": list(written.shards),
             "libraries": {name: version(name) for name in ("synthmix-dagster", "pyarrow", "numpy")},
+            "previous": previous.release_id if previous else None,
         }
-        return {**manifest, "documents": write_documents(folder, manifest)}
+        before = None if previous is None else previous.manifest
+        further = {} if documents is None else documents(manifest, before)
+        return {**manifest, "documents": write_documents(folder, manifest, further)}
 
     return publish(output, release_id, write, keep_releases)
 
@@ -348,6 +357,8 @@ def _input(dataset: Dataset, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _release_id(request: Mapping[str, Any]) -> str:
     canonical = json.dumps(
-        {**request, "version": MANIFEST_VERSION}, sort_keys=True, separators=(",", ":")
+        {**request, "version": MANIFEST_VERSION, "shards": SHARDS_VERSION},
+        sort_keys=True,
+        separators=(",", ":"),
     )
     return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()[:16]

@@ -25,7 +25,7 @@ from synthmix_dagster.tables.releases import (
 def publish(
     output: Path,
     release_id: str,
-    write: Callable[[Path], Mapping[str, Any]],
+    write: Callable[[Path, Release | None], Mapping[str, Any]],
     keep: int | None = None,
 ) -> Release:
     """Write a release beside its place, recount it there, and rename it into view.
@@ -40,7 +40,8 @@ def publish(
     release_id : str
         Name of the release.
     write : callable
-        Fills the hidden directory it is given and returns the manifest.
+        Fills the hidden directory it is given and returns the manifest. Also gets the release that
+        came before, if there was one.
     keep : int, optional
         Releases to keep, the newest, this one among them; all by default.
     """
@@ -57,7 +58,8 @@ def publish(
             _remove_unfinished(releases)
             release = _existing(final)
             if release is None:
-                release = Release(final.resolve(), _write_beside(final, write))
+                manifest = _write_beside(final, write, _previous(output, release_id))
+                release = Release(final.resolve(), manifest)
             _point_latest(output, release_id)
             if keep is not None:
                 _remove_oldest(releases, release_id, keep)
@@ -80,11 +82,34 @@ def _existing(final: Path) -> Release | None:
         return None
 
 
-def _write_beside(final: Path, write: Callable[[Path], Mapping[str, Any]]) -> Mapping[str, Any]:
+def previous_of(release: Release) -> Release | None:
+    """The release that ``latest`` named when this one was published, if it is still there."""
+    named = release.manifest.get("previous")
+    try:
+        return None if named is None else load_release(inside(release.path.parent, str(named)))
+    except ReleaseError:
+        return None
+
+
+def _previous(output: Path, release_id: str) -> Release | None:
+    """The release before one that is about to be written."""
+    try:
+        latest = load_release(inside(output, "latest"))
+    except ReleaseError:
+        return None
+    # A damaged release that is written again came after what it came after before.
+    return previous_of(latest) if latest.release_id == release_id else latest
+
+
+def _write_beside(
+    final: Path,
+    write: Callable[[Path, Release | None], Mapping[str, Any]],
+    previous: Release | None,
+) -> Mapping[str, Any]:
     hidden = hidden_beside(final)
     hidden.mkdir()
     try:
-        manifest = write(hidden)
+        manifest = write(hidden, previous)
         write_json(hidden / "manifest.json", manifest)
         require_realised(load_release(hidden))
         for folder in (hidden / "data", hidden):

@@ -4,6 +4,8 @@ A mix compares this with what was meant to go in, and so does whoever verifies a
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,8 @@ from synthmix_dagster.tables.shuffle import (
     order_of,
 )
 
-_ROWS_AT_A_TIME = 2**18
+_ROWS_AT_A_TIME = 2**17
+_SHARDS_AT_A_TIME = 2
 
 
 def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
@@ -46,18 +49,57 @@ def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
     ReleaseError
         A row belongs to no part.
     """
-    return _Recount(layout, list(names)).over(sorted((folder / "data").glob("*.parquet")), folder)
+    shards = sorted((folder / "data").glob("*.parquet"))
+    with ThreadPoolExecutor(_SHARDS_AT_A_TIME) as pool:
+        found = list(
+            pool.map(lambda shard: _Shard(layout, list(names), folder).read(shard), shards)
+        )
+    known = list(names) if layout.provenance else [""]
+    whole = Counts(dict.fromkeys(known, 0), {}, dict.fromkeys(layout.schema.names, 0))
+    for shard in found:
+        _add(whole, shard.counts, folder)
+    ends = [shard.ends for shard in found if shard.ends]
+    whole.duplicates += sum(later[0] <= earlier[1] for earlier, later in pairwise(ends))
+    return whole
 
 
-class _Recount:
-    def __init__(self, layout: Layout, names: list[str]) -> None:
-        self.layout, self.names = layout, names
+def _add(whole: Counts, part: Counts, folder: Path) -> None:
+    """Add what one shard holds to what those before it hold."""
+    for name, rows in part.rows.items():
+        whole.rows[name] += rows
+    for column, nulls in part.nulls.items():
+        whole.nulls[column] += nulls
+    for stratum, by_part in part.strata.items():
+        found = whole.strata.setdefault(stratum, dict.fromkeys(whole.rows, 0))
+        for name, rows in by_part.items():
+            found[name] += rows
+    whole.duplicates += part.duplicates
+    for name, weight in part.weights.items():
+        _weigh(whole, name, weight, folder)
+
+
+def _weigh(counts: Counts, name: str, weight: float, folder: Path) -> None:
+    """Note what rows of a part weigh; all of them weigh the same."""
+    if counts.weights.setdefault(name, weight) != weight:
+        raise ReleaseError(
+            f"rows of '{name}' have weights {counts.weights[name]} and {weight}",
+            path=folder,
+            fix="Publish the release again",
+        )
+
+
+class _Shard:
+    """What one shard holds."""
+
+    def __init__(self, layout: Layout, names: list[str], folder: Path) -> None:
+        self.layout, self.names, self.folder = layout, names, folder
         self.known = names if layout.provenance else [""]
         rows, nulls = dict.fromkeys(self.known, 0), dict.fromkeys(layout.schema.names, 0)
         self.counts = Counts(rows, {}, nulls)
-        self._last = np.array([[-1], [-1], [-1]], dtype=np.int64)
+        #: Hash, part and identity of the first row and of the last one yet.
+        self.ends: list[tuple[int, ...]] = []
 
-    def over(self, shards: Sequence[Path], folder: Path) -> Counts:
+    def read(self, path: Path) -> "_Shard":
         unsaid = [field.name for field in self.layout.schema if not _in_footer(field.type)]
         provenance = [SOURCE_COLUMN, GENERATOR_COLUMN, ROW_ID_COLUMN]
         repeated = provenance[:2] if self.layout.provenance else []
@@ -67,20 +109,19 @@ class _Recount:
         weighed = self.layout.weights and self.layout.provenance
         if weighed:
             columns.append(WEIGHT_COLUMN)
-        for path in shards:
-            with pq.ParquetFile(path, read_dictionary=repeated) as shard:
-                self._nulls_of_footer(shard)
-                for batch in shard.iter_batches(_ROWS_AT_A_TIME, columns=columns):
-                    rows = pa.Table.from_batches([batch])
-                    for name in unsaid:
-                        self.counts.nulls[name] += rows.column(name).null_count
-                    parts = self._parts(rows, folder)
-                    if self.layout.provenance:
-                        self._order(rows.column(ROW_ID_COLUMN).to_numpy(), parts)
-                    if weighed:
-                        self._weights(rows.column(WEIGHT_COLUMN).to_numpy(), parts, folder)
-                    self._rows(rows, parts)
-        return self.counts
+        with pq.ParquetFile(path, read_dictionary=repeated) as shard:
+            self._nulls_of_footer(shard)
+            for batch in shard.iter_batches(_ROWS_AT_A_TIME, columns=columns):
+                rows = pa.Table.from_batches([batch])
+                for name in unsaid:
+                    self.counts.nulls[name] += rows.column(name).null_count
+                parts = self._parts(rows)
+                if self.layout.provenance:
+                    self._order(rows.column(ROW_ID_COLUMN).to_numpy(), parts)
+                if weighed:
+                    self._weights(rows.column(WEIGHT_COLUMN).to_numpy(), parts)
+                self._rows(rows, parts)
+        return self
 
     def _nulls_of_footer(self, shard: pq.ParquetFile) -> None:
         """Missing values of most columns, as the writer of each row group counted them."""
@@ -94,40 +135,40 @@ class _Recount:
                 if name is not None:
                     self.counts.nulls[name] += of_group.column(number).statistics.null_count
 
-    def _parts(self, rows: pa.Table, folder: Path) -> Ints:
+    def _parts(self, rows: pa.Table) -> Ints:
         """Number of the part that every row says it belongs to."""
         if not self.layout.provenance:
             return np.zeros(rows.num_rows, dtype=np.int64)
-        sources = Strata(SOURCE_COLUMN, ["real", "synthetic"])
-        generators = Strata(GENERATOR_COLUMN, ["<missing>", *self.names[1:]])
-        of_source = sources.codes(rows, rows.num_rows)
-        parts = generators.codes(rows, rows.num_rows)
+        of_source = _numbers(rows.column(SOURCE_COLUMN), ["real", "synthetic"])
+        parts = _numbers(rows.column(GENERATOR_COLUMN), [None, *self.names[1:]])
         if ((of_source == 0) != (parts == 0)).any() or parts.max(initial=0) >= len(self.names):
             raise ReleaseError(
                 "it holds rows that are of none of its inputs",
-                path=folder,
+                path=self.folder,
                 fix="Publish the release again",
             )
         return parts
 
     def _order(self, ids: Ints, parts: Ints) -> None:
+        """Count rows that do not come strictly after the one before them."""
         place = np.empty_like(ids)
         for number, name in enumerate(self.names):
             here = parts == number
             place[here] = order_of(ids[here], self.layout.seed, name)
-        both = np.hstack((self._last, np.stack((place, parts, ids))))
-        self._last = both[:, -1:]
-        self.counts.duplicates += int((~_after(both[:, 1:], both[:, :-1])).sum())
+        rising = place[1:] > place[:-1]
+        # Where hashes agree, which is rare, the part and then the identity decide.
+        for at in np.flatnonzero(place[1:] == place[:-1]).tolist():
+            rising[at] = (parts[at + 1], ids[at + 1]) > (parts[at], ids[at])
+        self.counts.duplicates += len(rising) - int(rising.sum())
+        first, last = ((int(place[at]), int(parts[at]), int(ids[at])) for at in (0, len(ids) - 1))
+        if self.ends:
+            self.counts.duplicates += first <= self.ends[1]
+        self.ends = [self.ends[0] if self.ends else first, last]
 
-    def _weights(self, weights: NDArray[np.float64], parts: Ints, folder: Path) -> None:
+    def _weights(self, weights: NDArray[np.float64], parts: Ints) -> None:
         for number, name in enumerate(self.names):
             for weight in np.unique(weights[parts == number]).tolist():
-                if self.counts.weights.setdefault(name, weight) != weight:
-                    raise ReleaseError(
-                        f"rows of '{name}' have weights {self.counts.weights[name]} and {weight}",
-                        path=folder,
-                        fix="Publish the release again",
-                    )
+                _weigh(self.counts, name, weight, self.folder)
 
     def _rows(self, rows: pa.Table, parts: Ints) -> None:
         sizes = np.bincount(parts, minlength=len(self.known))
@@ -145,12 +186,15 @@ class _Recount:
                 found[name] += size
 
 
-def _after(rows: Ints, others: Ints) -> NDArray[np.bool_]:
-    """Whether rows come strictly after others, by the first of their numbers that differs."""
-    later = np.zeros(rows.shape[1], dtype=bool)
-    for row, other in zip(rows[::-1], others[::-1], strict=True):
-        later = (row > other) | ((row == other) & later)
-    return later
+def _numbers(values: pa.ChunkedArray, names: Sequence[str | None]) -> Ints:
+    """Place of every value of a dictionary among some names, behind them for any other."""
+    places = {name: place for place, name in enumerate(names)}
+    found = [np.zeros(0, dtype=np.int64)]
+    for chunk in values.chunks:
+        known = [*chunk.dictionary.to_pylist(), None]
+        indices = chunk.indices.fill_null(len(known) - 1).to_numpy()
+        found.append(np.array([places.get(name, len(names)) for name in known])[indices])
+    return np.concatenate(found)
 
 
 def _in_footer(kind: pa.DataType) -> bool:

@@ -4,6 +4,7 @@
 <output>/releases/<release_id>/manifest.json
 <output>/releases/<release_id>/README.md           the dataset card
 <output>/releases/<release_id>/croissant.json
+<output>/releases/<release_id>/report.html         what people read, if a report was asked for
 <output>/releases/<release_id>/data/part-00000.parquet
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +25,9 @@ from synthmix_dagster.tables.engine import Counts, Layout
 from synthmix_dagster.tables.fingerprint import file_sha256
 from synthmix_dagster.tables.recount import recount
 from synthmix_dagster.tables.shuffle import added_columns
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MANIFEST_VERSION = 2
 _AGAIN = "Restore it from a copy, or publish the release again"
@@ -110,6 +114,12 @@ class Release:
         import datasets
 
         return datasets.Dataset.from_parquet([str(shard) for shard in self.shards])
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw what share of the rows every input has."""
+        from synthmix_dagster.presentation.plots import plot_composition
+
+        return plot_composition(self.manifest, axes)
 
 
 def load_release(path: Path | str) -> Release:

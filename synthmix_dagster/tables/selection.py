@@ -20,6 +20,7 @@ from synthmix_dagster.tables.identity import NUMBER_BITS, Ints, digest, scan
 
 PRIME = 2**31 - 1
 PRIORITY_BITS = 62
+_HALF_BITS = PRIORITY_BITS // 2
 _MODULUS = np.uint64(PRIME)
 _BLOCK_ROWS, _CACHED_ROWS = 2**20, 2**13
 
@@ -45,17 +46,17 @@ def priorities(ids: Ints, seed: int | str) -> Ints:
     >>> bool((first[::-1] == priorities(np.arange(5)[::-1], seed=1)).all())
     True
     """
-    c = [
-        [1 + digest(f"{seed}|{name}|{i}", 60) % (PRIME - 1) for i in range(6)]
-        for name in ("first", "second")
-    ]
+    return (_half(ids, seed, "first") << _HALF_BITS) | _half(ids, seed, "second")
+
+
+def _half(ids: Ints, seed: int | str, which: str) -> Ints:
+    """The upper or the lower half of priorities; the upper one decides nearly always."""
+    c = [1 + digest(f"{seed}|{which}|{i}", 60) % (PRIME - 1) for i in range(6)]
     found = np.empty(len(ids), dtype=np.int64)
     # Some thousand at a time: what is computed on the way stays in the processor's cache.
     for start in range(0, len(ids), _CACHED_ROWS):
         here = slice(start, start + _CACHED_ROWS)
-        block = ids[here].astype(np.uint64)
-        first, second = _polynomial(block, c[0]), _polynomial(block, c[1])
-        found[here] = (first << np.uint64(31)) | second
+        found[here] = _polynomial(ids[here].astype(np.uint64), c)
     return found
 
 
@@ -152,9 +153,12 @@ class Selection:
         """
         codes = Strata(self.stratify, list(self.quotas)).codes(table, len(ids))
         cut = np.array([self.cuts[name] for name in self.quotas], dtype=np.int64).reshape(-1, 2)
-        found = priorities(ids, self.seed)
-        below, level = found < cut[codes, 0], found == cut[codes, 0]
-        return below | (level & (ids <= cut[codes, 1]))
+        upper, of_cut = _half(ids, self.seed, "first"), (cut[:, 0] >> _HALF_BITS)[codes]
+        chosen = upper < of_cut
+        level = np.flatnonzero(upper == of_cut)
+        found, (last, identity) = priorities(ids[level], self.seed), cut[codes[level]].T
+        chosen[level] = (found < last) | ((found == last) & (ids[level] <= identity))
+        return chosen
 
 
 def select_exactly(
@@ -196,7 +200,7 @@ def select_exactly(
         bits = min(_TOP_BITS, _HISTOGRAM_BITS - (len(sizes) - 1).bit_length())
         cells = np.zeros(len(sizes) << bits, dtype=np.int64)
         for ids, codes in scanned():
-            top = priorities(ids, seed) >> (PRIORITY_BITS - bits)
+            top = _half(ids, seed, "first") >> (_HALF_BITS - bits)
             cells += np.bincount((codes << bits) | top, minlength=len(cells))
         upto = cells.reshape(len(sizes), -1).cumsum(axis=1)
         cut_cell = (upto < due[:, None]).sum(axis=1)
@@ -216,9 +220,8 @@ def _in_cell(
     ids: Ints, codes: Ints, seed: int, bits: int, cut_cell: Ints
 ) -> tuple[Ints, Ints, Ints]:
     """Priorities, identities and strata of the rows in the cell where their stratum is cut."""
-    found = priorities(ids, seed)
-    here = found >> (PRIORITY_BITS - bits) == cut_cell[codes]
-    return found[here], ids[here], codes[here]
+    here = _half(ids, seed, "first") >> (_HALF_BITS - bits) == cut_cell[codes]
+    return priorities(ids[here], seed), ids[here], codes[here]
 
 
 class Strata:

@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthmix_dagster.tables.alignment import align
@@ -24,6 +24,10 @@ from synthmix_dagster.tables.engine import Counts, Layout, Part, Written
 from synthmix_dagster.tables.fingerprint import file_sha256
 from synthmix_dagster.tables.identity import Ints, Rows
 from synthmix_dagster.tables.selection import PRIORITY_BITS, Strata, priorities
+from synthmix_dagster.tables.spill import Spill
+
+#: How rows are encoded in shards; with other bytes for the same rows comes another number.
+SHARDS_VERSION = 2
 
 SOURCE_COLUMN = "synthmix_source"
 GENERATOR_COLUMN = "synthmix_generator"
@@ -35,6 +39,8 @@ WEIGHT_COLUMN = "sample_weight"
 _GROUP_ROWS, _GROUP_BYTES = 2**17, 2**25
 #: Bytes that a value of no fixed width is taken to have.
 _TYPICAL_BYTES = 16
+#: Values that are looked at for repetitions, and the most different ones among them.
+_LOOKED_AT, _REPEATED = 2**14, 7 / 8
 #: Columns that rows travel with.
 _PRIORITY, _PART, _ID = "\0priority", "\0part", "\0id"
 
@@ -65,57 +71,53 @@ class Shuffle:
 
     Attributes
     ----------
-    folder : Path
-        Where the runs go; they are removed as they are used up.
+    spill : Spill
+        Where rows wait.
     layout : Layout
     parts : list of Part
-    bucket_bits : int
-        Logarithm of the number of buckets.
     chunk_bytes : int
         About the most bytes of a run.
     workers : int
         Threads.
     """
 
-    folder: Path
+    spill: Spill
     layout: Layout
     parts: list[Part]
-    bucket_bits: int
     chunk_bytes: int
     workers: int
     counts: Counts = field(default_factory=Counts)
-    _runs: list[Path] = field(default_factory=list)
-    _sizes: Ints = field(init=False)
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._sizes = np.zeros(1 << self.bucket_bits, dtype=np.int64)
         self.counts.rows = {part.name: 0 for part in self.parts}
         self.counts.nulls = dict.fromkeys(self.layout.schema.names, 0)
 
     def scatter(self, scanned: Iterable[tuple[int, Rows]]) -> None:
         """Spread the rows of numbered parts over the buckets."""
-        numbers = count()
         with ThreadPoolExecutor(self.workers) as pool:
             running: list[Future[None]] = []
             for part, chunk in _chunks(scanned, self.chunk_bytes):
                 if len(running) >= self.workers:
                     running.pop(0).result()
-                running.append(pool.submit(self._run, next(numbers), part, chunk))
+                running.append(pool.submit(self._run, part, chunk))
             for future in running:
                 future.result()
 
     def gather(self, data: Path) -> Written:
         """Write the shards, several at a time, each from beginning to end."""
-        total, per_shard = int(self._sizes.sum()), self.layout.rows_per_shard
-        shards = -(-total // per_shard)
+        total = int(self.spill.sizes.sum())
+        shards = -(-total // self.layout.rows_per_shard)
         lanes = np.array_split(np.arange(shards), min(self.workers, shards))
-        with ThreadPoolExecutor(self.workers) as pool:
-            written = pool.map(lambda lane: self._lane(lane, total, data), lanes)
-            return Written([shard for lane in written for shard in lane], self.counts)
+        self.spill.finish([self._buckets(*self._span(lane)) for lane in lanes])
+        # Who writes rows does not wait for the disk.
+        with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(self.workers) as ends:
+            written = pool.map(lambda lane: self._lane(lane, data, ends), lanes)
+            shards_of = [shard for lane in written for shard in lane]
+            return Written([shard.result() for shard in shards_of], self.counts)
 
-    def _run(self, number: int, part_number: int, chunk: list[Rows]) -> None:
-        """Take what is wanted of some rows, in the order of their buckets, and write a run."""
+    def _run(self, part_number: int, chunk: list[Rows]) -> None:
+        """Take what is wanted of some rows, in the order of their buckets, and spill it."""
         part = self.parts[part_number]
         ids = np.concatenate([rows.ids for rows in chunk])
         table = pa.concat_tables([rows.table for rows in chunk])
@@ -123,21 +125,18 @@ class Shuffle:
         if part.selection is not None:
             taken = np.flatnonzero(part.selection.mask(ids, table))
         place = order_of(ids[taken], self.layout.seed, part.name)
-        bucket = place >> (PRIORITY_BITS - self.bucket_bits)
+        buckets = len(self.spill.sizes)
+        bucket = place >> (PRIORITY_BITS + 1 - buckets.bit_length())
         # Stable sorting of short integers is a radix sort.
         order = np.argsort(bucket.astype(np.uint16), kind="stable")
         taken, place = taken[order], place[order]
-        rows = align(table.take(pa.array(taken)), self.layout.schema, part.dataset.name)
+        rows = align(_taken(table, taken), self.layout.schema, part.dataset.name)
         self._count(part.name, rows)
         columns = [place, np.full(len(place), part_number, dtype=np.int16), ids[taken]]
         for name, column in zip((_PRIORITY, _PART, _ID), columns, strict=True):
             rows = rows.append_column(name, pa.array(column))
-        sizes = np.bincount(bucket, minlength=len(self._sizes))
-        path = self.folder / f"run-{number:06d}.arrow"
-        _write_run(path, rows, sizes)
-        with self._lock:
-            self._runs.append(path)
-            self._sizes += sizes
+        for whole in rows.combine_chunks().to_batches():
+            self.spill.write(whole, np.bincount(bucket, minlength=buckets))
 
     def _count(self, name: str, rows: pa.Table) -> None:
         codes, names = None, list[str]()
@@ -157,47 +156,54 @@ class Shuffle:
         """Names of the parts."""
         return [part.name for part in self.parts]
 
-    def _lane(self, shards: Ints, total: int, data: Path) -> list[dict[str, Any]]:
+    def _span(self, shards: Ints) -> tuple[int, int]:
+        """Where consecutive shards begin and end in the whole order."""
+        per_shard, total = self.layout.rows_per_shard, int(self.spill.sizes.sum())
+        return int(shards[0]) * per_shard, min((int(shards[-1]) + 1) * per_shard, total)
+
+    def _lane(
+        self, shards: Ints, data: Path, ends: ThreadPoolExecutor
+    ) -> list[Future[dict[str, Any]]]:
         """Write consecutive shards."""
-        per_shard = self.layout.rows_per_shard
-        start, stop = int(shards[0]) * per_shard, min((int(shards[-1]) + 1) * per_shard, total)
-        rows = _Queue(self._between(start, stop))
+        rows = _Queue(self._between(*self._span(shards)))
         size = group_rows(self.layout)
         written = []
         for number in shards.tolist():
             name = f"data/part-{number:05d}.parquet"
-            left = due = min(per_shard, total - number * per_shard)
-            with shard_writer(data.parent / name, self.layout) as writer:
-                while left:
-                    group = rows.take(min(size, left))
-                    writer.write_table(group, row_group_size=group.num_rows)
-                    left -= group.num_rows
-            written.append(_shard(data.parent, name, due))
+            start, stop = self._span(np.array([number]))
+            due = [min(size, stop - at) for at in range(start, stop, size)]
+            group = rows.take(due[0])
+            with shard_writer(data.parent / name, self.layout, group) as writer:
+                writer.write_table(group, row_group_size=group.num_rows)
+                for more in due[1:]:
+                    group = rows.take(more)
+                    writer.write_table(group, row_group_size=more)
+            written.append(ends.submit(_shard, data.parent, name, stop - start))
         return written
+
+    def _buckets(self, start: int, stop: int) -> range:
+        """Buckets that have rows between two places of the whole order."""
+        ends = self.spill.sizes.cumsum()
+        first, last = np.searchsorted(ends, (start, stop - 1), side="right")
+        return range(int(first), int(last) + 1)
 
     def _between(self, start: int, stop: int) -> Iterator[pa.Table]:
         """Finished rows at some places of the whole order, a bucket at a time."""
-        ends = self._sizes.cumsum()
-        for bucket in range(len(ends)):
-            end, size = int(ends[bucket]), int(self._sizes[bucket])
-            first, last = max(start, end - size), min(stop, end)
-            if first < last:
-                yield self._bucket(bucket, first - (end - size), last - (end - size))
+        ends = self.spill.sizes.cumsum()
+        for bucket in self._buckets(start, stop):
+            before = int(ends[bucket] - self.spill.sizes[bucket])
+            yield self._bucket(bucket, max(0, start - before), stop - before)
 
     def _bucket(self, bucket: int, start: int, stop: int) -> pa.Table:
         """Rows of a bucket in order, from one of them to another."""
-        found = []
-        for run in self._runs:
-            with pa.OSFile(str(run)) as source, pa.ipc.open_file(source) as opened:
-                found.append(opened.get_batch(bucket))
-        rows = pa.Table.from_batches(found)
+        rows = self.spill.read(bucket).combine_chunks()
         place = rows.column(_PRIORITY).to_numpy()
         order = np.argsort(place)
         if (np.diff(place[order]) == 0).any():
             others = [rows.column(name).to_numpy() for name in (_ID, _PART)]
             order = np.lexsort((*others, place))
         order = order[start:stop]
-        return self._finished(rows.take(pa.array(order)))
+        return self._finished(_taken(rows, order))
 
     def _finished(self, rows: pa.Table) -> pa.Table:
         """Rows with the columns that a release adds, without those that they travelled with."""
@@ -215,6 +221,11 @@ class Shuffle:
             values = rows.column(_ID) if known is None else known.take(numbers)
             data = data.append_column(column, values)
         return data
+
+
+def _taken(rows: pa.Table, places: Ints) -> pa.Table:
+    """Rows at places that are known to be there."""
+    return pc.take(rows, pa.array(places), boundscheck=False)
 
 
 def group_rows(layout: Layout) -> int:
@@ -236,17 +247,34 @@ def _width(kind: pa.DataType) -> int:
         return _TYPICAL_BYTES
 
 
-def shard_writer(path: Path, layout: Layout) -> pq.ParquetWriter:
-    """A writer of one shard."""
-    schema = pa.schema([*layout.schema, *added_columns(layout)])
-    # Fractions hardly repeat, identities never: looking for those that do would take longer than
-    # all the rest.
-    repeated = [
-        field.name
-        for field in schema
-        if not pa.types.is_floating(field.type) and field.name != ROW_ID_COLUMN
-    ]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated)
+def shard_writer(path: Path, layout: Layout, first: pa.Table) -> pq.ParquetWriter:
+    """A writer of one shard that begins with some rows."""
+    # Source and generator are everywhere alike, and what identifies rows is a hash: the smallest
+    # and largest of a row group would help no reader.
+    described = [field.name for field in layout.schema]
+    repeated = [field.name for field in first.schema if _repeats(first.column(field.name))]
+    return pq.ParquetWriter(
+        path,
+        first.schema,
+        compression="zstd",
+        use_dictionary=repeated,
+        write_statistics=described,
+    )
+
+
+def _repeats(values: pa.ChunkedArray) -> bool:
+    """Whether a dictionary of the values is worth the time that looking for repetitions takes.
+
+    Fractions hardly repeat. Of the others it is decided by those that come first: rows lie in
+    random order.
+    """
+    if pa.types.is_floating(values.type):
+        return False
+    few = values.slice(0, _LOOKED_AT)
+    try:
+        return pc.count_distinct(few).as_py() <= _REPEATED * len(few)
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        return True
 
 
 def _shard(folder: Path, name: str, rows: int) -> dict[str, Any]:
@@ -258,16 +286,6 @@ def _shard(folder: Path, name: str, rows: int) -> dict[str, Any]:
         os.close(handle)
     size = path.stat().st_size
     return {"path": name, "rows": rows, "bytes": size, "sha256": file_sha256(path)}
-
-
-def _write_run(path: Path, rows: pa.Table, sizes: Ints) -> None:
-    """One batch a bucket, empty ones too, so that a bucket is found by its number."""
-    rows = rows.combine_chunks()
-    ends = sizes.cumsum()
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
-        (whole,) = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
-        for end, size in zip(ends.tolist(), sizes.tolist(), strict=True):
-            writer.write_batch(whole.slice(end - size, size))
 
 
 def _chunks(scanned: Iterable[tuple[int, Rows]], most: int) -> Iterator[tuple[int, list[Rows]]]:

@@ -147,3 +147,35 @@ def test_an_observation_survives_its_record() -> None:
     seen = Observation(0.1, 10, "f", {"a": "b"}, (0.1, 0.2), {"x": 0.1}, 0.5, False, "")
     record = {**vars(seen), "blocks": list(seen.blocks)}
     assert Observation.from_dict(record) == seen
+
+
+def test_a_batch_that_came_late_waits_for_the_next_one_in_order() -> None:
+    arrived = [batch(day, time=time) for time, day in enumerate([1, 2, 5, 6, 4, 3], start=1)]
+    found = select(arrived, "gap", "batch")
+    assert days(found.batches) == [1, 2, 3, 4, 5, 6]
+    assert days(found.in_order().batches) == [1, 2, 5, 6]
+    assert found.in_order().judged() == [True] * 4
+    later = select([*arrived, batch(7, time=9)], "gap", "batch")
+    assert days(later.in_order().batches) == [1, 2, 3, 4, 5, 6, 7]
+    # Batches 4 to 6 came when 3 was not there.
+    assert later.judged() == [True, True, True, False, False, False, True]
+
+
+def test_a_partition_came_when_it_was_first_materialised_on_these_terms() -> None:
+    arrived = [batch(day, time=day) for day in range(4)]
+    again = select([*arrived, batch(1, time=9, square=0.5)], "gap", "batch")
+    assert again.judged() == [True] * 4
+    assert again.in_order() == again
+    old = batch(3, time=-1, terms={"version": "0"})
+    assert select([old, *arrived], "gap", "batch").came == (0, 1, 2, 3)
+
+
+def test_by_block_a_batch_of_another_size_stays_and_is_named() -> None:
+    found = select(
+        [batch(day, rows=300 if day == 3 else 100, blocks=(0.1,) * 4) for day in range(6)],
+        "gap",
+        "block",
+    )
+    assert days(found.batches) == [0, 1, 2, 3, 4, 5]
+    assert found.odd == {"day 3"}
+    assert found.problem == ""

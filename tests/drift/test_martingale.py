@@ -1,47 +1,24 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from synthmix_dagster.drift.martingale import (
-    _EDGES,
-    EXPONENTS,
-    HALF_LIFE,
-    _cells,
-    _log_odds,
+    LONGEST,
+    MODERATE,
+    STRONG,
     log_martingale,
-    smoothed_ranks,
     tie_breakers,
+    waking,
 )
 
 
-def capital(scores: np.ndarray, rng: np.random.Generator, **options: object) -> np.ndarray:
-    """Log capital of scores of shape (n_histories, n_batches, scores_a_batch)."""
-    histories, batches, each = scores.shape
-    flat = scores.reshape(histories, -1)
-    ranks = smoothed_ranks(flat, rng.random(flat.shape))
-    return log_martingale(ranks, each * np.arange(1, batches + 1), warm_up=5, **options)  # type: ignore[arg-type]
-
-
-def test_ranks_are_those_of_the_definition() -> None:
-    rng = np.random.default_rng(0)
-    scores, ties = rng.integers(0, 5, (3, 20)).astype(float), rng.random((3, 20))
-    found = smoothed_ranks(scores, ties)
-    for row in range(3):
-        for t in range(20):
-            past, now = scores[row, : t + 1], scores[row, t]
-            expected = ((past > now).sum() + ties[row, t] * (past == now).sum()) / (t + 1)
-            assert found[row, t] == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("levels", [3, 10**9])
-def test_ranks_of_exchangeable_scores_are_uniform_and_independent_ties_or_not(levels: int) -> None:
-    from scipy import stats
-
-    rng = np.random.default_rng(1)
-    scores = rng.integers(0, levels, (4000, 12)).astype(float)
-    ranks = smoothed_ranks(scores, rng.random(scores.shape))
-    for t in (0, 3, 11):
-        assert stats.kstest(ranks[:, t], "uniform").pvalue > 0.001
-    assert abs(np.corrcoef(ranks[:, 10], ranks[:, 11])[0, 1]) < 0.06
+def capital(scores: np.ndarray, seed: int = 0, **options: bool) -> np.ndarray:
+    """Log capital of scores of shape (n_histories, n_batches)."""
+    ties = np.random.default_rng(seed).random(scores.shape)
+    return np.array(
+        [log_martingale(*each, warm_up=5, **options) for each in zip(scores, ties, strict=True)]
+    )
 
 
 def test_ties_are_broken_the_same_way_again_and_differently_elsewhere() -> None:
@@ -53,109 +30,136 @@ def test_ties_are_broken_the_same_way_again_and_differently_elsewhere() -> None:
     assert stats.kstest(many, "uniform").pvalue > 0.001
 
 
-def test_the_odds_are_fair_whatever_the_share_of_changed_scores() -> None:
-    means = np.exp(_log_odds()) @ np.diff(_EDGES)
-    np.testing.assert_allclose(means, 1.0, atol=1e-12)
-
-
-def test_the_first_changed_score_is_bet_on_with_the_power_calibrator() -> None:
-    for i, e in enumerate(EXPONENTS):
-        expected = np.diff(_EDGES**e) / np.diff(_EDGES)
-        # q(p) is interpolated, so the cells are right and their odds nearly so.
-        np.testing.assert_allclose(np.exp(_log_odds()[i, 0]), expected, rtol=1e-3)
-
-
-def test_odds_are_the_likelihood_ratio_of_lehmanns_alternative() -> None:
-    rng = np.random.default_rng(2)
-    e, before, after = EXPONENTS[0], 60, 40
-    uniform = rng.random((20_000, 1))
-    # The share of higher scores before the change, of a score after it: distribution function q**e.
-    q = uniform ** (1 / e)
-    p = (before * q + after * q**e) / (before + after)
-    cells = _cells(p[:, 0])
-    shares = np.bincount(cells, minlength=len(_EDGES) - 1) / len(cells)
-    odds = np.exp(_log_odds()[0, 40]) * np.diff(_EDGES)
-    assert np.max(np.abs(np.cumsum(shares) - np.cumsum(odds))) < 0.015
-
-
-def test_capital_is_the_mixture_written_out() -> None:
-    rng = np.random.default_rng(3)
-    ranks, ends, warm_up = rng.random(12), np.array([2, 4, 7, 9, 12]), 2
-    expected, odds = [], np.exp(_log_odds())
-    for batch in range(5):
-        whole, asleep = 0.0, 1.0
-        for k, first in enumerate(range(warm_up, batch + 1), start=1):
-            chance = HALF_LIFE / ((k + HALF_LIFE - 1) * (k + HALF_LIFE))
-            asleep -= chance
-            start = ends[first - 1]
-            for table in odds:
-                won = 1.0
-                for i in range(start, ends[batch]):
-                    won *= table[int((i - start) / i * 100), _cells(ranks[i : i + 1])[0]]
-                whole += chance / len(odds) * won
-        expected.append(np.log(asleep + whole))
-    np.testing.assert_allclose(log_martingale(ranks, ends, warm_up=warm_up), expected, rtol=1e-5)
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_capital_over_all_orders_is_one_on_average(two_sided: bool) -> None:
+    orders = np.array(list(permutations(range(6))), dtype=float)
+    found = [
+        np.exp(log_martingale(one, np.zeros(6), warm_up=2, two_sided=two_sided)) for one in orders
+    ]
+    np.testing.assert_allclose(np.mean(found, axis=0), 1.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
 def test_no_bet_is_expected_to_win_or_to_lose(two_sided: bool) -> None:
     # A mean over draws would not do: most of it is owed to ranks that are hardly ever drawn. So
-    # the last rank runs through all cells, which are weighed by their widths.
+    # the last score takes every place among those before it.
     rng = np.random.default_rng(4)
-    widths, middles = np.diff(_EDGES), (_EDGES[1:] + _EDGES[:-1]) / 2
-    if two_sided:
-        # Cells of p and of 1 - p: a grid that is finer than either.
-        edges = np.unique(np.concatenate((_EDGES, 1 - _EDGES)))
-        widths, middles = np.diff(edges), (edges[1:] + edges[:-1]) / 2
-    for _ in range(20):
-        past = np.repeat(rng.random((1, 7)), len(middles), axis=0)
-        ranks = np.concatenate((past, middles[:, None]), axis=1)
-        found = np.exp(log_martingale(ranks, np.arange(1, 9), warm_up=3, two_sided=two_sided))
-        assert widths @ found[:, -1] == pytest.approx(found[0, -2], rel=1e-5)
+    for n in (6, 9, 30):
+        past = rng.permutation(n).astype(float)
+        found = [
+            log_martingale(np.append(past, last), np.zeros(n + 1), warm_up=3, two_sided=two_sided)
+            for last in np.arange(n + 1) - 0.5
+        ]
+        after = np.mean(np.exp([one[-1] for one in found]))
+        assert after == pytest.approx(np.exp(found[0][-2]), rel=1e-5)
+
+
+def test_odds_are_lehmanns_by_simulation() -> None:
+    # One score from before the change and two after it: S**w is the law of U**(1/w) from above,
+    # and F**v that of U**(1/v).
+    rng = np.random.default_rng(2)
+    draws = rng.random((400_000, 3))
+    scores = np.array([0.2, 0.9, 0.5])
+    expected = 0.0
+    for changed in (1 - draws ** (1 / STRONG), draws ** (1 / MODERATE)):
+        made = np.where(np.arange(3) == 0, draws, changed)
+        same = np.all(np.argsort(made, axis=1) == np.argsort(scores), axis=1)
+        expected += float(np.mean(same)) * 6 / 2
+    first, second = waking(2)
+    only_last = 0.0
+    for changed in (1 - draws ** (1 / STRONG), draws ** (1 / MODERATE)):
+        made = np.where(np.arange(3) == 2, changed, draws)
+        same = np.all(np.argsort(made, axis=1) == np.argsort(scores), axis=1)
+        only_last += float(np.mean(same)) * 6 / 2
+    found = np.exp(log_martingale(scores, np.zeros(3), warm_up=1)[-1])
+    whole = 1 - first - second + first * expected + second * only_last
+    assert found == pytest.approx(whole, rel=0.01)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_capital_is_the_mixture_written_out(two_sided: bool) -> None:
+    rng = np.random.default_rng(3)
+    scores, warm_up = rng.integers(0, 8, 14).astype(float), 3
+    ties = rng.random(14)
+    ranked = np.lexsort((-ties, scores)).argsort()  # 0 for the lowest
+    chances = waking(11)
+    expected = []
+    for t in range(1, 15):
+        whole = 1 - chances[: max(t - warm_up, 0)].sum()
+        for k, first in enumerate(range(warm_up, t)):
+            bets = [(ranked, STRONG), (-ranked, MODERATE)]
+            bets += [(-ranked, STRONG), (ranked, MODERATE)] if two_sided else []
+            for place, weight in bets:
+                won = 1.0
+                for i in range(t):
+                    left = [j for j in range(t) if place[j] >= place[i]]
+                    weights = sum(weight if j >= first else 1.0 for j in left)
+                    won *= len(left) / weights * (weight if i >= first else 1.0)
+                whole += chances[k] * won / len(bets)
+        expected.append(np.log(whole))
+    found = log_martingale(scores, ties, warm_up=warm_up, two_sided=two_sided)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_an_old_bet_won_is_kept() -> None:
+    rng = np.random.default_rng(9)
+    scores = rng.standard_normal(LONGEST + 60)
+    scores[8:20] += 4
+    found = log_martingale(scores, scores, warm_up=5)
+    assert np.all(np.isfinite(found))
+    assert found[-1] > np.log(waking(4)[3] / 2)
+    # The last score takes every place, when the oldest bet is over and when it is not yet.
+    for n in (LONGEST + 5, LONGEST + 6):
+        places = np.sort(scores[:n])
+        lasts = np.concatenate(([places[0] - 1], (places[1:] + places[:-1]) / 2, [places[-1] + 1]))
+        after = [
+            np.exp(log_martingale(np.append(scores[:n], last), np.zeros(n + 1), warm_up=5))[-2:]
+            for last in lasts
+        ]
+        before, then = np.mean(after, axis=0)
+        assert then == pytest.approx(before, rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("each", "draw"),
+    "draw",
     [
-        (1, lambda rng, shape: rng.standard_normal(shape)),
-        (1, lambda rng, shape: rng.standard_cauchy(shape)),
-        (1, lambda rng, shape: rng.integers(0, 3, shape).astype(float)),
-        (8, lambda rng, shape: rng.standard_normal(shape)),
+        lambda rng, shape: rng.standard_normal(shape),
+        lambda rng, shape: rng.standard_cauchy(shape),
+        lambda rng, shape: rng.integers(0, 3, shape).astype(float),
     ],
 )
-def test_unchanged_histories_hardly_ever_alarm(each: int, draw: object) -> None:
+def test_unchanged_histories_hardly_ever_alarm(draw: object) -> None:
     rng = np.random.default_rng(5)
     histories, delta = 400, 0.05
-    found = capital(draw(rng, (histories, 80, each)), rng)  # type: ignore[operator]
+    found = capital(draw(rng, (histories, 80)))  # type: ignore[operator]
     ever = np.mean(np.any(found >= np.log(1 / delta), axis=1))
     assert ever <= delta + 3 * np.sqrt(delta * (1 - delta) / histories)
 
 
 def test_a_clear_change_is_found_within_a_few_batches() -> None:
     rng = np.random.default_rng(6)
-    scores = rng.standard_normal((200, 60, 1))
+    scores = rng.standard_normal((100, 60))
     scores[:, 30:] += 2
-    after = capital(scores, rng)[:, 30:] >= np.log(100)
-    assert np.median(np.where(after.any(1), after.argmax(1) + 1, np.inf)) <= 12
+    after = capital(scores)[:, 30:] >= np.log(100)
+    assert np.median(np.where(after.any(1), after.argmax(1) + 1, np.inf)) <= 11
 
 
-def test_blocks_find_a_change_within_a_batch_or_two() -> None:
-    rng = np.random.default_rng(7)
-    scores = rng.standard_normal((60, 10, 32))
-    scores[:, 5:] += 1
-    after = capital(scores, rng)[:, 5:] >= np.log(100)
-    assert np.mean(after[:, 1]) > 0.9
+def test_a_strong_change_is_found_from_five_batches_of_history() -> None:
+    rng = np.random.default_rng(10)
+    scores = rng.standard_normal((100, 35))
+    scores[:, 5:] += 3
+    assert np.mean(np.any(capital(scores) >= np.log(100), axis=1)) > 0.9
 
 
 def test_a_fall_is_seen_by_the_two_sided_bet_only() -> None:
     rng = np.random.default_rng(8)
-    scores = rng.standard_normal((100, 60, 1))
+    scores = rng.standard_normal((100, 60))
     scores[:, 30:] -= 3
-    assert np.mean(capital(scores, rng, two_sided=True).max(axis=1) >= np.log(100)) > 0.9
-    assert np.mean(capital(scores, rng).max(axis=1) >= np.log(100)) < 0.05
+    assert np.mean(capital(scores, two_sided=True).max(axis=1) >= np.log(100)) > 0.9
+    assert np.mean(capital(scores).max(axis=1) >= np.log(100)) < 0.05
 
 
 def test_capital_stays_finite_under_overwhelming_evidence() -> None:
-    scores = np.concatenate((np.zeros(3200), np.arange(1.0, 3201.0)))
-    ranks = smoothed_ranks(scores, tie_breakers("much", 6400))
-    assert np.isfinite(log_martingale(ranks, np.arange(32, 6401, 32), warm_up=5)).all()
+    found = log_martingale(np.arange(800.0), np.zeros(800), warm_up=5)
+    assert np.isfinite(found).all()
+    assert found[-1] > 100

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,49 @@ def test_a_judgement_does_not_change_when_later_batches_come() -> None:
         assert [p.log_martingale for p in one.points] == pytest.approx(
             [p.log_martingale for p in other.points[:30]]
         )
+
+
+def test_day_effects_are_said_where_blocks_are_ranked() -> None:
+    for seed in range(3):
+        (with_days,) = judge_history(history(30, seed=seed), units={"generator": "block"}).series
+        # Days of `history` move all blocks by 0.02, and the mean of 32 blocks by chance 0.009.
+        (note,) = with_days.notes
+        assert note.startswith(("its batches differ 1.9 times", "its batches differ 2."))
+        assert note.endswith(
+            "times as much as independent rows would; such day effects are "
+            "allowed for, and delay an alarm"
+        )
+        assert with_days.alarm is None
+
+
+def test_blocks_find_what_whole_batches_cannot_yet() -> None:
+    moved = history(9, moved={"generator": (6, 2.0)})
+    assert judge_history(moved, units={"generator": "block"}).status == "alarm"
+    assert judge_history(moved, units={"generator": "batch"}).status != "alarm"
+
+
+def test_by_block_a_batch_of_another_size_is_bet_on_by_its_blocks_alone() -> None:
+    batches = history(12)
+    odd = replace(batches[-1].series["generator"], rows=5000, square=1e9)
+    batches[-1] = replace(batches[-1], series={**batches[-1].series, "generator": odd})
+    found = [
+        judge_history(one, units={"generator": "block"}).series[0].points[-1].log_martingale
+        for one in (batches, history(12))
+    ]
+    assert found[0] == pytest.approx(found[1], abs=0.3)
+
+
+def test_batches_that_came_late_raise_no_alarm_until_the_next_in_order() -> None:
+    batches = history(30, moved={"reality": (15, 0.3)})
+    backwards = [replace(one, time=-one.time) for one in batches]
+    waiting = judge_history(backwards, units={"reality": "batch"})
+    assert waiting.status == "watch"
+    assert waiting.series[0].log_martingale > waiting.alarm_line
+    assert "It counts from the next batch on that comes in order." in waiting.sentence
+    (next_one,) = history(31, moved={"reality": (15, 0.3)})[30:]
+    after = judge_history([*backwards, next_one], units={"reality": "batch"})
+    assert after.status == "alarm"
+    assert after.series[0].change.since == "day 15"  # type: ignore[union-attr]
 
 
 def test_a_report_survives_json() -> None:

@@ -42,7 +42,7 @@ def test_the_demo_releases_one_generator_and_refuses_the_other(tmp_path: Path) -
     home = {"SYNTHMIX_EXAMPLE_HOME": str(tmp_path)}
     first = command(sys.executable, "-m", "example_repo.demo", **home)
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "stopped  arrival_delay_candidate/distribution_distance_wasserstein_gap" in first.stdout
+    assert "stopped  arrival_delay_candidate/distribution_distance/wasserstein_gap" in first.stdout
     assert "stopped  arrival_delay_candidate/training_data" in first.stdout
     for word in ("gap", "floor", "threshold", "refused", "requested", "realised", "untouched"):
         assert word in first.stdout

@@ -218,23 +218,6 @@ def test_metadata_is_one_plain_scalar_a_metric(
     assert fields == ["x", "z", "kind", "y", *added]
 
 
-def test_unchanged_inputs_keep_their_data_version(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    options = write_inputs(tmp_path)
-    versions = []
-    for _ in range(2):
-        result = run(options, instance)
-        versions.append(
-            {
-                event.asset_key.path[-1]: event.materialization.tags["dagster/data_version"]
-                for event in result.get_asset_materialization_events()
-            }
-        )
-    assert versions[0]["real"] == versions[1]["real"]
-    assert versions[0]["training_data"] == versions[1]["training_data"]
-
-
 def test_a_release_altered_on_disk_fails_the_recount(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

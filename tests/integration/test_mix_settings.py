@@ -9,6 +9,7 @@ import pytest
 from scenario import good, rows, write_inputs
 
 from synthmix_dagster import build_synthmix_defs, verify_release
+from synthmix_dagster.errors import ConfigError
 
 
 def run(options: dict[str, Any], instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -84,3 +85,9 @@ def test_another_filter_makes_a_stored_verdict_stale(
     failure = event.step_failure_data.user_failure_data
     assert failure is not None
     assert "changed since it was ingested" in (failure.description or "")
+
+
+def test_an_object_store_as_output_is_refused_when_it_is_set(tmp_path: Path) -> None:
+    options = write_inputs(tmp_path) | {"output_root": "s3://bucket/mixes"}
+    with pytest.raises(ConfigError, match=r"output_root.*s3:.* is no local directory"):
+        build_synthmix_defs(**options)

@@ -165,6 +165,20 @@ def test_a_run_may_set_its_own_threshold_ratio_seed_and_sample(
     )
 
 
+def test_a_run_may_set_the_threshold_of_the_labels(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    made = rows(400, seed=1, shuffled_target=True)
+    options = {**write_inputs(tmp_path, synthetic=made), "threshold": 9.0}
+    ops = {
+        "distribution_distance__conditional_gap": {"threshold": 9.0},
+        "training_data": {"conditional_threshold": 9.0},
+    }
+    assert run({**options, "conditional_threshold": 0.1}, instance, ops=ops).success
+    refused = run({**options, "conditional_threshold": 0.1}, instance, "training_data")
+    assert "the check 'conditional_gap' failed" in failure(refused)
+
+
 @pytest.mark.parametrize(
     ("name", "said", "words"),
     [

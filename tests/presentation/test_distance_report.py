@@ -124,8 +124,8 @@ def test_the_plot_shows_gap_interval_floor_and_threshold(report):
     lines = [tuple(line.get_xdata()) for line in axes.lines]
     for drawn in (report.interval, (report.gap,), (report.floor,) * 2, (0.35, 0.35)):
         assert drawn in lines
-    words = {text.get_text() for text in axes.get_legend().get_texts()}
-    assert {f"floor {report.floor:.3f}", "threshold 0.350"} <= words
+    words = set(axes.get_legend_handles_labels()[1])
+    assert {f"floor {report.floor:.3f}, before debiasing", "threshold 0.350"} <= words
     low, high = report.interval
     assert f"Gap {report.gap:.3f}, 95 % interval {low:.3f} to {high:.3f}" in axes.get_title("left")
 
@@ -133,8 +133,8 @@ def test_the_plot_shows_gap_interval_floor_and_threshold(report):
 def test_a_floor_far_above_all_else_is_told_and_does_not_squeeze_the_plot(report):
     axes = replace(report, floor=70.0).plot()
     assert axes.get_xlim()[1] < 10
-    words = {text.get_text() for text in axes.get_legend().get_texts()}
-    assert "floor 70.000, to the right of the picture" in words
+    words = set(axes.get_legend_handles_labels()[1])
+    assert "floor 70.000, before debiasing, to the right of the picture" in words
 
 
 def test_shares_of_a_gap_that_may_be_nothing_are_not_drawn(report):

@@ -33,18 +33,34 @@ def test_what_is_shown_is_escaped(advice):
 
 
 def test_the_picture_has_the_curve_the_choice_the_bounds_and_the_baselines(advice):
-    labels = advice.plot().get_legend_handles_labels()[1]
+    axes = replace(advice, interval=(0.5, advice.ratio)).plot()
+    labels = axes.get_legend_handles_labels()[1]
     for words in (
         "predicted risk",
         "recommended, ratio",
         "not distinguishable",
         "standard error",
-        "stability bound",
         "no synthetic rows",
         "as many as real rows",
         "all synthetic rows",
     ):
         assert any(words in label for label in labels)
+
+
+def test_bounds_that_agree_share_a_line_and_one_beyond_the_axis_is_told(advice):
+    bounds = [
+        replace(advice.bounds[0], name=name, row_ratio=ratio)
+        for name, ratio in (("stability", 1.0), ("variance", 1.0), ("spectral", 99.0))
+    ]
+    axes = replace(advice, bounds=tuple(bounds)).plot()
+    said = {text.get_text() for text in axes.texts}
+    assert said == {"stability, variance bounds, 1.00", "spectral bound, 99.00 →"}
+
+
+def test_an_interval_of_one_ratio_is_told_and_not_drawn(advice):
+    axes = replace(advice, interval=(advice.ratio, advice.ratio)).plot()
+    assert "every other ratio is worse by more than chance" in axes.get_title("left")
+    assert not any("not distinguishable" in at for at in axes.get_legend_handles_labels()[1])
 
 
 def test_the_picture_shows_the_fits_that_decide(advice):

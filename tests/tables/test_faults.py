@@ -25,6 +25,7 @@ from synthmix_dagster.tables import arrow_engine
 from synthmix_dagster.tables.dataset import open_dataset
 
 REFUSED = 7
+NOBODY = 65534
 OPTIONS = {"ratio": 1.0, "rows_per_shard": 1500, "keep_releases": 2}
 
 
@@ -61,7 +62,8 @@ def output(tmp_path):
 def children():
     """Processes that start in some milliseconds, for their parent has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["synthmix_dagster.api", "filelock", __name__])
+    drawing = ["matplotlib.figure", "matplotlib.backends.backend_svg"]
+    context.set_forkserver_preload(["synthmix_dagster.api", "filelock", *drawing, __name__])
     return context
 
 
@@ -98,15 +100,19 @@ def test_a_mix_killed_at_100_random_moments_never_shows_half_a_release(
     child = started(children, inputs, output, 2000)
     child.join()
     assert child.exitcode == 0
-    undisturbed = mix(*inputs, output=tmp_path / "undisturbed", seed=2000, **OPTIONS)
-    assert files_of(verify_release(output)) == files_of(undisturbed)
+    survivor = verify_release(output)
+    before = load_release(output / "releases" / survivor.manifest["previous"])
+    mix(*inputs, output=tmp_path / "o", seed=before.manifest["mix"]["seed"], **OPTIONS)
+    undisturbed = mix(*inputs, output=tmp_path / "o", seed=2000, **OPTIONS)
+    assert files_of(survivor) == files_of(undisturbed)
     assert len(entries(output / "releases")) == 2
     assert sorted(entries(output)) == [".writer.lock", "latest", "releases"]
 
 
 def test_the_next_mix_after_any_kill_cleans_up_and_finishes(output, tmp_path, inputs, children):
+    for folder in (tmp_path / "undisturbed", output):
+        mix(*inputs, output=folder, seed=0, **OPTIONS)
     expected = mix(*inputs, output=tmp_path / "undisturbed", seed=1, **OPTIONS)
-    mix(*inputs, output=output, seed=0, **OPTIONS)
     delays = random.Random(6)
     for _ in range(10):
         child = started(children, inputs, output, 1)
@@ -146,11 +152,41 @@ def test_a_target_that_cannot_be_written_to_is_a_release_error(inputs):
         mix(*inputs, output="/proc/synthmix", **OPTIONS)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_a_release_error(tmp_path, inputs):
-    tmp_path.chmod(0o555)
-    with pytest.raises(ReleaseError, match="cannot be written"):
-        mix(*inputs, output=tmp_path / "out", **OPTIONS)
+def work_without_permission(output):
+    """What a child does that may not write there: root may write everywhere, and becomes nobody."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    try:
+        mix(pd.DataFrame({"x": range(9)}), pd.DataFrame({"x": range(9)}), ratio=1, output=output)
+    except ReleaseError as error:
+        sys.exit(REFUSED if "cannot be written ([Errno 13] Permission denied" in str(error) else 1)
+
+
+@pytest.mark.parametrize("there", ["nothing", "a release"])
+def test_a_folder_without_permission_is_a_release_error(children, there):
+    # Not below a folder of pytest's, which is closed to others altogether.
+    with tempfile.TemporaryDirectory() as folder:
+        output, before = Path(folder) / "out", None
+        if there == "a release":
+            before = mix(pd.DataFrame({"x": [1]}), pd.DataFrame({"x": [2]}), ratio=1, output=output)
+        closed = [path for path in (Path(folder), output, output / "releases") if path.is_dir()]
+        for path in closed:
+            path.chmod(0o555)
+        try:
+            child = children.Process(target=work_without_permission, args=(output,))
+            child.start()
+            child.join()
+        finally:
+            for path in closed:
+                path.chmod(0o755)
+        assert child.exitcode == REFUSED
+        if before is None:
+            assert entries(Path(folder)) == []
+        else:
+            assert verify_release(output) == before
+            assert entries(output / "releases") == [before.release_id]
 
 
 def test_an_input_that_changes_during_the_shuffle_is_refused(tmp_path, inputs, monkeypatch):
@@ -158,8 +194,8 @@ def test_an_input_that_changes_during_the_shuffle_is_refused(tmp_path, inputs, m
     before = mix(*copies, output=tmp_path / "out", seed=0, **OPTIONS)
     original = arrow_engine.scan
 
-    def touching(dataset, key, columns):
-        for rows in original(dataset, key, columns):
+    def touching(dataset, key, columns, *piece):
+        for rows in original(dataset, key, columns, *piece):
             if dataset.name == "synthetic" and columns:
                 os.utime(copies[1], (0, 0))
             yield rows

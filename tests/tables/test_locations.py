@@ -3,22 +3,26 @@
 import gzip
 import itertools
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import sys
 from pathlib import Path
-from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.sax.saxutils import escape
+from types import SimpleNamespace
+from typing import ClassVar
 
+import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.feather
+import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
+import stores
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.registry import _registry
 
 from synthmix_dagster import measure_distance, mix, recommend_ratio
 from synthmix_dagster.errors import DataError
-from synthmix_dagster.tables import formats
+from synthmix_dagster.tables import formats, locations
 from synthmix_dagster.tables.dataset import open_dataset
 
 TABLE = pa.table({"n": [1, None, 3, 4], "x": [0.5, 1.5, None, -2.0], "s": ["a", "é", "b\nc", None]})
@@ -193,101 +197,61 @@ def test_types_of_files_are_promoted_where_it_is_safe_and_refused_otherwise(
 # Object stores
 
 
-class Bucket(BaseHTTPRequestHandler):
-    """As much of S3 as reading takes: heads, ranges and lists."""
-
-    objects: dict[str, bytes]
-
-    def log_message(self, *_):
-        pass
-
-    def do_HEAD(self):
-        self._answer(head=True)
-
-    def do_GET(self):
-        self._answer(head=False)
-
-    def _answer(self, *, head):
-        url = urlsplit(self.path)
-        bucket, _, key = unquote(url.path).lstrip("/").partition("/")
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        if not key:
-            return self._send(200, b"" if head else self._listing(bucket, query), head)
-        content = self.objects.get(f"{bucket}/{key}")
-        if content is None:
-            return self._send(404, b"", head)
-        wanted = self.headers.get("Range")
-        if wanted and not head:
-            start, _, stop = wanted.removeprefix("bytes=").partition("-")
-            return self._send(206, content[int(start) : int(stop) + 1], head)
-        return self._send(200, content, head)
-
-    def _listing(self, bucket, query):
-        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        entries, folders = [], set()
-        for path, content in sorted(self.objects.items()):
-            name = path.removeprefix(f"{bucket}/")
-            if name == path or not name.startswith(prefix):
-                continue
-            rest = name[len(prefix) :]
-            if delimiter and delimiter in rest:
-                folders.add(prefix + rest.split(delimiter)[0] + delimiter)
-                continue
-            entries.append(
-                f"<Contents><Key>{escape(name)}</Key><Size>{len(content)}</Size>"
-                "<LastModified>2024-01-02T03:04:05.000Z</LastModified></Contents>"
-            )
-        entries += [f"<CommonPrefixes><Prefix>{f}</Prefix></CommonPrefixes>" for f in folders]
-        body = f"<IsTruncated>false</IsTruncated><KeyCount>{len(entries)}</KeyCount>"
-        return f"<ListBucketResult>{body}{''.join(entries)}</ListBucketResult>".encode()
-
-    def _send(self, status, body, head):
-        self.send_response(status)
-        key = unquote(urlsplit(self.path).path).lstrip("/")
-        size = len(self.objects.get(key, b"")) if head else len(body)
-        self.send_header("Content-Length", str(size))
-        self.send_header("Last-Modified", "Tue, 02 Jan 2024 03:04:05 GMT")
-        self.end_headers()
-        if not head:
-            self.wfile.write(body)
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """The objects of a local bucket, and what a URI has to end in to find it."""
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    handler = type("Handler", (Bucket,), {"objects": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    ending = f"?scheme=http&region=us-east-1&endpoint_override=127.0.0.1:{server.server_port}"
-    yield handler.objects, ending
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def parquet_of(rows):
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink)
     return sink.getvalue().to_pybytes()
 
 
-@pytest.fixture(params=["s3", "memory"])
-def store(request):
-    """Puts objects into a store and gives the URI of what was put."""
-    if request.param == "s3":
-        objects, ending = request.getfixturevalue("bucket")
-        yield (
-            lambda path, content: objects.update({path: content}),
-            (lambda path: f"s3://key:secret@{quote(path, safe='/*')}{ending}"),
-        )
-        return
-    import fsspec
+def without_own_stores(monkeypatch):
+    """A pyarrow that was built without any object store."""
 
-    memory = fsspec.filesystem("memory")
-    yield lambda path, content: memory.pipe(f"/{path}", content), lambda path: f"memory://{path}"
-    memory.rm("/", recursive=True)
+    class FileSystem:
+        @staticmethod
+        def from_uri(_):
+            raise pa.ArrowNotImplementedError("built without support for it")
+
+    there = {**vars(pa.fs), "FileSystem": FileSystem}
+    monkeypatch.setattr(locations, "pa_fs", SimpleNamespace(**there))
+
+
+def in_memory(monkeypatch, scheme):
+    """Register a filesystem of fsspec's for a protocol, with objects of its own."""
+
+    class Objects(MemoryFileSystem):
+        protocol = scheme
+        store: ClassVar[dict] = {}
+        pseudo_dirs: ClassVar[list] = [""]
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return "/" + path.removeprefix(f"{scheme}://").strip("/")
+
+    monkeypatch.setitem(_registry, scheme, Objects)
+    return Objects()
+
+
+@pytest.fixture(params=["s3", "gs", "abfs", "memory", "fsspec gs", "fsspec abfs", "fsspec other"])
+def store(request, monkeypatch):
+    """Puts objects into a store and gives the URI of what was put."""
+    # Clients look for credentials of the machine they run on, unless they are told not to.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    kind, _, scheme = request.param.rpartition(" ")
+    own = {"s3": stores.S3, "gs": stores.Google, "abfs": stores.Azure}
+    if scheme in own and not kind:
+        with stores.serving(own[scheme]) as served:
+            yield served
+        return
+    if kind:
+        without_own_stores(monkeypatch)
+        filesystem = in_memory(monkeypatch, scheme)
+    else:
+        filesystem = fsspec.filesystem("memory")
+    yield (
+        lambda path, content: filesystem.pipe(f"/{path}", content),
+        lambda path: f"{scheme}://{path}",
+    )
+    filesystem.store.clear()
 
 
 @pytest.mark.parametrize("encode", [parquet_of, csv_of], ids=["parquet", "csv"])
@@ -336,9 +300,30 @@ def test_an_object_that_changes_after_it_was_opened_is_refused(store):
         dataset.frame()
 
 
-def test_a_filesystem_that_is_not_installed_is_named():
-    with pytest.raises(DataError, match="'nosuch://'"):
-        open_dataset("nosuch://bucket/a.csv", "real")
+def test_a_protocol_that_nobody_knows_is_named_without_the_key():
+    with pytest.raises(DataError, match="'nosuch://' cannot be opened") as caught:
+        open_dataset("nosuch://key:secret@bucket/a.csv", "real")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "package"),
+    [("gs", "gcsfs"), ("gcs", "gcsfs"), ("abfs", "adlfs"), ("az", "adlfs"), ("s3", "s3fs")],
+)
+@pytest.mark.parametrize("lacking", ["package", "fsspec"])
+def test_the_package_that_a_protocol_lacks_is_named(monkeypatch, scheme, package, lacking):
+    without_own_stores(monkeypatch)
+    for name in [package] if lacking == "package" else ["fsspec.core", "fsspec"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    wanted = package if lacking == "package" else f"fsspec and {package}"
+    with pytest.raises(DataError, match=rf"'{scheme}://' is read.*Install {wanted}\.$"):
+        open_dataset(f"{scheme}://bucket/a.csv", "real")
+
+
+def test_what_pyarrow_lacks_in_an_address_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    with pytest.raises(DataError, match="valid account name"):
+        open_dataset("abfs://container/a.csv", "real")
 
 
 # Every verb

@@ -86,6 +86,14 @@ def test_any_difference_is_found_by_counting_alone(release, case):
         verify_release(release.path)
 
 
+def test_shards_that_changed_places_are_found_by_their_ends(release):
+    contents = [shard.read_bytes() for shard in release.shards[:2]]
+    for shard, content in zip(release.shards, contents[::-1], strict=False):
+        shard.write_bytes(content)
+    with pytest.raises(ReleaseError, match=r"1 duplicates where its manifest says 0"):
+        require_realised(release)
+
+
 def test_an_engine_that_writes_a_row_twice_publishes_nothing(tmp_path, monkeypatch):
     original = Shuffle._bucket
 
@@ -121,6 +129,17 @@ def test_missing_values_of_columns_whose_footer_does_not_count_them(tmp_path, va
     table = pa.table({"v": values, "n": pa.array([1, None, 3] * 5)})
     release = mix(table, table, ratio=1, output=tmp_path)
     assert release.manifest["realised"]["nulls"] == {"v": 2 * values.count(None), "n": 10}
+
+
+def test_the_footer_counts_missing_values_whatever_a_column_is_called_and_holds(tmp_path):
+    numbers, texts = pa.array([None, 1, None, 0, 1]), pa.array([None, "a", None, "b", "b"])
+    columns = dict.fromkeys(("a.b", "", "é", "x y", "list", "element"), numbers)
+    columns |= {str(kind): numbers.cast(kind) for kind in (pa.int8(), pa.bool_(), pa.float16())}
+    columns |= {str(kind): numbers.cast(kind) for kind in (pa.duration("s"), pa.timestamp("us"))}
+    columns |= {str(kind): texts.cast(kind) for kind in (pa.large_string(), pa.binary())}
+    table = pa.table({**columns, "s.t": texts})
+    release = mix(table, table, ratio=1, output=tmp_path)
+    assert release.manifest["realised"]["nulls"] == dict.fromkeys(table.column_names, 4)
 
 
 def test_the_recount_of_a_whole_release_agrees(release):

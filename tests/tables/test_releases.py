@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from mixes import edit_manifest, publish_mix
 
-from synthmix_dagster import load_release, verify_release
+from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.errors import ReleaseError
 
 
@@ -141,15 +141,27 @@ def test_columns_of_numbers_come_as_tensors_and_others_are_refused(release, monk
         release.to_torch(["x", "synthmix_source"])
 
 
-def test_files_are_handed_to_datasets_in_the_order_of_the_release(release, monkeypatch):
-    class Dataset:
-        from_parquet = staticmethod(list)
+def test_tensors_of_torch_itself_hold_the_rows_and_may_be_written_to(tmp_path):
+    torch = pytest.importorskip("torch")
+    real = pa.table({"x": [0.5, None], "n": [1, 2], "b": [True, False]})
+    release = mix(real, real, ratio=1, output=tmp_path)
+    tensors = load_release(tmp_path).to_torch(["x", "n", "b"])
+    kinds = [str(tensor.dtype) for tensor in tensors.values()]
+    assert kinds == ["torch.float64", "torch.int64", "torch.bool"]
+    assert tensors["n"].tolist() == release.to_arrow()["n"].to_pylist()
+    assert torch.isnan(tensors["x"]).tolist() == release.to_arrow()["x"].is_null().to_pylist()
+    tensors["n"] += 1
+    assert tensors["n"].tolist() != release.to_arrow()["n"].to_pylist()
 
-    monkeypatch.setitem(sys.modules, "datasets", type("datasets", (), {"Dataset": Dataset}))
-    paths = [str(path) for path in release.shards]
-    assert release.to_datasets() == paths
-    assert paths == sorted(paths)
-    assert len(paths) == 3
+
+def test_a_dataset_of_hugging_face_has_the_rows_in_the_order_of_the_release(
+    release, tmp_path, monkeypatch
+):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    loaded = load_release(release.path).to_datasets()
+    assert loaded.column_names == release.to_arrow().column_names
+    assert loaded.to_list() == release.to_arrow().to_pylist()
 
 
 @pytest.mark.parametrize("name", ["README.md", "croissant.json"])

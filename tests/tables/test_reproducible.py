@@ -36,7 +36,7 @@ def test_same_inputs_and_seed_give_the_same_bytes_wherever_they_lie(tmp_path):
     one, two = releases
     assert one.release_id == two.release_id
     assert one.path != two.path
-    assert len(files_of(one)) == 4 + 3
+    assert len(files_of(one)) == 4 + 4
     assert files_of(one) == files_of(two)
 
 

@@ -20,6 +20,8 @@ from synthmix_dagster.tables.engine import Engine
 from synthmix_dagster.tables.identity import row_ids
 from synthmix_dagster.tables.mixing import mix_datasets
 from synthmix_dagster.tables.selection import priorities, quotas, sample_positions
+from synthmix_dagster.tables.shuffle import Shuffle
+from synthmix_dagster.tables.spill import Spill
 
 
 def chi_square_p(counts, expected):
@@ -51,12 +53,13 @@ def small(monkeypatch, pieces, chunk, bits):
     """Everything that bounds memory, made small."""
     monkeypatch.setattr(identity, "PIECE_ROWS", pieces)
     monkeypatch.setattr(identity.scan, "__defaults__", ((), None, pieces))
-    original = shuffle.Shuffle
-
-    def shrunk(folder, layout, parts, _bits, _chunk, workers):
-        return original(folder, layout, parts, bits, chunk, workers)
-
-    monkeypatch.setattr(arrow_engine, "Shuffle", shrunk)
+    monkeypatch.setattr(arrow_engine, "_MOST_PIECE_ROWS", pieces)
+    monkeypatch.setattr(
+        arrow_engine,
+        "Shuffle",
+        lambda spill, layout, parts, _, workers: Shuffle(spill, layout, parts, chunk, workers),
+    )
+    monkeypatch.setattr(arrow_engine, "Spill", lambda folder, _: Spill(folder, bits))
 
 
 @pytest.mark.parametrize(("pieces", "chunk", "bits"), [(1000, 10**9, 0), (13, 2000, 4), (64, 1, 9)])
@@ -87,6 +90,40 @@ def test_row_groups_are_full_whatever_the_buckets(tmp_path, monkeypatch):
         metadata = pq.ParquetFile(shard).metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         assert sizes == [64] * (rows // 64) + [rows % 64]
+
+
+def test_a_dictionary_is_kept_of_what_repeats_alone(tmp_path):
+    n = 2000
+    table = pa.table(
+        {
+            "fraction": np.arange(n) % 2 / 3,
+            "word": [f"w{i % 300}" for i in range(n)],
+            "code": [f"{i:09d}" for i in range(n)],
+            "list": [[i % 2] for i in range(n)],
+            "whole": np.arange(n) % 3,
+        }
+    )
+    release = mix(table, table, ratio=1, output=tmp_path, key=["code"])
+    group = pq.ParquetFile(release.shards[0]).metadata.row_group(0)
+    encodings = {}
+    for number in range(group.num_columns):
+        column = group.column(number)
+        encodings[column.path_in_schema.split(".")[0]] = "RLE_DICTIONARY" in column.encodings
+    assert encodings == {
+        "fraction": False,
+        "word": True,
+        "code": True,  # every one is there twice, as a real row and as a synthetic one
+        "list": False,
+        "whole": True,
+        "synthmix_source": True,
+        "synthmix_generator": True,
+        "synthmix_row_id": True,
+    }
+    others = table.set_column(2, "code", [[f"{i:09d}" for i in range(n, 2 * n)]])
+    release = mix(table, others, ratio=0.5, output=tmp_path, key=["code"])
+    group = pq.ParquetFile(release.shards[0]).metadata.row_group(0)
+    assert "RLE_DICTIONARY" not in group.column(2).encodings
+    assert "RLE_DICTIONARY" in group.column(1).encodings
 
 
 def test_the_rows_do_not_depend_on_row_groups_and_the_order_of_listing(tmp_path, monkeypatch):
@@ -135,6 +172,23 @@ def test_the_memory_that_is_planned_bounds_what_arrow_holds(tmp_path):
     assert len(peak) > 8
     assert max(peak) < 100 * 2**20 < data
     assert pool.bytes_allocated() - before < 10**6
+
+
+def test_wide_rows_are_read_fewer_at_a_time(tmp_path, monkeypatch):
+    seen = []
+    original = shuffle.Shuffle._run
+
+    def watching(self, part, chunk):
+        seen.append(sum(rows.table.nbytes for rows in chunk))
+        return original(self, part, chunk)
+
+    monkeypatch.setattr(shuffle.Shuffle, "_run", watching)
+    wide = pa.table({f"x{i}": np.arange(2000.0) for i in range(1000)})
+    pq.write_table(wide, tmp_path / "wide.parquet")
+    path = tmp_path / "wide.parquet"
+    mix(path, path, ratio=1, output=tmp_path / "out", memory_mb=400, rows_per_shard=700)
+    share = 100 * 2**20 / (6 * ArrowEngine().workers)
+    assert max(seen) <= share / 2 < wide.nbytes
 
 
 def test_too_little_memory_is_refused(tmp_path):

@@ -1,0 +1,9 @@
+"""The command ``synthmix``: the verbs of this package in a terminal and in CI, without Dagster.
+
+Nothing but click is imported before a verb runs, so that ``--help`` is there at once.
+"""
+
+from synthmix_dagster.cli import measuring, releasing
+from synthmix_dagster.cli.group import main
+
+__all__ = ["main", "measuring", "releasing"]

@@ -1,0 +1,108 @@
+"""What a verb says on standard output: text for people, or one JSON object for machines."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from synthmix_dagster.distance.report import DistanceReport
+    from synthmix_dagster.gate import Verdict
+    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.tables.releases import Release
+
+#: Columns told of a distance.
+_WORST = 5
+
+
+def print_json(answer: Mapping[str, Any]) -> None:
+    """Print an answer as JSON; what is not a number becomes null, which every reader knows."""
+    click.echo(json.dumps(_plain(answer), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_distance(report: "DistanceReport") -> None:
+    """Print the gap, what it is to be compared with, and the columns that make it up."""
+    click.echo(f"gap              {report.gap:.3f}{_between(report.interval)}")
+    click.echo(f"floor            {report.floor:.3f}")
+    if report.p_value is not None:
+        click.echo(f"p-value          {report.p_value:.3g}")
+    if report.conditional_gap is not None:
+        click.echo(
+            f"conditional gap  {report.conditional_gap:.3f}{_between(report.conditional_interval)}"
+            f", overlap {report.overlap:.0%}"
+        )
+    click.echo(f"measured on      {report.n_real:,} real, {report.n_synthetic:,} synthetic rows")
+    click.echo("largest parts of the squared gap")
+    width = max((len(column.column) for column in report.columns[:_WORST]), default=0)
+    for column in report.columns[:_WORST]:
+        click.echo(f"  {column.column:<{width}}  {column.part:9.4f}  by itself {column.gap:.3f}")
+    for note in report.notes:
+        click.echo(f"note: {note}")
+
+
+def print_recommendation(advice: "Recommendation") -> None:
+    """Print the ratio, the predicted risks, and why."""
+    low, high = advice.interval
+    click.echo(f"ratio   {advice.ratio:.4g} ({low:.4g} to {high:.4g} cannot be told from the best)")
+    risks = ", ".join(f"{name} {risk:.4g}" for name, risk in advice.baselines.items())
+    click.echo(f"risk    {risks} ({advice.metric})")
+    click.echo(f"because {advice.reason}")
+    for note in advice.notes:
+        click.echo(f"note: {note}")
+
+
+def print_release(release: "Release", said: str) -> None:
+    """Print where a release lies and what it holds."""
+    realised = release.manifest["realised"]
+    click.echo(
+        f"{said} {release.release_id}: {realised['real_rows']:,} real and "
+        f"{realised['synthetic_rows']:,} synthetic rows, ratio {realised['ratio']:.4f}, "
+        f"{len(release.shards)} files"
+    )
+    click.echo(str(release.path))
+
+
+def print_verdicts(verdicts: Mapping[str, "Verdict"], *, failed: str = "FAILED") -> None:
+    """Print what every gate said."""
+    for gate, verdict in verdicts.items():
+        click.echo(f"{'passed' if verdict.passed else failed}  {gate}: {verdict.sentence}")
+
+
+def write(path: Path, content: bytes, *, option: str) -> None:
+    """Write a file that the user named by an option."""
+    from synthmix_dagster.errors import ConfigError
+
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(
+            f"'{path}' cannot be written ({error.strerror})",
+            option=option,
+            fix="Check that its folder is there and may be written to",
+        ) from error
+
+
+def judged(verdicts: Mapping[str, "Verdict"]) -> dict[str, Any]:
+    """Verdicts as plain values, and whether all passed."""
+    checks = {
+        gate: {"passed": verdict.passed, "sentence": verdict.sentence}
+        for gate, verdict in verdicts.items()
+    }
+    return {"passed": all(verdict.passed for verdict in verdicts.values()), "checks": checks}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"

@@ -1,0 +1,148 @@
+"""The verbs that look at datasets and write nothing: measure, recommend."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from synthmix_dagster.cli import answers, options
+from synthmix_dagster.cli.group import exit_unless, main
+from synthmix_dagster.cli.progress import progress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_plot = click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw it, as a PNG."
+)
+
+
+@main.command()
+@options.datasets
+@options.target(required=False)
+@options.thresholds
+@options.columns
+@options.sampling
+@click.option("--groups", metavar="COLUMN", help="Column whose rows belong together.")
+@click.option(
+    "--method",
+    type=click.Choice(["sliced", "exact", "sinkhorn", "gaussian"]),
+    default="sliced",
+    show_default=True,
+    help="Estimator of the distance.",
+)
+@click.option("--p", type=int, default=2, show_default=True, help="Order of the distance, 1 or 2.")
+@click.option(
+    "--rows",
+    type=click.Choice(["sample", "all"]),
+    default="sample",
+    show_default=True,
+    help="Whether the gap is that of a sample or of every row.",
+)
+@click.option(
+    "--directions",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Directions to look along.",
+)
+@click.option(
+    "--permutations",
+    type=int,
+    default=199,
+    show_default=True,
+    help="Relabellings of the test; with 0 there is neither p-value nor interval.",
+)
+@options.memory
+@_plot
+@options.common
+def measure(
+    real: str,
+    synthetic: str,
+    threshold: str | None,
+    conditional_threshold: float | None,
+    plot: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Measure how far SYNTHETIC rows are from REAL ones.
+
+    The gap is a distance in real standard deviations with the part that chance alone produces, the
+    floor, taken off. With --target the conditional gap says how far labels moved for rows that are
+    otherwise alike. Over a threshold the exit code is 1.
+
+    \b
+    Fail a CI job where the generator is not good enough:
+      synthmix measure real.csv generated.csv --target churned --task classification \\
+        --threshold 0.3
+    """  # noqa: D301
+    from synthmix_dagster.api import measure_distance
+    from synthmix_dagster.evidence import gates_of
+    from synthmix_dagster.gate import judge
+    from synthmix_dagster.threshold import number_of
+
+    gates = gates_of(threshold, conditional_threshold)
+    if any(gate.threshold.kind == "auto" for gate in gates):
+        raise click.UsageError("--threshold auto needs a recommendation, which 'mix' makes.")
+    with progress(1) as step:
+        step("measuring the distance")
+        report = measure_distance(real, synthetic, **settings)
+    verdicts = {gate.name: judge(gate, report) for gate in gates}
+    if plot is not None:
+        limits = [number_of(gate.threshold, report) for gate in gates_of(threshold)]
+        _save(plot, report.plot(threshold=limits[0] if limits else None))
+    if as_json:
+        answers.print_json({**answers.judged(verdicts), "distance": report.to_dict()})
+    else:
+        answers.print_distance(report)
+        answers.print_verdicts(verdicts)
+    exit_unless(all(verdict.passed for verdict in verdicts.values()))
+
+
+@main.command()
+@options.datasets
+@options.target(required=True)
+@options.columns
+@options.sampling
+@options.learning
+@_plot
+@options.common
+def recommend(
+    real: str,
+    synthetic: str,
+    require_usable: bool,
+    plot: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Recommend how many SYNTHETIC rows to add for each REAL one.
+
+    The error on new real rows is predicted for every ratio, before anything is trained.
+
+    \b
+    The ratio alone, for a script:
+      synthmix recommend real.csv generated.csv --target price --task regression --json \\
+        | jq .recommendation.ratio
+    """  # noqa: D301
+    from synthmix_dagster.api import recommend_ratio
+    from synthmix_dagster.gate import judge_recommendation
+
+    with progress(1) as step:
+        step("predicting the risk of every ratio")
+        advice = recommend_ratio(real, synthetic, **settings)
+    verdicts = {"recommendation_usable": judge_recommendation(advice)}
+    if plot is not None:
+        _save(plot, advice.plot())
+    if as_json:
+        answers.print_json({**answers.judged(verdicts), "recommendation": advice.to_dict()})
+    else:
+        answers.print_recommendation(advice)
+        answers.print_verdicts(verdicts, failed="FAILED" if require_usable else "WARNING")
+    usable = verdicts["recommendation_usable"].passed
+    exit_unless(usable or not require_usable)
+
+
+def _save(path: Path, axes: "Axes") -> None:
+    from synthmix_dagster.presentation.rendering import png
+
+    answers.write(path, png(axes), option="plot")

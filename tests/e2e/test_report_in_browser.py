@@ -1,0 +1,117 @@
+"""The report in a real browser: accessible, legible in both themes, printable, and alone."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium, keep_picture, keep_print, prefer
+from released import EVIL, publish
+from selenium.webdriver import Chrome
+
+pytestmark = pytest.mark.slow
+
+_RUN_AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document).then(found => done(found), failed => done({failed: String(failed)}));
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("mixes")
+    publish(output, ratio=0.5)
+    release = publish(output, rename={"x": EVIL}, stratify="kind", max_rows=150, ratio=2.0)
+    return release.path / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser(report: Path) -> Iterator[Chrome]:
+    for driver in chromium():
+        driver.execute_cdp_cmd("Network.enable", {})
+        driver.get(report.as_uri())
+        yield driver
+
+
+def run_axe(browser: Chrome) -> Any:
+    browser.execute_script(files("axe_core_python").joinpath("axe.min.js").read_text("utf-8"))
+    found = browser.execute_async_script(_RUN_AXE)
+    assert "failed" not in found
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Chrome, scheme: str) -> None:
+    prefer(browser, scheme)
+    keep_picture(browser, f"report-{scheme}")
+    found = run_axe(browser)
+    # A run that looked at nothing would find nothing.
+    assert {"color-contrast", "svg-img-alt", "html-has-lang"} <= {
+        rule["id"] for rule in found["passes"]
+    }
+    said = [(rule["id"], rule["impact"], rule["nodes"][0]["html"]) for rule in found["violations"]]
+    assert said == []
+
+
+def test_axe_would_find_a_mistake(browser: Chrome) -> None:
+    browser.execute_script(
+        "const p = document.createElement('p'); p.id = 'pale'; p.textContent = 'pale';"
+        "p.style.color = '#ddd'; p.style.background = '#fff'; document.body.append(p);"
+    )
+    found = run_axe(browser)
+    browser.execute_script("document.getElementById('pale').remove()")
+    assert "color-contrast" in {rule["id"] for rule in found["violations"]}
+
+
+def test_every_picture_is_there_and_nothing_is_fetched(browser: Chrome) -> None:
+    sizes = browser.execute_script(
+        "return [...document.querySelectorAll('figure svg')].map(svg => {"
+        "const box = svg.getBoundingClientRect(); return [box.width, box.height]; })"
+    )
+    assert len(sizes) == 3
+    assert all(width > 400 and height > 80 for width, height in sizes)
+    assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert browser.get_log("browser") == []
+
+
+def test_the_name_that_would_be_a_program_is_read(browser: Chrome) -> None:
+    assert browser.execute_script("return document.scripts.length") == 0
+    shown = browser.execute_script("return document.body.innerText")
+    assert EVIL in shown
+
+
+@pytest.mark.parametrize("width", [1000, 390])
+def test_nothing_sticks_out_to_the_side(browser: Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    prefer(browser, "light")
+    if width < 1000:
+        keep_picture(browser, "report-narrow")
+    wide = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert wide <= width
+
+
+def test_it_is_printed_on_a_handful_of_pages_and_never_in_the_dark(browser: Chrome) -> None:
+    prefer(browser, "dark")
+    printed = keep_print(browser, "report-print").read_bytes()
+    assert printed.startswith(b"%PDF")
+    feature = {"name": "prefers-color-scheme", "value": "dark"}
+    asked = {"media": "print", "features": [feature]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", asked)
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert ground == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)]
+)
+def test_without_a_browser_ci_fails_where_others_skip(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="'chromium-driver'"):
+        next(chromium())
