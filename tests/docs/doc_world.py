@@ -39,6 +39,7 @@ def build(folder: Path) -> dict[str, Any]:
     for name, frame in (("real", real), ("generated", synthetic)):
         (folder / "data" / name).mkdir(parents=True)
         frame.to_parquet(folder / "data" / name / "part-0.parquet")
+        frame.to_parquet(folder / f"{name}.parquet")
     for name, frame in (("customers", real), ("generated", synthetic)):
         (folder / "lake" / name).mkdir(parents=True)
         more = {"label": frame["churned"], "year": 2024}

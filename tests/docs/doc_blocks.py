@@ -5,9 +5,10 @@ A page is played from top to bottom in a folder of its own:
 =========  ==========================================================================
 python     runs, all blocks of a page in one namespace; with ``title="path"`` it is
            written to that file instead, for a command to run
-yaml       a whole component, settings of a mix, settings of a project or the
-           configuration of a run; loaded and validated as what it is
-console    every command after ``$`` is run, or its options are looked up
+yaml       a whole component, settings of a mix, the configuration of a run or steps of a
+           CI job; loaded and validated as what it is
+console    every command after ``$`` is run where that is cheap; of others target, module,
+           package and options are looked up
 text       output that is shown; below ``<!-- printed -->`` it has to have been printed
 toml       written to its ``title``
 json       parsed

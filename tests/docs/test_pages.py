@@ -8,18 +8,15 @@ import re
 import sys
 import types
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import doc_commands as commands
+import doc_settings as settings
+import doc_world as world
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import commands
-import settings
-import world
-from blocks import PAGES, ROOT, Block, blocks_of, name_of
+import yaml
+from doc_blocks import PAGES, ROOT, Block, blocks_of, name_of
 
 from synthmix_dagster.tables import locations
 
@@ -29,7 +26,7 @@ NOT_RUN = {
     "docs/how-to/weights.md": ["needs xgboost, which is large", "needs torch, which is large"],
 }
 
-_NUMBER = re.compile(r"[-+−]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"[-+\u2212]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 
 class Played:
@@ -64,7 +61,13 @@ class Played:
             _write(block)
 
     def _yaml(self, block: Block) -> None:
-        settings.check(block.body)
+        steps = yaml.safe_load(block.body)
+        if isinstance(steps, list):
+            for step in steps:
+                assert step.keys() & {"run", "uses"}, step
+                assert "run" not in step or self._run(step["run"])
+        else:
+            settings.check(block.body)
         _write(block)
 
     def _toml(self, block: Block) -> None:
@@ -79,8 +82,11 @@ class Played:
     def _console(self, block: Block) -> None:
         lines = commands.commands_of(block.body)
         assert lines, "no line begins with '$ '"
-        succeeded = [commands.run(line, self._patch.chdir, self._patch.setenv) for line in lines]
+        succeeded = [self._run(line) for line in lines]
         assert all(succeeded) == (block.directive != "fails"), succeeded
+
+    def _run(self, command: str) -> bool:
+        return commands.run(command, self._patch.chdir, self._patch.setenv)
 
     def _text(self, block: Block) -> None:
         if block.directive == "printed":
@@ -119,7 +125,7 @@ def _alike(shown: str, printed: str) -> bool:
 
 
 def _value(text: str) -> float:
-    return float(text.replace("−", "-").replace(",", ""))
+    return float(text.replace("\u2212", "-").replace(",", ""))
 
 
 def _near(one: float, other: float) -> bool:
@@ -127,11 +133,11 @@ def _near(one: float, other: float) -> bool:
 
 
 @pytest.fixture
-def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("SLACK_TOKEN", "none")
-    yield lambda name: Played(tmp_path, monkeypatch, name)
+    return lambda name: Played(tmp_path, monkeypatch, name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

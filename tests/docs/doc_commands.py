@@ -7,14 +7,17 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, distribution, entry_points
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 import dagster as dg
-from blocks import ROOT
+from click.testing import CliRunner
+from doc_blocks import ROOT
+
+from synthmix_dagster.cli import main as synthmix
 
 #: Packages that a page installs and that are too large to test with.
 NOT_INSTALLED = {"sdv", "torch", "xgboost"}
@@ -55,8 +58,12 @@ def run(command: str, chdir: Callable[[Path], None], setenv: Callable[[str, str]
         case ["dg", "launch", *options] if _project() is not None:
             _known(words)
             return bool(with_path(lambda: _launch(options)))
-        case ["dg" | "synthmix", *_]:
+        case ["dg", *_]:
             _known(words)
+        case ["synthmix", *options]:
+            result = CliRunner().invoke(synthmix, options)
+            print(result.output)
+            return result.exit_code == 0
         case _:
             raise AssertionError(f"nobody knows how to check '{command}'")
     return True
@@ -115,12 +122,8 @@ def _launch(options: Sequence[str]) -> bool:
 
 
 def _known(words: Sequence[str]) -> None:
-    """Check that a command of a click program and all its options exist."""
-    (entry,) = entry_points(group="console_scripts", name=words[0])
-    program = entry.load()
-    command: Any = program
-    if not isinstance(program, click.Command):
-        command = import_module("dagster_dg_cli.cli").create_dg_cli()
+    """Check that a command of `dg` and all its options exist."""
+    command: Any = import_module("dagster_dg_cli.cli").create_dg_cli()
     for word in words[1:]:
         if word.startswith("-"):
             names = [name for each in command.params for name in each.opts + each.secondary_opts]
