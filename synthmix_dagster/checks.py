@@ -88,6 +88,8 @@ def _gate(config: MixConfig, said: Mapping[str, Any], *, name: str) -> Judged:
     thresholds = {name: said["threshold"]} if "threshold" in said else {}
     verdict = judge_all(config, report, advice, thresholds)[name]
     found = {**metadata.of_gate(report, verdict.limit), **metadata.of_overrides(said)}
+    if name == "wasserstein_gap":
+        found |= metadata.picture_of(report, verdict.limit)
     return Judged(verdict, found)
 
 

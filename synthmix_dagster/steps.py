@@ -15,6 +15,7 @@ from synthmix_dagster.config.mix import MixConfig
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift_check import standing_alarm, watch_of
 from synthmix_dagster.errors import GateError
+from synthmix_dagster.evidence import Evidence
 from synthmix_dagster.gate import (
     Verdict,
     judge,
@@ -33,6 +34,7 @@ from synthmix_dagster.inputs import (
 from synthmix_dagster.observe import Observer
 from synthmix_dagster.presentation import metadata
 from synthmix_dagster.presentation.drift_metadata import of_observations
+from synthmix_dagster.presentation.report import release_documents
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.alignment import require_fit
 from synthmix_dagster.tables.dataset import Dataset
@@ -188,21 +190,17 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
         *sides,
         ratio=ratio,
         **overridden_mix.mix_options(),
-        evidence={
-            "mix": config.name,
-            "thresholds": {
-                name: verdict.limit
-                for name, verdict in verdicts.items()
-                if verdict.limit is not None
+        evidence=Evidence(
+            mix=config.name,
+            distance=report,
+            recommendation=recommendation,
+            thresholds={
+                name: found.limit for name, found in verdicts.items() if found.limit is not None
             },
-            "distribution_distance": report.to_dict(),
-            "optimal_ratio": recommendation.to_dict(),
-            "checks": {
-                gate: {"passed": verdict.passed, "sentence": verdict.sentence}
-                for gate, verdict in verdicts.items()
-            },
-            **({"overrides": said} if said else {}),
-        },
+            checks=verdicts,
+            overrides=said,
+        ).to_dict(),
+        documents=release_documents,
     )
     record = {
         **_evidence_key(config, sides, "recommend"),

@@ -59,6 +59,11 @@ def keep_picture(driver: Chrome, name: str) -> Path:
     return _keep(f"{name}.png", taken["data"])
 
 
+def keep_view(driver: Chrome, name: str) -> Path:
+    """Keep a picture of what is in sight."""
+    return _keep(f"{name}.png", driver.get_screenshot_as_base64())
+
+
 def keep_print(driver: Chrome, name: str) -> Path:
     """Keep the page as it is printed on A4."""
     printed = driver.execute_cdp_cmd(

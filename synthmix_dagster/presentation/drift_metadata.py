@@ -10,6 +10,7 @@ import dagster as dg
 from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift.report import DriftReport
+from synthmix_dagster.presentation.compact import compact_drift
 from synthmix_dagster.presentation.drift import drift_markdown
 
 #: Where a materialisation keeps what the history is read from.
@@ -84,6 +85,7 @@ def of_drift(report: DriftReport) -> dict[str, Any]:
     if notes:
         found["synthmix/drift_notes"] = notes
     if any(one.points for one in report.series):
+        found["synthmix/drift_picture"] = dg.MetadataValue.md(compact_drift(report))
         found["synthmix/drift_plot"] = dg.MetadataValue.md(drift_markdown(report))
     return found
 

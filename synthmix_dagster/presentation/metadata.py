@@ -13,8 +13,18 @@ import dagster as dg
 import pyarrow as pa
 
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.presentation.compact import (
+    compact_composition,
+    compact_distance,
+    compact_ratio,
+)
 from synthmix_dagster.presentation.html import readable
-from synthmix_dagster.presentation.plots import distance_markdown, risk_curve_markdown
+from synthmix_dagster.presentation.plots import (
+    composition_markdown,
+    distance_markdown,
+    risk_curve_markdown,
+)
+from synthmix_dagster.presentation.report import REPORT
 from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.tables.contract import Violation
@@ -40,6 +50,7 @@ def of_dataset(dataset: Dataset) -> Metadata:
 def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     """Gap, floor and p-value, with a table of the columns that make it up."""
     return {
+        **picture_of(report, threshold),
         **of_gate(report, threshold),
         **_finite(
             {
@@ -81,6 +92,11 @@ def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     }
 
 
+def picture_of(report: DistanceReport, threshold: float | None) -> Metadata:
+    """The gap with its interval, floor and threshold, small enough to be shown in a row."""
+    return {"synthmix/picture": dg.MetadataValue.md(compact_distance(report, threshold))}
+
+
 def of_gate(report: DistanceReport, threshold: float | None) -> Metadata:
     """The numbers a gate compared, and what says whether the labels are to blame."""
     return _finite(
@@ -100,6 +116,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
     low, high = recommendation.interval
     weighted, exchange = recommendation.weighted, recommendation.exchange
     return {
+        "synthmix/picture": dg.MetadataValue.md(compact_ratio(recommendation)),
         "synthmix/risk_curve": dg.MetadataValue.md(risk_curve_markdown(recommendation)),
         "synthmix/reason": recommendation.reason,
         **_finite(
@@ -123,12 +140,17 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
                         "synthetic_weight": round(bound.weight, 4),
                         "interior": bound.interior,
                         "agrees": bound.equivalent,
-                        "from": ", ".join(f"{k} {v:.3g}" for k, v in bound.constants.items()),
-                        "caveat": bound.caveat,
                     }
                 )
                 for bound in recommendation.bounds
             ]
+        ),
+        # In the table they would make it too wide to read.
+        "synthmix/bounds_from": dg.MetadataValue.json(
+            {
+                b.name: {"constants": dict(b.constants), "caveat": b.caveat}
+                for b in recommendation.bounds
+            }
         ),
         **({"synthmix/weights_instead": weighted.reason} if weighted else {}),
         **({"synthmix/exchange_rate": exchange.reason} if exchange else {}),
@@ -196,6 +218,9 @@ def of_release(
                 for column in columns
             }
         ),
+        "synthmix/picture": dg.MetadataValue.md(compact_composition(release.manifest)),
+        "synthmix/composition": dg.MetadataValue.md(composition_markdown(release)),
+        "synthmix/report": dg.MetadataValue.path(str(release.path / REPORT)),
         "synthmix/release_id": release.release_id,
         "synthmix/shards": len(release.manifest["shards"]),
         **of_realised(release),

@@ -1,5 +1,6 @@
 """Whether a dataset has the columns it should: missing, extra, type, missing values, new levels."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from synthmix_dagster.tables.dataset import Dataset
 MOST_LEVELS = 1_000
 #: Levels that are named when they are new.
 _NAMED = 5
+#: Probability below which the real rows would have shown what the synthetic ones have.
+_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,23 @@ class ColumnContract:
         Whether values may be missing.
     levels : frozenset of str, optional
         The only values there may be, as text.
+    rows : int, optional
+        Rows that it was read off. What so many rows might have lacked by chance breaks nothing.
     """
 
     type: str | None = None
     nullable: bool = True
     levels: frozenset[str] | None = None
+    rows: int | None = None
+
+    def broken_by(self, count: int, rows: int) -> bool:
+        """Whether something in `count` of `rows` rows is more than chance may have hidden before.
+
+        A share of q is absent from n rows with probability ``(1 - q)^n``.
+        """
+        if count == 0 or self.rows is None:
+            return count > 0
+        return bool((1 - count / rows) ** self.rows < _CHANCE)
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,10 @@ def contract_of(real: Dataset, categorical: Collection[str] = ()) -> dict[str, C
     seen = _Seen(real, _with_levels(real, categorical))
     return {
         field.name: ColumnContract(
-            kind_of(field.type), seen.nulls[field.name] > 0, seen.levels.get(field.name)
+            kind_of(field.type),
+            seen.nulls[field.name] > 0,
+            _levels(seen.levels.get(field.name)),
+            real.rows,
         )
         for field in real.schema
     }
@@ -101,7 +119,7 @@ def violations(
     --------
     >>> import pandas as pd
     >>> from synthmix_dagster.tables.dataset import open_dataset
-    >>> real = open_dataset(pd.DataFrame({"x": [1, 2], "kind": ["a", "b"]}), "real")
+    >>> real = open_dataset(pd.DataFrame({"x": [1] * 9, "kind": ["a"] * 9}), "real")
     >>> made = open_dataset(pd.DataFrame({"x": [1, None], "kind": ["a", "c"]}), "synthetic")
     >>> [(found.column, found.rule) for found in violations(made, contract_of(real))]
     [('x', 'nullability'), ('kind', 'levels')]
@@ -119,14 +137,13 @@ def violations(
         if held.type is not None and held.type not in (kind_of(kind), _name_of(kind)):
             words = f"it is {_name_of(kind)}, not {held.type}"
             found.append(Violation(dataset.name, name, "type", words))
-        if not held.nullable and seen.nulls[name]:
+        if not held.nullable and held.broken_by(seen.nulls[name], dataset.rows):
             words = f"{seen.nulls[name]} of {dataset.rows} values are missing"
             found.append(Violation(dataset.name, name, "nullability", words))
         if held.levels is not None:
-            levels = seen.levels[name]
-            new = None if levels is None else sorted(levels - held.levels)
-            if new is None or new:
-                found.append(Violation(dataset.name, name, "levels", _new_levels(new)))
+            words = _new_levels(held, seen.levels[name], dataset.rows)
+            if words:
+                found.append(Violation(dataset.name, name, "levels", words))
     if not extra:
         more = [name for name in dataset.columns if name not in contract]
         found += [Violation(dataset.name, name, "extra", "it is not expected") for name in more]
@@ -162,16 +179,16 @@ class _Seen:
 
     def __init__(self, dataset: Dataset, listed: Collection[str]) -> None:
         self.nulls = dict.fromkeys(dataset.columns, 0)
-        self.levels: dict[str, frozenset[str] | None] = dict.fromkeys(listed, frozenset())
+        self.levels: dict[str, Counter[str] | None] = {name: Counter() for name in listed}
         for table in dataset.tables():
             for name in dataset.columns:
                 self.nulls[name] += _missing(table[name])
             for name, known in self.levels.items():
                 if known is not None:
-                    values = pc.unique(table[name].cast(unpacked(table[name].type)))
-                    more = {str(value) for value in values.drop_null().to_pylist()}
-                    together = known | more
-                    self.levels[name] = together if len(together) <= MOST_LEVELS else None
+                    values = table[name].cast(unpacked(table[name].type)).drop_null()
+                    for level in pc.value_counts(values).to_pylist():
+                        known[str(level["values"])] += level["counts"]
+                    self.levels[name] = known if len(known) <= MOST_LEVELS else None
 
 
 def _missing(values: pa.ChunkedArray) -> int:
@@ -187,9 +204,19 @@ def _with_levels(dataset: Dataset, categorical: Collection[str]) -> list[str]:
     return [name for name, kind in kinds.items() if kind == "text" or name in categorical]
 
 
-def _new_levels(new: list[str] | None) -> str:
-    if new is None:
+def _levels(seen: Counter[str] | None) -> frozenset[str] | None:
+    return None if seen is None else frozenset(seen)
+
+
+def _new_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> str:
+    """Which levels should not be there, or nothing."""
+    if seen is None:
         return f"it has more than {MOST_LEVELS} different values"
+    known = held.levels or frozenset()
+    counts = {level: seen[level] for level in seen if level not in known}
+    new = sorted(level for level, count in counts.items() if held.broken_by(count, rows))
+    if not new:
+        return ""
     named = ", ".join(repr(level) for level in new[:_NAMED])
     more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
     return f"{named}{more} {'is' if len(new) == 1 else 'are'} new"

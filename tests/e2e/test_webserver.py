@@ -5,8 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from scenario import bad, write_inputs
+from serving import wait_for
 
 from synthmix_dagster import build_synthmix_defs
 
@@ -52,20 +51,6 @@ def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the webserver ended"
-        try:
-            urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            # Another process: only the clock can be waited on.
-            time.sleep(0.2)
-        else:
-            return url
-    raise TimeoutError("the webserver did not answer")
 
 
 def ask(url: str, query: str) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""What people see: a real browser on a real webserver over the instance of the demo."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import chromium, keep_view, prefer
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+from serving import wait_for
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+#: Seconds that a page has to show what it is about.
+PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The instance that the demo leaves behind."""
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {**os.environ, "SYNTHMIX_EXAMPLE_HOME": str(folder)}
+    subprocess.run(
+        [sys.executable, "-m", "example_repo.demo"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            str(Path(sys.executable).parent / "dagster-webserver"),
+            *("--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)),
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DAGSTER_HOME": str(home / "dagster_home"),
+            "SYNTHMIX_EXAMPLE_HOME": str(home),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = wait_for(f"http://127.0.0.1:{port}", process)
+        # Without it a first visit opens a dialog over everything.
+        request = urllib.request.Request(
+            f"{url}/graphql",
+            data=json.dumps({"query": "mutation { setNuxSeen }"}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=60).close()
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser(server: str) -> Iterator[Chrome]:
+    for driver in chromium():
+        driver.set_window_size(1500, 1300)
+        yield driver
+
+
+def shown(browser: Chrome, what: Any) -> Any:
+    return WebDriverWait(browser, PATIENCE).until(lambda driver: what(driver))
+
+
+def pictures(browser: Chrome) -> list[dict[str, int]]:
+    """Pictures of the page that have a size of their own, that is: were drawn."""
+    found: list[dict[str, int]] = browser.execute_script(
+        "return [...document.images].filter(i => i.src.startsWith('data:image/'))"
+        ".map(i => ({width: i.naturalWidth, height: i.naturalHeight}))"
+    )
+    return [size for size in found if size["width"] > 0 and size["height"] > 0]
+
+
+def text_of(browser: Chrome) -> str:
+    return str(browser.find_element(By.TAG_NAME, "body").text)
+
+
+@pytest.mark.parametrize(
+    ("role", "words", "full"),
+    [
+        ("distribution_distance", "synthmix/gap", "synthmix/parts_of_gap"),
+        ("optimal_ratio", "synthmix/ratio", "synthmix/risk_curve"),
+        ("training_data", "synthmix/release_id", "synthmix/composition"),
+    ],
+)
+def test_every_asset_shows_a_picture_and_the_full_one_behind_it(
+    role: str, words: str, full: str, browser: Chrome, server: str
+) -> None:
+    browser.get(f"{server}/assets/arrival_delay/{role}")
+    assert shown(browser, pictures)[0]["width"] >= 300
+    assert words in text_of(browser)
+    row = browser.find_element(By.XPATH, f"//*[text()='{full}']")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", row)
+    keep_view(browser, f"ui-{role}")
+    button = row.find_element(By.XPATH, "./ancestor::tr//*[contains(text(), 'Show Markdown')]")
+    button.click()
+    large = shown(browser, lambda driver: [s for s in pictures(driver) if s["width"] >= 600])
+    assert large[0]["height"] >= 150
+    keep_view(browser, f"ui-{role}-full")
+
+
+def test_the_failed_gate_says_why_and_what_to_do(browser: Chrome, server: str) -> None:
+    browser.get(
+        f"{server}/assets/arrival_delay_candidate/distribution_distance"
+        "?view=checks&checkDetail=wasserstein_gap"
+    )
+    shown(browser, lambda driver: "is over the threshold 0.35" in text_of(driver))
+    words = text_of(browser)
+    assert "Failed" in words
+    assert "This is a blocking asset check" in words
+    assert "Mend or retrain the generator" in words
+    assert pictures(browser)
+    keep_view(browser, "ui-failed-gate")
+
+
+def test_dark_readers_see_it_as_well(browser: Chrome, server: str) -> None:
+    prefer(browser, "dark")
+    browser.get(f"{server}/assets/arrival_delay/distribution_distance")
+    # Dagster follows the reader where the setting is 'system'.
+    browser.execute_script("localStorage.setItem('theme', JSON.stringify('Dark'))")
+    browser.refresh()
+    assert shown(browser, pictures)
+    keep_view(browser, "ui-dark")
+    browser.execute_script("localStorage.removeItem('theme')")
+    prefer(browser, "light")
+
+
+def test_the_whole_mix_is_one_line_of_assets(browser: Chrome, server: str) -> None:
+    browser.get(f"{server}/locations/example_repo/asset-groups/arrival_delay")
+    shown(browser, lambda driver: "training_data" in text_of(driver))
+    keep_view(browser, "ui-lineage")
+
+
+def test_the_report_opens_from_disk(browser: Chrome, home: Path) -> None:
+    report = home / "mixes" / "arrival_delay" / "latest" / "report.html"
+    browser.get(report.as_uri())
+    assert browser.find_elements(By.TAG_NAME, "h1")
+    words = text_of(browser)
+    assert "600" in words
+    assert "4,800" in words or "4800" in words
+    drawn = browser.execute_script(
+        "return [...document.querySelectorAll('svg, img')]"
+        ".map(e => e.getBoundingClientRect().width)"
+    )
+    assert max(drawn) >= 300
+    keep_view(browser, "ui-report")
