@@ -184,3 +184,39 @@ def test_the_number_of_pages_is_that_of_the_site() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in PAGES[1:]:
         assert page.relative_to(ROOT / "docs").as_posix() in nav, name_of(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "body"),
+    [
+        ("python", "measure_distance(real, nothing)"),
+        ("yaml", "treshold: 0.3"),
+        ("yaml", "threshold: high"),
+        ("yaml", 'real: { asset: a, partition_mapping: "{{ dg.LastPartitionMapping() }}" }'),
+        ("yaml", "ops: { churn__training_data: { config: { ration: 1.0 } } }"),
+        ("console", "$ dg launch --jobb churn_job"),
+        ("console", "$ dg lunch"),
+        ("console", "$ synthmix measure real.parquet generated.parquet --target nothing"),
+        ("console", "$ make nothing"),
+        ("console", "$ rm -rf mixes"),
+        ("console", "no command"),
+        ("json", "{'single': 1}"),
+    ],
+)
+def test_a_block_that_does_not_work_is_found(language: str, body: str, played: Any) -> None:
+    with pytest.raises(Exception):  # noqa: B017  (each in its own way)
+        played("broken").play(Block("page", 1, language, body))
+
+
+@pytest.mark.parametrize(
+    ("shown", "was"),
+    [
+        ("gap 0.311 is over", True),
+        ("gap 0.309 is over", True),
+        ("gap 0.411 is over", False),
+        ("gap 0.311 is within", False),
+        ("gap ... over", True),
+    ],
+)
+def test_output_is_compared_but_for_last_digits(shown: str, was: bool) -> None:
+    assert _was_printed(shown, "first line\nthe gap 0.311 is over its threshold 0.15") == was
