@@ -1,5 +1,6 @@
 # make demo   the whole job on real data        make test   the tests
 # make ui     Dagster's web UI on the demo      make check  format, lint, types, definitions
+# make docs   the documentation as a site in site/, built strictly
 # make bench  the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +9,7 @@ export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ui bench constraints clean
+.PHONY: help demo test check docs ui bench constraints clean
 
 help:
 	@grep '^# make' Makefile | cut -c3-
@@ -38,6 +39,10 @@ check: .venv/.installed $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/mypy
 	$(BIN)/dg check defs
 
+# Nothing is fetched: fonts are the system's, and search runs in the browser.
+docs: .venv/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 ui: .venv/.installed
 	@test -e $(EXAMPLE_HOME)/mixes || { echo 'Nothing to see yet: run make demo first.'; exit 1; }
 	$(BIN)/dagster-webserver --workspace workspace.yaml --port 3000
@@ -56,4 +61,4 @@ constraints:
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis

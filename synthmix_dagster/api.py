@@ -65,8 +65,9 @@ def measure_distance(
         Label column. It takes part in the distance like any other column; naming it makes sure
         that it is there and complete, and adds the gap of the inputs alone and that of the target
         given the inputs.
-    task : {"regression", "classification"}, optional
-        With ``classification`` the target is compared as a category even where it is a number.
+    task : str, optional
+        ``regression`` or ``classification``; with the latter the target is compared as a category
+        even where it is a number.
     categorical : collection of str, optional
         Columns to treat as categories although they hold numbers.
     ignore : collection of str, optional
@@ -84,8 +85,8 @@ def measure_distance(
     method : {"sliced", "exact", "sinkhorn", "gaussian"}
         Estimator of the distance. ``exact`` and ``sinkhorn`` draw a bounded number of rows;
         ``gaussian`` sees means and covariances only and is a diagnostic.
-    p : {1, 2}
-        Order of the distance.
+    p : int
+        Order of the distance, 1 or 2.
     rows : {"sample", "all"}
         With ``all`` (``sliced`` only) the gap is that of every row, read in two passes; p-value,
         columns and target gaps are those of the sample.
@@ -179,7 +180,8 @@ def recommend_ratio(
     real, synthetic : path, DataFrame or Arrow table
     target : str
         Label column.
-    task : {"regression", "classification"}
+    task : str
+        ``regression`` or ``classification``.
     categorical, ignore, key, weights, scaling : see `measure_distance`
     evaluation : path, DataFrame or Arrow table, optional
         Real rows, not in `real`, that the generator never saw. They judge the risk; without them
