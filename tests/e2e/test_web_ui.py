@@ -149,6 +149,8 @@ def test_dark_readers_see_it_as_well(browser: Chrome, server: str) -> None:
 def test_the_whole_mix_is_one_line_of_assets(browser: Chrome, server: str) -> None:
     browser.get(f"{server}/locations/example_repo/asset-groups/arrival_delay")
     shown(browser, lambda driver: "training_data" in text_of(driver))
+    shown(browser, lambda driver: "Loading" not in text_of(driver))
+    assert "Passed" in text_of(browser) or "Materialized" in text_of(browser)
     keep_view(browser, "ui-lineage")
 
 
