@@ -1,106 +1,29 @@
 """Datasets that are assets of the project, under the I/O managers that projects have."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dagster._core.storage.db_io_manager import DbTypeHandler, TableSlice
-from dagster_duckdb import DuckDBIOManager
-from dagster_duckdb.io_manager import DuckDbClient
-from dagster_polars import PolarsParquetIOManager
 from scenario import bad, good, rows
-from upath import UPath
+from storage import (
+    MANAGERS,
+    MIX,
+    REAL,
+    SYNTHETIC,
+    PandasParquet,
+    like,
+    project,
+    roles,
+    run,
+    said,
+    settings,
+)
 
-from synthmix_dagster import SynthMixError, build_synthmix_defs, measure_distance, verify_release
-
-REAL, SYNTHETIC = dg.AssetKey(["warehouse", "real"]), dg.AssetKey(["warehouse", "generated"])
-MIX = ("distribution_distance", "optimal_ratio", "training_data")
-
-
-class PandasParquet(dg.UPathIOManager):
-    """The Parquet I/O manager that every other project has written for itself."""
-
-    extension = ".parquet"
-
-    def __init__(self, base: Path) -> None:
-        super().__init__(base_path=UPath(base))
-
-    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: Any) -> None:
-        assert isinstance(obj, pd.DataFrame)
-        obj.to_parquet(path)
-
-    def load_from_path(self, context: dg.InputContext, path: Any) -> pd.DataFrame:
-        return pd.read_parquet(path)
-
-
-class _DuckDBPandas(DbTypeHandler[pd.DataFrame]):
-    """What `dagster-duckdb-pandas` does; its releases refuse to be installed beside pandas 3."""
-
-    def handle_output(
-        self, context: Any, table_slice: TableSlice, obj: Any, connection: Any
-    ) -> None:
-        table = f"{table_slice.schema}.{table_slice.table}"
-        connection.execute(f"create table if not exists {table} as select * from obj limit 0")
-        connection.execute(f"insert into {table} select * from obj")
-
-    def load_input(self, context: Any, table_slice: TableSlice, connection: Any) -> pd.DataFrame:
-        if table_slice.partition_dimensions and not context.asset_partition_keys:
-            return pd.DataFrame()
-        return connection.execute(DuckDbClient.get_select_statement(table_slice)).fetchdf()
-
-    @property
-    def supported_types(self) -> Sequence[type]:
-        return [pd.DataFrame]
-
-
-class DuckDBPandas(DuckDBIOManager):
-    @staticmethod
-    def type_handlers() -> Sequence[DbTypeHandler[Any]]:
-        return [_DuckDBPandas()]
-
-    @staticmethod
-    def default_load_type() -> type:
-        return pd.DataFrame
-
-
-class PolarsParquet(PolarsParquetIOManager):
-    """That of `dagster-polars`, whose last release passes an option that polars 2 has dropped."""
-
-    def scan_df_from_path(self, path: Any, context: Any, partition_key: Any = None) -> pl.LazyFrame:
-        return pl.scan_parquet(str(path))
-
-
-Manager = Callable[[Path], Any]
-
-MANAGERS: Mapping[str, tuple[Manager, type]] = {
-    "filesystem pickle": (
-        lambda folder: dg.FilesystemIOManager(base_dir=str(folder)),
-        pd.DataFrame,
-    ),
-    "filesystem pickle of polars": (
-        lambda folder: dg.FilesystemIOManager(base_dir=str(folder)),
-        pl.DataFrame,
-    ),
-    "filesystem pickle of arrow": (
-        lambda folder: dg.FilesystemIOManager(base_dir=str(folder)),
-        pa.Table,
-    ),
-    "parquet": (lambda folder: PandasParquet(folder), pd.DataFrame),
-    "duckdb": (lambda folder: DuckDBPandas(database=str(folder / "project.duckdb")), pd.DataFrame),
-    "polars": (lambda folder: PolarsParquet(base_dir=str(folder)), pl.DataFrame),
-}
-
-
-def like(kind: type, frame: pd.DataFrame) -> Any:
-    if kind is pl.DataFrame:
-        return pl.from_pandas(frame)
-    return pa.Table.from_pandas(frame, preserve_index=False) if kind is pa.Table else frame
+from synthmix_dagster import measure_distance, verify_release
 
 
 @pytest.fixture
@@ -108,69 +31,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """What is stored by I/O managers is on disk all the same."""
     with dg.DagsterInstance.ephemeral() as found:
         yield found
-
-
-def project(
-    kind: type, real: pd.DataFrame, synthetic: pd.DataFrame, **options: Any
-) -> list[dg.AssetsDefinition]:
-    """Two assets as a project has them."""
-
-    @dg.asset(key=REAL, **options)
-    def real_rows() -> kind:  # type: ignore[valid-type]
-        return like(kind, real)
-
-    @dg.asset(key=SYNTHETIC, **options)
-    def generated_rows() -> kind:  # type: ignore[valid-type]
-        return like(kind, synthetic)
-
-    return [real_rows, generated_rows]
-
-
-def settings(folder: Path, **options: Any) -> dict[str, Any]:
-    return {
-        "name": "demo",
-        "real": {"asset": "warehouse/real"},
-        "synthetic": {"asset": "warehouse/generated"},
-        "target": "y",
-        "task": "regression",
-        "threshold": 0.5,
-        "output_root": str(folder / "mixes"),
-        "permutations": 9,
-        "directions": 20,
-        **options,
-    }
-
-
-def run(
-    assets: Sequence[Any],
-    options: Mapping[str, Any],
-    instance: dg.DagsterInstance,
-    io_manager: Any,
-    *,
-    resources: Mapping[str, Any] | None = None,
-    **more: Any,
-) -> dg.ExecuteInProcessResult:
-    """One run, every value passing through its I/O manager."""
-    defs = build_synthmix_defs(**options)
-    return dg.materialize(
-        [*assets, *(defs.assets or ()), *(defs.asset_checks or ())],
-        instance=instance,
-        resources={"io_manager": io_manager, **(resources or {})},
-        raise_on_error=False,
-        **more,
-    )
-
-
-def roles(*names: str) -> list[dg.AssetKey]:
-    return [dg.AssetKey(["demo", name]) for name in names]
-
-
-def said(result: dg.ExecuteInProcessResult) -> str:
-    """What failed, and why."""
-    failures = result.filter_events(lambda event: event.event_type_value == "STEP_FAILURE")
-    return "\n".join(
-        f"{event.step_key}: {event.step_failure_data.error_display_string}" for event in failures
-    )
 
 
 @pytest.mark.parametrize("name", MANAGERS)
@@ -392,111 +252,3 @@ def test_overlapping_windows_are_not_mixed_up_in_one_run(
     }
     result = run(assets, options, instance, manager, selection=roles(*MIX), tags=between)
     assert "cannot be told" in said(result)
-
-
-class Shuffling:
-    """A generator that learns: it draws rows of what it was fitted on, and moves them a little."""
-
-    def fit(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-
-    def sample(self, count: int) -> pd.DataFrame:
-        drawn = self.frame.sample(count, replace=True, random_state=7, ignore_index=True)
-        for seed, name in enumerate(("x", "z", "y")):
-            noise = rows(count, seed=seed)["x"] * 0.05
-            drawn[name] = drawn[name] + noise
-        return drawn
-
-
-@pytest.mark.parametrize("name", ["parquet", "polars", "duckdb", "filesystem pickle of polars"])
-def test_the_users_generator_is_fitted_on_the_generator_input(
-    tmp_path: Path, instance: dg.DagsterInstance, name: str
-) -> None:
-    make, kind = MANAGERS[name]
-    storage = tmp_path / "storage"
-    storage.mkdir()
-    fitted: list[pd.DataFrame] = []
-
-    @dg.asset(key=SYNTHETIC, ins={"given": dg.AssetIn(["demo", "generator_input"])})
-    def generated_rows(given: kind) -> kind:  # type: ignore[valid-type]
-        assert type(given) is kind
-        frame = given.to_pandas() if isinstance(given, pl.DataFrame) else given
-        fitted.append(frame)
-        generator = Shuffling()
-        generator.fit(frame)
-        return like(kind, generator.sample(400))
-
-    real, _ = project(kind, rows(200, seed=0), good())
-    options = settings(tmp_path, evaluation_share=0.25)
-    result = run([real, generated_rows], options, instance, make(storage))
-    assert result.success, said(result)
-    release = verify_release(tmp_path / "mixes" / "demo")
-    mixed = pq.read_table(release.path / "data").to_pandas()
-    mixed = mixed[mixed["synthmix_source"] == "real"]
-    # What it was fitted on is what is mixed; the rows that judge are in neither.
-    assert set(fitted[0]["x"]) == set(mixed["x"]) < set(rows(200, seed=0)["x"])
-    assert 20 <= 200 - len(fitted[0]) <= 80
-
-
-def test_a_generator_input_that_no_manager_could_store_is_refused_at_definition_time(
-    tmp_path: Path,
-) -> None:
-    options = settings(tmp_path, evaluation_share=0.25)
-    with pytest.raises(SynthMixError, match="store one partition of an asset a run"):
-        build_synthmix_defs(**options, op={"backfill_policy": {"type": "single_run"}})
-    build_synthmix_defs(**options, op={"backfill_policy": {"type": "multi_run"}})
-
-
-@pytest.mark.parametrize("source", ["asset", "path"])
-def test_a_generator_resource_makes_the_synthetic_rows(
-    tmp_path: Path, instance: dg.DagsterInstance, source: str
-) -> None:
-    rows(200, seed=0).to_parquet(tmp_path / "real.parquet")
-    real, _ = project(pd.DataFrame, rows(200, seed=0), good())
-    options = settings(
-        tmp_path,
-        real={"asset": "warehouse/real"}
-        if source == "asset"
-        else {"path": str(tmp_path / "real.parquet")},
-        synthetic={"generator": "shuffling", "generator_rows": 300},
-        evaluation_share=0.25,
-    )
-    manager = PandasParquet(tmp_path / "storage")
-    generator = Shuffling()
-    result = run(
-        [real] if source == "asset" else [],
-        options,
-        instance,
-        manager,
-        resources={"shuffling": generator},
-    )
-    assert result.success, said(result)
-    release = verify_release(tmp_path / "mixes" / "demo")
-    assert release.manifest["inputs"]["synthetic"]["rows"] == 300
-    assert 120 <= len(generator.frame) <= 180
-
-
-def test_a_generator_that_fails_is_named_and_not_tried_again(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    class Broken(Shuffling):
-        def sample(self, count: int) -> pd.DataFrame:
-            raise RuntimeError("out of luck")
-
-    real, _ = project(pd.DataFrame, rows(200, seed=0), good())
-    options = settings(
-        tmp_path,
-        synthetic={"generator": "broken", "generator_rows": 300},
-        op={"retry": {"max_retries": 2}},
-    )
-    result = run(
-        [real],
-        options,
-        instance,
-        PandasParquet(tmp_path / "storage"),
-        resources={"broken": Broken()},
-    )
-    assert not result.success
-    assert "the generator Broken failed (RuntimeError: out of luck)" in said(result)
-    assert "resource 'broken'" in said(result)
-    assert not result.filter_events(lambda e: e.event_type_value == "STEP_UP_FOR_RETRY")
