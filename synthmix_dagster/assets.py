@@ -4,8 +4,9 @@
 materialises it. What the steps do is in `steps`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -94,9 +95,8 @@ class Mix(MixConfig):
         key = self.asset_key(role)
         schema = RUN_CONFIGS.get(role)
         with at_the_edge():
-            said = (
-                {} if schema is None else overrides(schema, context.op_execution_context.op_config)
-            )
+            config = context.op_execution_context.op_config
+            said = {} if schema is None else overrides(schema, config)
         resources = {name: getattr(context.resources, name) for name in self._resources(role)}
         partitions = partitions_of(context)
         if len(partitions) == 1:
@@ -107,35 +107,46 @@ class Mix(MixConfig):
             return
         with at_the_edge():
             require_apart(context, frames, {name: self.dataset(name) for name in frames})
+        given = {
+            str(partition): partial(frames_of, frames, partition, partitions)
+            for partition in partitions
+        }
+        yield from self._execute_each(role, context, given, said, resources)
+
+    def _execute_each(
+        self,
+        role: str,
+        context: dg.AssetExecutionContext,
+        given: Mapping[str, Callable[[], Mapping[str, Any]]],
+        said: Mapping[str, Any],
+        resources: Mapping[str, Any],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        """Materialise one asset in several partitions; those that fail do not keep the others."""
+        key = self.asset_key(role)
         done: dict[str, Outcome] = {}
         failed: dict[str, SynthMixError] = {}
-        for partition in map(str, partitions):
+        for partition, frames in given.items():
             try:
-                given = Inputs(frames_of(frames, partition, partitions), said, resources)
-                done[partition] = STEPS[role](self.at(partition), given)
+                inputs = Inputs(frames(), said, resources)
+                done[partition] = STEPS[role](self.at(partition), inputs)
             except SynthMixError as error:
                 failed[partition] = error
         for partition, outcome in done.items():
             _say(context, outcome)
+            found = dict(outcome.metadata)
             if failed:
                 # The step has no output, so that what it did is reported one by one.
-                context.log_event(
-                    dg.AssetMaterialization(
-                        key, metadata=dict(outcome.metadata), partition=partition
-                    )
-                )
+                event = dg.AssetMaterialization(key, metadata=found, partition=partition)
+                context.log_event(event)
             else:
-                context.add_asset_metadata(
-                    dict(outcome.metadata), asset_key=key, partition_key=partition
-                )
+                context.add_asset_metadata(found, asset_key=key, partition_key=partition)
         if failed:
             reasons = "\n".join(f"- {partition}: {error}" for partition, error in failed.items())
             raise dg.Failure(
-                f"{len(failed)} of {len(partitions)} partitions failed:\n{reasons}",
+                f"{len(failed)} of {len(given)} partitions failed:\n{reasons}",
                 allow_retries=False,
             )
-        values = {name: each.value for name, each in done.items() if each.value is not None}
-        yield _result(key, Outcome({}, value=values or None))
+        yield dg.MaterializeResult(asset_key=key)
 
     def _resources(self, role: str) -> list[str]:
         generator = self.synthetic.generator
