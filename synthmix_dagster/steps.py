@@ -337,7 +337,8 @@ def _refuse(config: MixConfig, failed: list[str], reason: object) -> None:
 def _ingested(config: MixConfig, side: str) -> Outcome:
     dataset = open_side(config, {}, side)
     config.records.write(side, {"fingerprint": dataset.fingerprint})
-    return Outcome(metadata.of_dataset(dataset), dataset.fingerprint)
+    place = config.dataset(side).path or str(config.generated)
+    return Outcome(metadata.of_dataset(dataset, place), dataset.fingerprint)
 
 
 def _like(frame: Any, dataset: Dataset) -> Any:

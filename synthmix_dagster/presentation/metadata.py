@@ -37,14 +37,37 @@ Metadata = Mapping[str, Any]
 WORST_COLUMNS = 10
 
 
-def of_dataset(dataset: Dataset) -> Metadata:
-    """Rows, schema and fingerprint of an ingested dataset."""
+def of_dataset(dataset: Dataset, place: str | None = None) -> Metadata:
+    """Rows, schema and fingerprint of an ingested dataset, and where it lies.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    place : str, optional
+        Path or URI; user names, passwords and parameters in it are left out.
+    """
     return {
+        **({} if place is None else {"dagster/uri": without_secrets(place)}),
         "dagster/row_count": dataset.rows,
         "dagster/column_schema": _schema(dataset.schema),
         "synthmix/fingerprint": dataset.fingerprint,
         "synthmix/files": len(dataset.files),
     }
+
+
+def without_secrets(place: str) -> str:
+    """A path or URI without what may be secret in it.
+
+    Examples
+    --------
+    >>> without_secrets("s3://key:secret@bucket/data?token=1"), without_secrets("data/a@b.csv")
+    ('s3://bucket/data', 'data/a@b.csv')
+    """
+    scheme, separator, rest = place.partition("://")
+    if not separator:
+        return place
+    host, slash, path = rest.split("?", 1)[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:

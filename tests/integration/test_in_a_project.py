@@ -34,6 +34,15 @@ def test_columns_of_a_release_know_where_they_came_from(
     assert lineage.keys() == set(columns)
 
 
+def test_ingested_files_say_where_they_lie(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    defs = build_synthmix_defs(**write_inputs(tmp_path))
+    (result,) = list(
+        defs.resolve_assets_def(dg.AssetKey(["demo", "real"]))(dg.build_asset_context())
+    )
+    assert result.metadata["dagster/uri"] == str(tmp_path / "real.parquet")
+    assert result.metadata["dagster/row_count"] == 100
+
+
 def test_a_check_can_be_run_alone(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     options = write_inputs(tmp_path, synthetic=rows(400, seed=1, shift=1.5))
     assert (

@@ -1,5 +1,7 @@
 """What stops a release, whatever run it is in, and what may override it."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -196,23 +198,41 @@ def test_a_wrong_value_of_a_run_is_named(
     assert words in failure(result)
 
 
+def job_from_environment() -> dg.JobDefinition:
+    """A job that other processes can make as well, which a re-execution asks for."""
+    options = json.loads(Path(os.environ["SYNTHMIX_TEST_OPTIONS"]).read_text())
+    return build_synthmix_defs(**options).resolve_job_def("demo_job")
+
+
 def test_a_refusal_holds_when_the_run_is_executed_again_from_where_it_failed(
-    tmp_path: Path, instance: dg.DagsterInstance
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {**write_inputs(tmp_path, synthetic=bad()), "op": {"retry": {"max_retries": 2}}}
-    defs = build_synthmix_defs(**options)
-    job = defs.resolve_job_def("demo_job")
-    failed = job.execute_in_process(instance=instance, raise_on_error=False)
-    assert not failed.success
-    again = job.execute_in_process(
+    monkeypatch.setenv("SYNTHMIX_TEST_OPTIONS", str(tmp_path / "options.json"))
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    job = dg.reconstructable(job_from_environment)
+    execution = {"execution": {"config": {"in_process": {}}}}
+    with dg.execute_job(
+        job, instance=instance, raise_on_error=False, run_config=execution
+    ) as failed:
+        assert not failed.success
+    again = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
+    with dg.execute_job(
+        job,
         instance=instance,
         raise_on_error=False,
-        asset_selection=[
-            dg.AssetKey(["demo", role]) for role in ("optimal_ratio", "training_data")
-        ],
-    )
-    assert "release refused" in failure(again)
-    assert not again.filter_events(lambda event: event.event_type_value == "STEP_UP_FOR_RETRY")
+        run_config=execution,
+        reexecution_options=again,
+    ) as repeated:
+        assert not repeated.success
+    logged = instance.all_logs(repeated.run_id)
+    kinds = {entry.dagster_event_type for entry in logged if entry.dagster_event_type}
+    assert dg.DagsterEventType.STEP_UP_FOR_RETRY not in kinds
+    assert dg.DagsterEventType.ASSET_CHECK_EVALUATION in kinds
+    # Nor does it help to ask for what follows the gate alone.
+    alone = run(options, instance, "optimal_ratio", "training_data")
+    assert "release refused" in failure(alone)
+    assert not alone.filter_events(lambda event: event.event_type_value == "STEP_UP_FOR_RETRY")
     assert not (tmp_path / "mixes" / "demo" / "latest").exists()
 
 
