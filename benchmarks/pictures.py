@@ -2,7 +2,7 @@
 
     python -m benchmarks.pictures [--folder docs/images]
 
-Seventy daily batches with a new version of the generator after twenty and a change of it after fifty;
+Seventy daily batches: a new version of the generator after twenty, and a change of it after fifty;
 scores of blocks and batches are drawn, not measured.
 """
 
