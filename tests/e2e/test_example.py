@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,22 +34,6 @@ def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
 def dagster_home(tmp_path: Path) -> str:
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     return str(tmp_path)
-
-
-@pytest.mark.slow
-def test_the_demo_releases_one_generator_and_refuses_the_other(tmp_path: Path) -> None:
-    home = {"SYNTHMIX_EXAMPLE_HOME": str(tmp_path)}
-    first = command(sys.executable, "-m", "example_repo.demo", **home)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "stopped  arrival_delay_candidate/distribution_distance/wasserstein_gap" in first.stdout
-    assert "stopped  arrival_delay_candidate/training_data" in first.stdout
-    for word in ("gap", "floor", "threshold", "refused", "requested", "realised", "untouched"):
-        assert word in first.stdout
-    assert (tmp_path / "risk_curve.png").stat().st_size > 10_000
-    again = command(sys.executable, "-m", "example_repo.demo", **home)
-    assert again.returncode == 0, again.stdout + again.stderr
-    released = [re.findall(r"Release (\w+) was verified", run.stdout) for run in (first, again)]
-    assert released[0] == released[1] != []
 
 
 def test_dg_check_defs_passes_without_warnings(dagster_home: str) -> None:

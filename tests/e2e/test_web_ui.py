@@ -1,6 +1,7 @@
-"""What people see: a real browser on a real webserver over the instance of the demo."""
+"""The demo, and what people see of it: a real browser on a real webserver over its instance."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,18 +30,25 @@ return [...document.images].filter(i => i.src.startsWith('data:image/') && opaci
 """
 
 
+def demo(folder: Path) -> str:
+    """Run the demo and return what it printed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "example_repo.demo"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "SYNTHMIX_EXAMPLE_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The instance that the demo leaves behind."""
     folder = tmp_path_factory.mktemp("demo")
-    environment = {**os.environ, "SYNTHMIX_EXAMPLE_HOME": str(folder)}
-    subprocess.run(
-        [sys.executable, "-m", "example_repo.demo"],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
+    (folder / "printed.txt").write_text(demo(folder))
     return folder
 
 
@@ -167,3 +175,14 @@ def test_the_report_opens_from_disk(browser: Chrome, home: Path) -> None:
     )
     assert max(drawn) >= 300
     keep_view(browser, "ui-report")
+
+
+def test_the_demo_releases_one_generator_and_refuses_the_other(home: Path) -> None:
+    printed = (home / "printed.txt").read_text()
+    assert "stopped  arrival_delay_candidate/distribution_distance/wasserstein_gap" in printed
+    assert "stopped  arrival_delay_candidate/training_data" in printed
+    for word in ("gap", "floor", "threshold", "refused", "requested", "realised", "untouched"):
+        assert word in printed
+    assert (home / "risk_curve.png").stat().st_size > 10_000
+    released = [re.findall(r"Release (\w+) was verified", run) for run in (printed, demo(home))]
+    assert released[0] == released[1] != []

@@ -1,6 +1,7 @@
 """The closed forms of the bounds against numeric minimisation, and their limits."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -92,7 +93,8 @@ def test_from_the_critical_gap_on_the_bound_takes_nothing(n, m, lipschitz, capac
 def test_a_larger_gap_never_asks_for_more(gaps, n, m, lipschitz, capacity):
     options = {"lipschitz": lipschitz, "capacity": capacity}
     weights = [stability_bound(n, m, gap=gap, **options).weight for gap in sorted(gaps)]
-    assert weights == sorted(weights, reverse=True)
+    # But for the last digit: two gaps may differ by less than the weight can tell.
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(weights))
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
