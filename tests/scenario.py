@@ -6,6 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+#: The settings of a mix that cannot do without.
+MINIMAL: dict[str, Any] = {
+    "name": "demo",
+    "real": {"path": "real.parquet"},
+    "synthetic": {"path": "synthetic.parquet"},
+    "target": "y",
+    "task": "regression",
+    "threshold": 0.5,
+    "output_root": "mixes",
+}
+
 
 def rows(n: int, seed: int, *, shift: float = 0.0, shuffled_target: bool = False) -> pd.DataFrame:
     """A learnable regression: numbers, a category, missing values, and a target."""

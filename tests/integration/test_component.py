@@ -9,22 +9,13 @@ import pytest
 import yaml
 from dagster.components.testing import create_defs_folder_sandbox
 from dagster.components.testing.test_cases import TestTranslation
-from scenario import write_inputs
+from scenario import MINIMAL, write_inputs
 
 from synthmix_dagster import SynthMixComponent, build_synthmix_defs
 from synthmix_dagster.config.drift import DriftConfig
 from synthmix_dagster.definitions import definitions_of
 
 TYPE = "synthmix_dagster.SynthMixComponent"
-MINIMAL: dict[str, Any] = {
-    "name": "demo",
-    "real": {"path": "real.parquet"},
-    "synthetic": {"path": "synthetic.parquet"},
-    "target": "y",
-    "task": "regression",
-    "threshold": 0.5,
-    "output_root": "mixes",
-}
 RELEASE = dg.AssetKey(["demo", "training_data"])
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from scenario import good, rows, write_inputs
+from scenario import MINIMAL, good, rows, write_inputs
 
 from synthmix_dagster import build_synthmix_defs
 from synthmix_dagster.errors import ConfigError
@@ -98,17 +98,8 @@ def test_groups_are_kept_whole_and_left_out_of_distance_and_prediction(
 def test_a_wrong_option_is_refused_before_anything_runs(
     options: dict[str, Any], words: str
 ) -> None:
-    settings = {
-        "name": "demo",
-        "real": {"path": "real.parquet"},
-        "synthetic": {"path": "synthetic.parquet"},
-        "target": "y",
-        "task": "regression",
-        "threshold": 0.5,
-        "output_root": "mixes",
-    }
     with pytest.raises(ConfigError, match=words):
-        build_synthmix_defs(**{**settings, **options})
+        build_synthmix_defs(**{**MINIMAL, **options})
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,10 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster.components.testing import create_defs_folder_sandbox
-from scenario import write_inputs
+from scenario import MINIMAL, write_inputs
 
 from synthmix_dagster import SynthMixComponent, SynthMixError, build_synthmix_defs
 from synthmix_dagster.assets import Mix
-
-MINIMAL: dict[str, Any] = {
-    "name": "demo",
-    "real": {"path": "real.parquet"},
-    "synthetic": {"path": "synthetic.parquet"},
-    "target": "y",
-    "task": "regression",
-    "threshold": 0.5,
-    "output_root": "mixes",
-}
 
 
 def from_yaml(attributes: dict[str, Any]) -> dg.Definitions:
