@@ -18,3 +18,8 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     home.mkdir()
     with dg.instance_for_test(temp_dir=str(home)) as found:
         yield found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow ones, so that no processor waits for the last of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -183,7 +183,7 @@ def test_wide_rows_are_read_fewer_at_a_time(tmp_path, monkeypatch):
         return original(self, part, chunk)
 
     monkeypatch.setattr(shuffle.Shuffle, "_run", watching)
-    wide = pa.table({f"x{i}": np.arange(2000.0) for i in range(1000)})
+    wide = pa.table({f"x{i}": np.arange(2000.0) for i in range(300)})
     pq.write_table(wide, tmp_path / "wide.parquet")
     path = tmp_path / "wide.parquet"
     mix(path, path, ratio=1, output=tmp_path / "out", memory_mb=400, rows_per_shard=700)
