@@ -24,6 +24,8 @@ def judge_partitions(
     partitions: Sequence[str | None],
     frames: Mapping[str, Any],
     judge: Callable[[str | None, Mapping[str, Any]], Mapping[str, Judged]],
+    *,
+    judged_again: bool,
 ) -> Mapping[str, Judged]:
     """Judge each partition of a run, and say it as one.
 
@@ -37,6 +39,9 @@ def judge_partitions(
         What was loaded for all of them.
     judge : callable
         From a partition and what was loaded for it to what each check says.
+    judged_again : bool
+        Whether a later step refuses the bad partitions one by one. Then some bad ones are a
+        warning, as an error would stop the good ones of the run as well.
 
     Raises
     ------
@@ -52,7 +57,10 @@ def judge_partitions(
         except SynthMixError as error:
             # One that cannot be judged says nothing about the others.
             judged[partition] = dict.fromkeys(names, Judged(Verdict(False, str(error))))
-    return {name: _together({key: each[name] for key, each in judged.items()}) for name in names}
+    return {
+        name: _together({key: each[name] for key, each in judged.items()}, judged_again)
+        for name in names
+    }
 
 
 def check_result(judged: Judged, **of_check: Any) -> dg.AssetCheckResult:
@@ -73,7 +81,7 @@ def check_result(judged: Judged, **of_check: Any) -> dg.AssetCheckResult:
     )
 
 
-def _together(judged: Mapping[str | None, Judged]) -> Judged:
+def _together(judged: Mapping[str | None, Judged], judged_again: bool) -> Judged:
     failed = {key: found.verdict for key, found in judged.items() if not found.verdict.passed}
     errors = [key for key, verdict in failed.items() if verdict.severity == "ERROR"]
     rows = [
@@ -90,10 +98,8 @@ def _together(judged: Mapping[str | None, Judged]) -> Judged:
     if failed:
         named = " ".join(f"{key}: {verdict.sentence}" for key, verdict in failed.items())
         sentence = f"{len(failed)} of {len(judged)} partitions do not pass. {named}"
-    # An error would stop the good partitions of this run as well. The bad ones are refused one by
-    # one by the step that releases, and the run fails there.
-    everything = len(errors) == len(judged)
+    stopping = len(errors) == len(judged) if judged_again else bool(errors)
     return Judged(
-        Verdict(not failed, sentence, "ERROR" if everything else "WARN"),
+        Verdict(not failed, sentence, "ERROR" if stopping else "WARN"),
         {"synthmix/partitions": dg.MetadataValue.table(rows)},
     )

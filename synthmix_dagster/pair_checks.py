@@ -57,7 +57,10 @@ def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
         with at_the_edge():
             if not one:
                 require_apart(context.op_execution_context, frames, config.at(None))
-            judged = judge_partitions(config.names, partitions, frames, partial(_judged, config))
+            judge_one = partial(_judged, config)
+            judged = judge_partitions(
+                config.names, partitions, frames, judge_one, judged_again=False
+            )
         for name, each in judged.items():
             yield check_result(each, check_name=name, asset_key=key)
 

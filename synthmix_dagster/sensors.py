@@ -168,8 +168,8 @@ def _verdict(instance: dg.DagsterInstance, release: NewRelease) -> bool | None:
     """Whether every blocking check of the release passed; None while its run goes on."""
     run = instance.get_run_by_id(release.run_id)
     if run is None:
-        # Its run was deleted: nothing says that it did not pass.
-        return True
+        # Reported by hand, or its run was deleted: nothing says that it passed.
+        return False
     if not run.is_finished:
         return None
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)

@@ -103,6 +103,12 @@ def test_a_release_whose_recount_failed_is_none(
 
     assert dg.materialize([training_data], instance=instance).success
     assert not tick(sensor, instance, cursor).run_requests
+    # Nor is one that was reported by hand, without a run.
+    by_hand = {"synthmix/release_id": "y", "dagster/uri": "y"}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(training_data.key, metadata=by_hand)
+    )
+    assert not tick(sensor, instance, cursor).run_requests
 
 
 def test_it_needs_to_know_what_to_do() -> None:
