@@ -37,6 +37,7 @@ check: .venv/.installed $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/dg check defs
 
 # Nothing is fetched: fonts are the system's, and search runs in the browser.

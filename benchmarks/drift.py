@@ -242,10 +242,10 @@ def _delay(over: NDArray[np.bool_], history: int, unit: str) -> Row:
 def year() -> list[Row]:
     import dagster as dg
 
-    from synthmix_dagster.config.drift import DriftConfig
     from synthmix_dagster.drift.history import Observation
-    from synthmix_dagster.drift_check import Watch
-    from synthmix_dagster.presentation.drift_metadata import of_drift, of_observations
+    from synthmix_dagster.orchestration.config.drift import DriftConfig
+    from synthmix_dagster.orchestration.drift_watch.check import Watch
+    from synthmix_dagster.orchestration.drift_watch.metadata import of_drift, of_observations
 
     rng = np.random.default_rng(0)
     key = dg.AssetKey(["flights", "distribution_distance"])

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.drift_scores import BLOCKS, LINE, REFERENCE, by_batch, by_block, squares
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.wasserstein import orthonormal_directions
+from synthmix_dagster.encoding.encoder import Encoder
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]

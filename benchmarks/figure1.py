@@ -152,7 +152,7 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from synthmix_dagster.presentation.plots import CHOSEN, CURVE, PRIOR, QUIET
+    from synthmix_dagster.display.style import CHOSEN, CURVE, PRIOR, QUIET
 
     figure = Figure(figsize=(9.2, 3.8), dpi=100, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)

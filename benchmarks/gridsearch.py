@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pairs import Run
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.sample import EncodedSample
 

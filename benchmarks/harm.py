@@ -25,11 +25,11 @@ from scipy.stats import spearmanr
 from benchmarks.pairs import LEARNERS, Run, kind, runs
 from synthmix_dagster import SynthMixError
 from synthmix_dagster.distance.conditional import LANDMARKS, conditional_estimate
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import signed_root
-from synthmix_dagster.distance.features import NystroemMap
 from synthmix_dagster.distance.folds import Side, draw_sides
 from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
+from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.path import risk_path
 
 Floats = NDArray[np.float64]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.pairs import kind
-from synthmix_dagster.distance.encoding import Encoder
+from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.ratio.memorisation import LEVEL, memorisation_test
 
 Floats = NDArray[np.float64]

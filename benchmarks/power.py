@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from benchmarks.pairs import kind
 from benchmarks.simulation import repeated
 from synthmix_dagster import SynthMixError
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.encoding.encoder import Encoder
 
 Floats = NDArray[np.float64]
 LEVEL = 0.05

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.gridsearch import grid_losses
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.learners import kernel_path
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.sample import EncodedSample

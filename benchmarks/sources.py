@@ -22,11 +22,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.pairs import Run, kind, runs
-from synthmix_dagster.distance.encoding import Encoder
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.sources import mix_sources
-from synthmix_dagster.ratio.target import TargetCode
 
 #: Features and targets.
 Side = tuple[NDArray[np.float64], NDArray[np.float64]]

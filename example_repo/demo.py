@@ -19,7 +19,8 @@ from example_repo.flights import TARGET, all_flights, home, split
 from example_repo.runs import WIDTH, Refusal, Runs, UnexpectedError
 from example_repo.tables import evidence_tables, refusal_text
 from synthmix_dagster import Recommendation, Release, verify_release
-from synthmix_dagster.presentation.plots import plot_risk_curve, png
+from synthmix_dagster.display.rendering import png
+from synthmix_dagster.ratio.display import plot_risk_curve
 
 MIX, CANDIDATE, FILES = "arrival_delay", "arrival_delay_candidate", "late_arrival"
 

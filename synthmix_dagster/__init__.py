@@ -8,52 +8,52 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from synthmix_dagster.api import measure_distance, mix, recommend_ratio
-    from synthmix_dagster.component import SynthMixComponent
-    from synthmix_dagster.definitions import build_synthmix_defs
+    from synthmix_dagster.data.dataset import open_dataset
+    from synthmix_dagster.data.splitting import split_evaluation
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.drift.report import DriftReport
     from synthmix_dagster.errors import SynthMixError
-    from synthmix_dagster.further import (
+    from synthmix_dagster.orchestration.component import SynthMixComponent
+    from synthmix_dagster.orchestration.definitions import build_synthmix_defs
+    from synthmix_dagster.orchestration.drift_watch.monitor import build_drift_monitor, drift_report
+    from synthmix_dagster.orchestration.sensors import NewRelease, build_release_sensor
+    from synthmix_dagster.orchestration.standalone_checks import build_synthmix_checks
+    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.release.handle import Release, load_release, verify_release
+    from synthmix_dagster.verbs.core import measure_distance, mix, recommend_ratio
+    from synthmix_dagster.verbs.variants import (
         recommend_for_domain,
         recommend_generators,
         recommend_per_class,
         recommend_without_target,
     )
-    from synthmix_dagster.monitors import build_drift_monitor, drift_report
-    from synthmix_dagster.pair_checks import build_synthmix_checks
-    from synthmix_dagster.ratio.recommendation import Recommendation
-    from synthmix_dagster.sensors import NewRelease, build_release_sensor
-    from synthmix_dagster.tables.dataset import open_dataset
-    from synthmix_dagster.tables.releases import Release, load_release, verify_release
-    from synthmix_dagster.tables.splitting import split_evaluation
 
 __version__ = "0.1.0"
 
 _HOME = {
     "DistanceReport": "synthmix_dagster.distance.report",
-    "NewRelease": "synthmix_dagster.sensors",
-    "build_release_sensor": "synthmix_dagster.sensors",
-    "build_synthmix_checks": "synthmix_dagster.pair_checks",
+    "NewRelease": "synthmix_dagster.orchestration.sensors",
+    "build_release_sensor": "synthmix_dagster.orchestration.sensors",
+    "build_synthmix_checks": "synthmix_dagster.orchestration.standalone_checks",
     "DriftReport": "synthmix_dagster.drift.report",
     "Recommendation": "synthmix_dagster.ratio.recommendation",
-    "Release": "synthmix_dagster.tables.releases",
-    "SynthMixComponent": "synthmix_dagster.component",
+    "Release": "synthmix_dagster.release.handle",
+    "SynthMixComponent": "synthmix_dagster.orchestration.component",
     "SynthMixError": "synthmix_dagster.errors",
-    "build_drift_monitor": "synthmix_dagster.monitors",
-    "build_synthmix_defs": "synthmix_dagster.definitions",
-    "drift_report": "synthmix_dagster.monitors",
-    "load_release": "synthmix_dagster.tables.releases",
-    "measure_distance": "synthmix_dagster.api",
-    "mix": "synthmix_dagster.api",
-    "open_dataset": "synthmix_dagster.tables.dataset",
-    "recommend_for_domain": "synthmix_dagster.further",
-    "recommend_generators": "synthmix_dagster.further",
-    "recommend_per_class": "synthmix_dagster.further",
-    "recommend_ratio": "synthmix_dagster.api",
-    "recommend_without_target": "synthmix_dagster.further",
-    "split_evaluation": "synthmix_dagster.tables.splitting",
-    "verify_release": "synthmix_dagster.tables.releases",
+    "build_drift_monitor": "synthmix_dagster.orchestration.drift_watch.monitor",
+    "build_synthmix_defs": "synthmix_dagster.orchestration.definitions",
+    "drift_report": "synthmix_dagster.orchestration.drift_watch.monitor",
+    "load_release": "synthmix_dagster.release.handle",
+    "measure_distance": "synthmix_dagster.verbs.core",
+    "mix": "synthmix_dagster.verbs.core",
+    "open_dataset": "synthmix_dagster.data.dataset",
+    "recommend_for_domain": "synthmix_dagster.verbs.variants",
+    "recommend_generators": "synthmix_dagster.verbs.variants",
+    "recommend_per_class": "synthmix_dagster.verbs.variants",
+    "recommend_ratio": "synthmix_dagster.verbs.core",
+    "recommend_without_target": "synthmix_dagster.verbs.variants",
+    "split_evaluation": "synthmix_dagster.data.splitting",
+    "verify_release": "synthmix_dagster.release.handle",
 }
 
 __all__ = [

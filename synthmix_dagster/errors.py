@@ -2,7 +2,7 @@
 
 A message says what was found, where (dataset, column, option or path) and what to do next, so the
 constructors take those as data and write the sentence themselves. Dagster is not imported here:
-`assets.py` turns the family into ``dagster.Failure(allow_retries=False)`` at the edge.
+`orchestration/failures.py` turns the family into ``dagster.Failure(allow_retries=False)``.
 """
 
 from collections.abc import Iterable

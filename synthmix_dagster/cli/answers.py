@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from synthmix_dagster.distance.report import DistanceReport
-    from synthmix_dagster.gate import Verdict
+    from synthmix_dagster.gates.verdicts import Verdict
     from synthmix_dagster.ratio.recommendation import Recommendation
-    from synthmix_dagster.tables.releases import Release
+    from synthmix_dagster.release.handle import Release
 
 #: Columns told of a distance.
 _WORST = 5

@@ -76,10 +76,10 @@ def measure(
       synthmix measure real.csv generated.csv --target churned --task classification \\
         --threshold 0.3
     """  # noqa: D301
-    from synthmix_dagster.api import measure_distance
-    from synthmix_dagster.evidence import gates_of
-    from synthmix_dagster.gate import judge
-    from synthmix_dagster.threshold import number_of
+    from synthmix_dagster.gates.evidence import gates_of
+    from synthmix_dagster.gates.threshold import number_of
+    from synthmix_dagster.gates.verdicts import judge
+    from synthmix_dagster.verbs.core import measure_distance
 
     gates = gates_of(threshold, conditional_threshold)
     if any(gate.threshold.kind == "auto" for gate in gates):
@@ -124,8 +124,8 @@ def recommend(
       synthmix recommend real.csv generated.csv --target price --task regression --json \\
         | jq .recommendation.ratio
     """  # noqa: D301
-    from synthmix_dagster.api import recommend_ratio
-    from synthmix_dagster.gate import judge_recommendation
+    from synthmix_dagster.gates.verdicts import judge_recommendation
+    from synthmix_dagster.verbs.core import recommend_ratio
 
     with progress(1) as step:
         step("predicting the risk of every ratio")
@@ -143,6 +143,6 @@ def recommend(
 
 
 def _save(path: Path, axes: "Axes") -> None:
-    from synthmix_dagster.presentation.rendering import png
+    from synthmix_dagster.display.rendering import png
 
     answers.write(path, png(axes), option="plot")

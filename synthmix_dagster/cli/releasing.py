@@ -11,7 +11,7 @@ from synthmix_dagster.cli import answers, options
 from synthmix_dagster.cli.group import Refused, main
 from synthmix_dagster.cli.progress import progress
 
-#: Options of `mix` by the verb of `api` that takes them; those of several are in each.
+#: Options of `mix` by the verb of `core` that takes them; those of several are in each.
 _MEASURE = ("target", "task", "categorical", "ignore", "key", "weights", "scaling", "sample_rows")
 _RECOMMEND = (*_MEASURE, "learner", "generator_saw_real", "max_ratio", "rule", "seed")
 _MIX = (
@@ -92,11 +92,11 @@ def mix(
     With a ratio of your own, nothing measured:
       synthmix mix real.csv generated.csv --ratio 0.5 --output mixes/churn
     """  # noqa: D301
-    from synthmix_dagster import api
-    from synthmix_dagster.evidence import Evidence, gates_of
-    from synthmix_dagster.gate import judge_recommendation
-    from synthmix_dagster.tables.dataset import open_dataset
-    from synthmix_dagster.tables.splitting import split_by_column
+    from synthmix_dagster.data.dataset import open_dataset
+    from synthmix_dagster.data.splitting import split_by_column
+    from synthmix_dagster.gates.evidence import Evidence, gates_of
+    from synthmix_dagster.gates.verdicts import judge_recommendation
+    from synthmix_dagster.verbs import core
 
     gates = gates_of(threshold, conditional_threshold)
     recommended = ratio is None
@@ -117,7 +117,7 @@ def mix(
         if measured:
             step("measuring the distance")
             chosen = {name: settings[name] for name in (*_MEASURE, "seed", "memory_mb")}
-            distance = api.measure_distance(rows, synthetic, **chosen)
+            distance = core.measure_distance(rows, synthetic, **chosen)
             # What the release would refuse is refused before more is computed.
             known = [gate for gate in gates if gate.threshold.kind != "auto"]
             with _told_as_json(as_json):
@@ -125,7 +125,7 @@ def mix(
         if ratio is None:
             step("predicting the risk of every ratio")
             chosen = {name: settings[name] for name in _RECOMMEND}
-            advice = api.recommend_ratio(
+            advice = core.recommend_ratio(
                 rows, synthetic, evaluation=judges, distance=distance, **chosen
             )
             ratio = advice.ratio
@@ -135,7 +135,7 @@ def mix(
                     raise Refused(f"release refused, 'recommendation_usable': {usable.sentence}")
         step("writing the release")
         with _told_as_json(as_json):
-            release = api.mix(
+            release = core.mix(
                 rows,
                 synthetic,
                 ratio=ratio,
@@ -167,7 +167,7 @@ def verify(release: Path, as_json: bool) -> None:
       synthmix verify mixes/churn && python train.py mixes/churn/latest/data
     """  # noqa: D301
     from synthmix_dagster.errors import ReleaseError
-    from synthmix_dagster.tables.releases import verify_release
+    from synthmix_dagster.release.handle import verify_release
 
     with progress(1) as step:
         step("reading every file")
@@ -209,9 +209,9 @@ def report(release: Path, output: str, compare_with: Path | None) -> None:
       synthmix report mixes/churn --compare-with mixes/churn/releases/0123456789abcdef
     """  # noqa: D301
     from synthmix_dagster.errors import ConfigError
-    from synthmix_dagster.presentation.report import release_report
-    from synthmix_dagster.tables.publishing import previous_of
-    from synthmix_dagster.tables.releases import load_release
+    from synthmix_dagster.release.handle import load_release
+    from synthmix_dagster.release.publishing import previous_of
+    from synthmix_dagster.release.report.page import release_report
 
     found = load_release(release)
     before = previous_of(found) if compare_with is None else load_release(compare_with)

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.features import NystroemMap
 from synthmix_dagster.distance.folds import Ints, Side
+from synthmix_dagster.encoding.nystroem import NystroemMap
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from synthmix_dagster.distance.differences import Difference, differences
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import Points, cut_estimate, signed_root
 from synthmix_dagster.distance.report import ColumnGap, WorstDirection
 from synthmix_dagster.distance.wasserstein import Floats
 from synthmix_dagster.distance.worst import Direction
+from synthmix_dagster.encoding.encoder import Encoder
 
 #: Columns whose statistics are compared.
 WORST_COLUMNS = 5

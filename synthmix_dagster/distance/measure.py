@@ -9,11 +9,8 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from synthmix_dagster.distance.codes import Scaling
-from synthmix_dagster.distance.columns import require_known
 from synthmix_dagster.distance.conditional import LEAST_OVERLAP
 from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import (
     METHODS,
     Points,
@@ -34,10 +31,11 @@ from synthmix_dagster.distance.scales import in_pooled_units, rescalings
 from synthmix_dagster.distance.transport import MOST_ROWS
 from synthmix_dagster.distance.wasserstein import Singles, orthonormal_directions
 from synthmix_dagster.distance.worst import worst_directions
+from synthmix_dagster.encoding.codes import Scaling
+from synthmix_dagster.encoding.columns import require_known, require_rows
+from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
-#: Folds of fewer rows than this say nothing.
-LEAST_ROWS = 10
 #: Directions in which the sides differ most.
 WORST_DIRECTIONS = 3
 
@@ -264,16 +262,6 @@ def measure_gap(
     points = _points(encoder, real, synthetic, to_fold)
     turned = orthonormal_directions(encoder.dimension, directions, to_turn)
     return signed_root(float(np.mean(cut_estimate(points, turned, 2).squares)) * encoder.dimension)
-
-
-def require_rows(rows: int, dataset: str) -> None:
-    """Refuse a dataset too small to judge."""
-    if rows < LEAST_ROWS:
-        raise DataError(
-            f"it has {rows} row{'' if rows == 1 else 's'}",
-            dataset=dataset,
-            fix=f"Provide at least {LEAST_ROWS} rows",
-        )
 
 
 def _points(

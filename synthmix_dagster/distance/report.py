@@ -178,7 +178,7 @@ class DistanceReport:
         return "<DistanceReport\n  " + "\n  ".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        from synthmix_dagster.presentation.html import distance_html
+        from synthmix_dagster.distance.display import distance_html
 
         return distance_html(self)
 
@@ -196,7 +196,7 @@ class DistanceReport:
         -------
         matplotlib Axes
         """
-        from synthmix_dagster.presentation.plots import plot_distance
+        from synthmix_dagster.distance.display import plot_distance
 
         return plot_distance(self, axes, threshold=threshold)
 

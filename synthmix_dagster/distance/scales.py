@@ -10,10 +10,10 @@ multiplies that column's part of it, which needs no second estimate.
 
 import numpy as np
 
-from synthmix_dagster.distance.codes import ColumnCode
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.folds import Ints, Side
 from synthmix_dagster.distance.wasserstein import Floats, Singles
+from synthmix_dagster.encoding.codes import ColumnCode
+from synthmix_dagster.encoding.encoder import Encoder
 
 
 def rescalings(encoder: Encoder, real: Singles, side: Side) -> Floats:

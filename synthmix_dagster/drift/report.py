@@ -219,7 +219,7 @@ class DriftReport:
         return "<DriftReport\n  " + "\n  ".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        from synthmix_dagster.presentation.drift import drift_html
+        from synthmix_dagster.drift.display import drift_html
 
         return drift_html(self)
 
@@ -235,7 +235,7 @@ class DriftReport:
         -------
         list of matplotlib Axes
         """
-        from synthmix_dagster.presentation.drift import plot_drift
+        from synthmix_dagster.drift.display import plot_drift
 
         return plot_drift(self, axes)
 

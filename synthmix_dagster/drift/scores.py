@@ -14,9 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.distance.attribution import coordinate_parts
-from synthmix_dagster.distance.codes import Scaling
-from synthmix_dagster.distance.columns import as_numbers, column_kind
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.estimate import Points, cut_estimate
 from synthmix_dagster.distance.folds import draw_cuts
 from synthmix_dagster.distance.wasserstein import (
@@ -26,6 +23,9 @@ from synthmix_dagster.distance.wasserstein import (
     cell_means,
     orthonormal_directions,
 )
+from synthmix_dagster.encoding.codes import Scaling
+from synthmix_dagster.encoding.columns import as_numbers, column_kind
+from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.errors import DataError
 
 Ints = NDArray[np.int64]

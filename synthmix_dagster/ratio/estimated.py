@@ -6,7 +6,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.bounds import Bound, critical_gap, stability_bound, variance_bound
 from synthmix_dagster.ratio.fits import RidgeFit
 from synthmix_dagster.ratio.learners import sample_path

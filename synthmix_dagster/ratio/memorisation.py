@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.measure import require_rows
+from synthmix_dagster.encoding.columns import require_rows
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.neighbours import equal_rows, nearest_distances, nearest_others
 

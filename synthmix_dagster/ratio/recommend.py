@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.codes import Scaling
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.codes import Scaling
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
 from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices

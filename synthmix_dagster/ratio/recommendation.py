@@ -124,7 +124,7 @@ class Recommendation:
         )
 
     def _repr_html_(self) -> str:
-        from synthmix_dagster.presentation.html import recommendation_html
+        from synthmix_dagster.ratio.display import recommendation_html
 
         return recommendation_html(self)
 
@@ -161,6 +161,6 @@ class Recommendation:
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw the risk curve with its interval, bounds and baselines."""
-        from synthmix_dagster.presentation.plots import plot_risk_curve
+        from synthmix_dagster.ratio.display import plot_risk_curve
 
         return plot_risk_curve(self, axes)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import Decision
-from synthmix_dagster.ratio.target import TargetCode
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.codes import Scaling
-from synthmix_dagster.distance.encoding import Encoder
-from synthmix_dagster.distance.measure import require_rows
+from synthmix_dagster.encoding.codes import Scaling
+from synthmix_dagster.encoding.columns import require_rows
+from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import DataError
 from synthmix_dagster.ratio.neighbours import equal_rows
-from synthmix_dagster.ratio.target import TargetCode
 
 Floats = NDArray[np.float64]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.distance.codes import fit_code
 from synthmix_dagster.distance.differences import TOP_LEVELS, differences
+from synthmix_dagster.encoding.codes import fit_code
 
 
 def compared(real, synthetic):

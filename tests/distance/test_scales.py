@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.distance.encoding import Encoder
 from synthmix_dagster.distance.folds import draw_sides
 from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.distance.scales import in_pooled_units, rescalings
+from synthmix_dagster.encoding.encoder import Encoder
 
 
 def frames(rng, rows):

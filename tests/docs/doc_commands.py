@@ -135,7 +135,7 @@ def _known(words: Sequence[str]) -> None:
 
 
 def _scaffolds(options: Sequence[str]) -> None:
-    from synthmix_dagster.scaffold import SynthMixParams
+    from synthmix_dagster.orchestration.scaffolder import SynthMixParams
 
     for word in options:
         if word.startswith("--"):

@@ -11,7 +11,7 @@ import yaml
 from dagster.components.testing import create_defs_folder_sandbox
 
 from synthmix_dagster import SynthMixComponent
-from synthmix_dagster.config.mix import MixConfig
+from synthmix_dagster.orchestration.config.mix import MixConfig
 
 COMPONENT = "synthmix_dagster.SynthMixComponent"
 MINIMAL: Mapping[str, Any] = {

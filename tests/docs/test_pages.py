@@ -18,7 +18,7 @@ import pytest
 import yaml
 from doc_blocks import PAGES, ROOT, Block, blocks_of, name_of
 
-from synthmix_dagster.tables import locations
+from synthmix_dagster.data import locations
 
 #: Blocks that cannot be run here, and why; everything else is.
 NOT_RUN = {

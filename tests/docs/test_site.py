@@ -10,7 +10,7 @@ from mkdocs.config import load_config
 
 import synthmix_dagster
 from synthmix_dagster import errors
-from synthmix_dagster.config import (
+from synthmix_dagster.orchestration.config import (
     contract,
     dataset,
     drift,
@@ -21,7 +21,7 @@ from synthmix_dagster.config import (
     orchestration,
     pair,
 )
-from synthmix_dagster.config.base import Settings
+from synthmix_dagster.orchestration.config.base import Settings
 
 _FETCHED = re.compile(
     r'<(?:script|img|iframe|source)[^>]+src="(?:https?:)?//'

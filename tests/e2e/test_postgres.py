@@ -24,7 +24,8 @@ from synthmix_dagster import build_synthmix_defs
 # A process for each step, without the time to import everything in each of them.
 executor = dg.multiprocess_executor.configured(
     {{"max_concurrent": 2, "start_method": {{"forkserver": {{"preload_modules": [
-        "synthmix_dagster.component", "synthmix_dagster.api", "pandas", "sklearn", "scipy.stats",
+        "synthmix_dagster.orchestration.component", "synthmix_dagster.verbs.core", "pandas",
+        "sklearn", "scipy.stats",
     ]}}}}}}
 )
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.api import recommend_ratio
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.crossfit import FOLDS
+from synthmix_dagster.verbs.core import recommend_ratio
 
 
 def rows(n, seed):

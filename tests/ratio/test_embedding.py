@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.embedding import (
     EmbeddingOptimum,

@@ -268,7 +268,7 @@ def test_identical_rows_leave_no_shift(real):
 
 
 def test_all_bounds_are_drawn_and_listed(good):
-    from synthmix_dagster.presentation.metadata import of_recommendation
+    from synthmix_dagster.orchestration.metadata import of_recommendation
 
     metadata = of_recommendation(good)
     assert [row.data["bound"] for row in metadata["synthmix/bounds"].records] == [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.features import NystroemMap
+from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.path import RIDGES, ratio_grid, risk_path
 
 

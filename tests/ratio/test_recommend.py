@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.api import measure_distance, recommend_ratio
+from synthmix_dagster.data.splitting import split_evaluation
 from synthmix_dagster.errors import ConfigError, DataError, SynthMixError, UnknownChoiceError
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.tables.splitting import split_evaluation
+from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
 
 TASKS = {"number": "regression", "binary": "classification", "three": "classification"}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthmix_dagster.api import recommend_ratio
 from synthmix_dagster.errors import UnknownChoiceError
+from synthmix_dagster.verbs.core import recommend_ratio
 
 
 def table(rows, seed):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.refits import (
@@ -12,7 +13,6 @@ from synthmix_dagster.ratio.refits import (
     proposed_counts,
     refit_losses,
 )
-from synthmix_dagster.ratio.target import TargetCode
 
 
 def rows(n, seed):

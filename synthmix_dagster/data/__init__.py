@@ -1,0 +1,1 @@
+"""Reading rows: datasets, formats, locations, identity, alignment, contracts."""

@@ -1,0 +1,282 @@
+"""Where rows enter: files, folders and frames become one kind of object.
+
+A `Dataset` has a name, a fingerprint of its content and, when it came from files, the place of
+every row in them. Everything downstream asks it and nothing else. Rows of files stay there until
+they are asked for (`tables.reading`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from synthmix_dagster.data.fingerprint import content_sha256
+from synthmix_dagster.data.locations import find_files
+from synthmix_dagster.data.reading import StoredRows, require_unique
+from synthmix_dagster.data.view import View
+from synthmix_dagster.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a dataset.
+
+    Attributes
+    ----------
+    name : str
+        Path relative to the dataset's folder, with forward slashes.
+    rows : int
+        Rows that meet the filters.
+    sha256 : str
+        Digest of the bytes.
+    """
+
+    name: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows with a name and a fingerprint.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it, such as ``real``.
+    source : pyarrow.Table or StoredRows
+        The rows, in memory or in files.
+    fingerprint : str
+        SHA-256 over the bytes of its files, or over its rows when it came from memory.
+    files : tuple of SourceFile
+        Where the rows came from, in the order of the rows; empty for rows from memory.
+    """
+
+    name: str
+    source: pa.Table | StoredRows
+    fingerprint: str
+    files: tuple[SourceFile, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.source.num_rows)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return [str(name) for name in self.source.column_names]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and Arrow types of the columns."""
+        return self.source.schema
+
+    @property
+    def table(self) -> pa.Table:
+        """All rows in memory; read anew from the files at every call."""
+        return self.source.read() if isinstance(self.source, StoredRows) else self.source
+
+    def select(self, columns: Sequence[str]) -> "Dataset":
+        """The same rows with some of the columns; of files, the others are not read."""
+        return replace(self, source=self.source.select(list(columns)))
+
+    def frame(self, indices: Any = None) -> pd.DataFrame:
+        """Return some or all rows for the numerics, as pandas.
+
+        Parameters
+        ----------
+        indices : array-like of int, optional
+            Positions to take, in that order. Of files, no more is held in memory than these rows
+            and a part of a file.
+        """
+        if indices is None:
+            return as_frame(self.table)
+        if isinstance(self.source, StoredRows):
+            return as_frame(self.source.take(indices))
+        return as_frame(self.source.take(pa.array(indices)))
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All rows in order, a bounded number at a time, as Arrow."""
+        if isinstance(self.source, StoredRows):
+            return (piece.table for piece in self.source.pieces())
+        return iter([self.source])
+
+    def batches(
+        self, columns: Sequence[str] | None = None, rows: int = 65_536
+    ) -> Iterator[pd.DataFrame]:
+        """Pass all rows to the numerics in order, as `frame` would, some at a time.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to read, all by default.
+        rows : int
+            Rows of every batch but the last, whatever the files they lie in.
+
+        Yields
+        ------
+        DataFrame
+            Its index starts at 0. As with `frame`, whole numbers are integers in a batch that
+            lacks none of them and floats in one that does, and a categorical column knows the
+            levels of its own batch at least.
+
+        Examples
+        --------
+        >>> dataset = open_dataset(pd.DataFrame({"x": range(5)}), "real")
+        >>> [batch["x"].tolist() for batch in dataset.batches(rows=2)]
+        [[0, 1], [2, 3], [4]]
+        """
+        if rows < 1:
+            raise ConfigError(f"it is {rows}", option="rows", fix="Set it to 1 or more")
+        source = self.source if columns is None else self.source.select(list(columns))
+        if isinstance(source, StoredRows):
+            return map(as_frame, source.slices(rows))
+        return (as_frame(source.slice(at, rows)) for at in range(0, self.rows, rows))
+
+
+def open_dataset(
+    source: Any,
+    name: str = "dataset",
+    *,
+    columns: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    filters: Sequence[Any] | None = None,
+) -> Dataset:
+    """Open files or a frame as a dataset.
+
+    Parameters
+    ----------
+    source : path, URI, pandas.DataFrame, pyarrow.Table or any frame with the Arrow stream protocol
+        A path is a file, a folder, also a Hive-partitioned one, or a glob of Parquet, Arrow, CSV
+        or JSON lines; a URI is one on an object store, such as ``s3://bucket/folder``.
+    name : str
+        What messages should call the dataset.
+    columns : sequence of str, optional
+        Columns to keep, by the names they have in `source`; all by default.
+    rename : mapping of str to str, optional
+        New names of columns.
+    filters : sequence, optional
+        Conditions such as ``("year", ">=", 2024)`` that a row has to meet, by the names in
+        `source`; a list of lists is several groups, one of which has to be met.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, it has no rows, it cannot be read, or its type is not supported.
+    ConfigError
+        A column is not there, or a condition cannot be understood.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": [1, 2, 3], "note": ["a", "b", "c"]})
+    >>> dataset = open_dataset(frame, "real", columns=["x"], filters=[("x", ">", 1)])
+    >>> dataset.rows, dataset.columns
+    (2, ['x'])
+    """
+    view = View.of(columns, rename, filters)
+    if isinstance(source, Dataset):
+        if view:
+            raise ConfigError(
+                f"dataset '{source.name}' is open already",
+                option="columns, rename or filters",
+                fix="Give them where it is opened",
+            )
+        dataset = source
+    elif isinstance(source, str | Path):
+        dataset = _open_path(source, name, view)
+    else:
+        table = _seen(_to_arrow(source, name), name, view)
+        dataset = Dataset(name, table, content_sha256(table))
+    if dataset.rows == 0:
+        what = source if isinstance(source, str | Path) else "an empty frame"
+        problem = "no row meets its filters" if view.filters else f"it has no rows ({what})"
+        raise DataError(
+            problem,
+            dataset=name,
+            fix="Check what writes it, and run that first",
+        )
+    require_unique(dataset.columns, name)
+    return dataset
+
+
+def _open_path(path: str | Path, name: str, view: View) -> Dataset:
+    rows = StoredRows.open(find_files(path, name), name, view)
+    files = tuple(SourceFile(file.location.name, file.kept, file.sha256) for file in rows.files)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{file.sha256}\n".encode(errors="surrogateescape"))
+    if view:
+        digest.update(json.dumps(view.to_dict(), sort_keys=True).encode())
+    return Dataset(name, rows, digest.hexdigest(), files)
+
+
+def _seen(table: pa.Table, name: str, view: View) -> pa.Table:
+    """What a view hands out of a table in memory."""
+    require_unique(table.column_names, name)
+    names = view.handed_out(table.column_names, name)
+    if view.filters:
+        table = table.filter(view.mask(table))
+    return table.select(list(names.values())).rename_columns(list(names))
+
+
+def _to_arrow(source: Any, name: str) -> pa.Table:
+    if isinstance(source, pd.DataFrame):
+        require_unique([str(column) for column in source.columns], name)
+    try:
+        if isinstance(source, pa.Table):
+            return _without_views(source)
+        if isinstance(source, pd.DataFrame):
+            named = any(name is not None for name in source.index.names)
+            rows = source.reset_index() if named else source
+            return _without_views(pa.Table.from_pandas(rows, preserve_index=False))
+        if hasattr(source, "__arrow_c_stream__"):
+            return _without_views(pa.table(source))
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        raise DataError(
+            f"it cannot be read as an Arrow table ({error})",
+            dataset=name,
+            fix="Give every column one type",
+        ) from error
+    raise DataError(
+        f"it is a {type(source).__name__}",
+        dataset=name,
+        fix="Pass a path, a pandas, polars or duckdb frame, or an Arrow table",
+    )
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Text as polars hands it over, which Arrow itself cannot yet take rows of, as plain text."""
+
+    def plain(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_dictionary(kind):
+            return plain(kind.value_type)
+        if pa.types.is_string_view(kind):
+            return pa.string()
+        return pa.binary() if pa.types.is_binary_view(kind) else kind
+
+    columns = []
+    for column in table.columns:
+        wanted = plain(column.type)
+        if pa.types.is_dictionary(column.type) and column.type.value_type == wanted:
+            wanted = column.type
+        elif pa.types.is_dictionary(column.type):
+            # Arrow cannot cast a dictionary of views: look its values up instead.
+            chunks = [c.dictionary.cast(wanted).take(c.indices) for c in column.chunks]
+            column = pa.chunked_array(chunks, type=wanted)
+        columns.append(column if wanted == column.type else column.cast(wanted))
+    return pa.table(columns, names=table.column_names)
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """Rows as the numerics take them: decimals as floats, dates as times."""
+    fields = [
+        pa.field(f.name, pa.float64()) if pa.types.is_decimal(f.type) else f for f in table.schema
+    ]
+    plain = table.cast(pa.schema(fields))
+    return plain.to_pandas(date_as_object=False, ignore_metadata=True)

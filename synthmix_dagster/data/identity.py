@@ -1,0 +1,204 @@
+"""Who a row is: an integer that does not depend on when, or with what, the row is read.
+
+In order of preference: the user's key columns; the file's relative path and the row's number in
+it; a hash of the row's content, with a counter that tells copies apart.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.fingerprint import row_hashes
+from synthmix_dagster.data.formats import PIECE_ROWS
+from synthmix_dagster.errors import DataError
+
+Ints = NDArray[np.int64]
+
+#: Identities are below two to this power, numbers of rows in a file below two to the other.
+ID_BITS = 60
+NUMBER_BITS = 30
+
+#: Identities of keys that are looked at together for one that occurs twice, 8 bytes each.
+_KEYS_AT_A_TIME = 2**24
+
+
+class Rows(NamedTuple):
+    """Some rows of a dataset and who they are.
+
+    Attributes
+    ----------
+    ids : ndarray of int of shape (n_rows,)
+    table : pyarrow.Table
+    """
+
+    ids: Ints
+    table: pa.Table
+
+
+def scan(
+    dataset: Dataset,
+    key: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
+    rows: int = PIECE_ROWS,
+) -> Iterator[Rows]:
+    """All rows in order, a bounded number at a time, with their identities.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    key : sequence of str
+        Columns that identify a row.
+    columns : sequence of str, optional
+        Columns to read, all by default. Without any, identities that are places in files come
+        without reading them.
+    rows : int
+        Most rows at a time.
+
+    Raises
+    ------
+    DataError
+        A key column is not there or holds missing values.
+
+    Examples
+    --------
+    >>> from synthmix_dagster.data.dataset import open_dataset
+    >>> numbered = open_dataset(pa.table({"id": [7, 8, 9], "x": [1, 2, 3]}), "real")
+    >>> [(rows.ids.tolist(), rows.table.to_pydict()) for rows in scan(numbered, ["id"], ["x"], 2)]
+    [([7, 8], {'x': [1, 2]}), ([9], {'x': [3]})]
+    """
+    _require_key(dataset, key)
+    wanted = dataset.columns if columns is None else list(columns)
+    if isinstance(dataset.source, pa.Table):
+        table = dataset.source
+        ids = _key_ids(table, key, dataset.name) if key else _content_ids(dataset)
+        for start in range(0, table.num_rows, rows):
+            yield Rows(ids[start : start + rows], table.select(wanted).slice(start, rows))
+        return
+    for piece in dataset.source.select(list(dict.fromkeys([*wanted, *key]))).pieces(rows):
+        if key:
+            ids = _key_ids(piece.table, key, dataset.name)
+        else:
+            ids = _place(dataset, piece.file.location.name) + piece.numbers
+        yield Rows(ids, piece.table.select(wanted))
+
+
+def row_ids(dataset: Dataset, key: Sequence[str] = ()) -> Ints:
+    """Identity of every row as an integer below 2**60.
+
+    Raises
+    ------
+    DataError
+        A key column is missing, holds missing values or does not identify rows.
+    """
+    identify(dataset, key)
+    return np.concatenate([rows.ids for rows in scan(dataset, key, [], 2**20)])
+
+
+def shared_key(dataset: Dataset, key: Sequence[str]) -> Sequence[str]:
+    """The key, where the dataset has all of it: generators have no keys to copy."""
+    return key if set(key) <= set(dataset.columns) else ()
+
+
+def identify(dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
+    """Say what identifies the rows, and make sure that it does.
+
+    Examples
+    --------
+    >>> from synthmix_dagster.data.dataset import open_dataset
+    >>> identify(open_dataset(pa.table({"id": [7, 8]}), "real"), ["id"])
+    {'by': 'key', 'columns': ['id']}
+    """
+    if not key:
+        return {"by": "content" if isinstance(dataset.source, pa.Table) else "file and row number"}
+    # Identities are spread over so many parts that one part of them can be held.
+    parts = 1 + dataset.rows // _KEYS_AT_A_TIME
+    for part in range(parts):
+        scanned = (rows.ids for rows in scan(dataset, key, [], 2**20))
+        here = np.sort(np.concatenate([ids[ids % parts == part] for ids in scanned]))
+        twice = here[1:][here[1:] == here[:-1]]
+        if len(twice):
+            raise DataError(
+                f"the key '{_named(dataset, key, twice[0])}' occurs more than once",
+                dataset=dataset.name,
+                column=", ".join(key),
+                fix="Name columns that identify a row, or leave 'key' out",
+            )
+    return {"by": "key", "columns": list(key)}
+
+
+def digest(text: str, bits: int) -> int:
+    """The first bits of MD5, which every engine has; it protects nothing here."""
+    whole = hashlib.md5(text.encode(errors="surrogateescape"), usedforsecurity=False).digest()
+    return int.from_bytes(whole[:8], "big") >> (64 - bits)
+
+
+def _place(dataset: Dataset, name: str) -> int:
+    return digest(name, NUMBER_BITS) << NUMBER_BITS
+
+
+def _require_key(dataset: Dataset, key: Sequence[str]) -> None:
+    for column in key:
+        if column not in dataset.columns:
+            raise DataError(
+                "this key column is not there",
+                dataset=dataset.name,
+                column=column,
+                fix="Name columns that this dataset has as 'key', or leave 'key' out",
+            )
+
+
+def _key_ids(table: pa.Table, key: Sequence[str], dataset: str) -> Ints:
+    for column in key:
+        if table.column(column).null_count:
+            raise DataError(
+                "this key column holds missing values",
+                dataset=dataset,
+                column=column,
+                fix="Fill them, or name another key",
+            )
+    if len(key) == 1 and pa.types.is_integer(table.column(key[0]).type):
+        return _number_ids(table.column(key[0]))
+    return _text_ids(_key_names(table, key))
+
+
+def _number_ids(numbers: pa.ChunkedArray) -> Ints:
+    """Whole numbers are their own identities where they are not negative and not too large."""
+    values = numbers.to_numpy()
+    fits = (values >= 0) & (values < 1 << ID_BITS)
+    ids = np.where(fits, values, 0).astype(np.int64)
+    if not fits.all():
+        ids[~fits] = _text_ids([str(number) for number in values[~fits].tolist()])
+    return ids
+
+
+def _text_ids(names: Sequence[str]) -> Ints:
+    md5 = hashlib.md5
+    heads = b"".join(md5(n.encode(), usedforsecurity=False).digest()[:8] for n in names)
+    return (np.frombuffer(heads, dtype=">u8") >> np.uint64(64 - ID_BITS)).astype(np.int64)
+
+
+def _key_names(table: pa.Table, key: Sequence[str]) -> list[str]:
+    rows = zip(*(table.column(column).to_pylist() for column in key), strict=True)
+    return [json.dumps([str(value) for value in row]) for row in rows]
+
+
+def _named(dataset: Dataset, key: Sequence[str], identity: int) -> str:
+    """The key as its owner knows it."""
+    for rows in scan(dataset, key, key):
+        for position in np.flatnonzero(rows.ids == identity):
+            return ", ".join(json.loads(_key_names(rows.table.slice(position, 1), key)[0]))
+    raise AssertionError("an identity that was just seen is gone")
+
+
+def _content_ids(dataset: Dataset) -> Ints:
+    hashes = row_hashes(dataset.table)
+    copies = pd.Series(hashes).groupby(hashes).cumcount().to_numpy(dtype=np.uint64)
+    mixed = hashes + copies * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed >> np.uint64(64 - ID_BITS)).astype(np.int64)

@@ -1,0 +1,339 @@
+"""Rows that stay in their files until they are asked for, and then pass by a piece at a time.
+
+Opening looks at every file once: its bytes for the fingerprint, its columns and the number of its
+rows. Every row keeps its number in its file, whatever is filtered out before it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from synthmix_dagster.data.formats import PIECE_ROWS, READERS, Ints, holds
+from synthmix_dagster.data.locations import Location
+from synthmix_dagster.data.view import View
+from synthmix_dagster.errors import DataError
+
+#: Files that are looked at at a time; digests are most of the work, and leave Python to others.
+_READERS = 2
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file, as it was when it was opened.
+
+    Attributes
+    ----------
+    location : Location
+        Where it lies; the same file elsewhere is equal.
+    rows : int
+        Rows in the file.
+    schema : pyarrow.Schema
+    sha256 : str
+        Digest of the bytes.
+    state : tuple
+        Size, time of the last change and the like, by which a later change is noticed.
+    kept : int
+        Rows that meet the filters.
+    """
+
+    location: Location = field(compare=False)
+    rows: int
+    schema: pa.Schema
+    sha256: str
+    state: tuple[Any, ...] = field(compare=False)
+    kept: int
+
+
+class Piece(NamedTuple):
+    """Consecutive rows of one file.
+
+    Attributes
+    ----------
+    first : int
+        Position of the first row among those of the dataset.
+    file : StoredFile
+    numbers : ndarray of int
+        Number of every row in its file.
+    table : pyarrow.Table
+    """
+
+    first: int
+    file: StoredFile
+    numbers: Ints
+    table: pa.Table
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """The rows of some files, in order. Has the verbs of an Arrow table that a dataset needs.
+
+    Attributes
+    ----------
+    dataset : str
+        What messages call the dataset.
+    files : tuple of StoredFile
+    stored : pyarrow.Schema
+        Columns of the files and of their folders' names, in types that hold the values of all.
+    names : tuple of (str, str)
+        Columns to hand out: their name, and the one they have where they are stored.
+    view : View
+    """
+
+    dataset: str
+    files: tuple[StoredFile, ...]
+    stored: pa.Schema
+    names: tuple[tuple[str, str], ...]
+    view: View
+
+    @classmethod
+    def open(
+        cls, locations: Sequence[Location], dataset: str, view: View | None = None
+    ) -> "StoredRows":
+        """Look at files. A column that some of them lack is missing in their rows.
+
+        Raises
+        ------
+        DataError
+            A file cannot be read, or types do not go together.
+        """
+        view = view or View()
+        with ThreadPoolExecutor(_READERS) as pool:
+            files = list(pool.map(lambda location: _open_file(location, dataset), locations))
+        stored = _common_schema(files, dataset)
+        names = tuple(view.handed_out(stored.names, dataset).items())
+        rows = cls(dataset, tuple(files), stored, names, view)
+        rows._require_lossless()
+        if not view.filters:
+            return rows
+        counted = replace(rows, names=())
+        kept = [sum(p.table.num_rows for p in counted._file_pieces(f, PIECE_ROWS)) for f in files]
+        found = (replace(file, kept=n) for file, n in zip(files, kept, strict=True))
+        return replace(rows, files=tuple(found))
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return sum(file.kept for file in self.files)
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns."""
+        return [name for name, _ in self.names]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        fields = [self.stored.field(column).with_name(name) for name, column in self.names]
+        return pa.schema(fields, self.stored.metadata)
+
+    def select(self, columns: Sequence[str]) -> "StoredRows":
+        """The same rows with some of the columns; the others are not read."""
+        names = dict(self.names)
+        return replace(self, names=tuple((column, names[column]) for column in columns))
+
+    def read(self) -> pa.Table:
+        """All rows."""
+        pieces = [piece.table for piece in self.pieces()]
+        return pa.concat_tables([self.schema.empty_table(), *pieces])
+
+    def take(self, positions: Sequence[int] | Ints) -> pa.Table:
+        """Rows at some positions, in that order. No more is held than these and one piece."""
+        wanted, places = np.unique(np.asarray(positions, dtype=np.int64), return_inverse=True)
+        taken = [self.schema.empty_table()]
+        for piece in self.pieces(wanted=wanted):
+            stop = piece.first + piece.table.num_rows
+            here = slice(*np.searchsorted(wanted, (piece.first, stop)))
+            taken.append(piece.table.take(pa.array(wanted[here] - piece.first)))
+        return pa.concat_tables(taken).take(pa.array(places))
+
+    def slices(self, rows: int) -> Iterator[pa.Table]:
+        """All rows, in tables of `rows` rows wherever files and their parts begin and end."""
+        held = self.schema.empty_table()
+        for piece in self.pieces(rows):
+            held = pa.concat_tables([held, piece.table])
+            while held.num_rows >= rows:
+                yield held.slice(0, rows)
+                held = held.slice(rows)
+        if held.num_rows:
+            yield held
+
+    def pieces(self, rows: int = PIECE_ROWS, wanted: Ints | None = None) -> Iterator[Piece]:
+        """Rows in order.
+
+        Parameters
+        ----------
+        rows : int
+            Most rows of a piece of a Parquet or Arrow file.
+        wanted : ndarray of int, optional
+            Sorted positions; parts of files that hold none of them are skipped.
+        """
+        first = 0
+        for file in self.files:
+            if holds(wanted, first, first + file.kept):
+                at = first
+                # What is filtered out before a row is only known after reading.
+                here = None if wanted is None or self.view.filters else wanted - first
+                for piece in self._file_pieces(file, rows, here):
+                    yield piece._replace(first=at if here is None else first + piece.first)
+                    at += piece.table.num_rows
+            first += file.kept
+
+    def _file_pieces(
+        self, file: StoredFile, rows: int, wanted: Ints | None = None
+    ) -> Iterator[Piece]:
+        needed = dict.fromkeys([column for _, column in self.names] + self.view.filtered_columns)
+        there = pa.schema([file.schema.field(c) for c in needed if c in file.schema.names])
+        with _naming(file.location, self.dataset):
+            _require_unchanged(file.location, file.state, self.dataset)
+            for start, piece in self._raw_pieces(file, there, rows, wanted):
+                table = self._completed(piece, file, list(needed))
+                numbers = np.arange(start, start + table.num_rows, dtype=np.int64)
+                if self.view.filters:
+                    mask = self.view.mask(table)
+                    numbers, table = numbers[mask.to_numpy()], table.filter(mask)
+                table = table.select([column for _, column in self.names])
+                yield Piece(start, file, numbers, table.rename_columns(self.column_names))
+            _require_unchanged(file.location, file.state, self.dataset)
+
+    def _raw_pieces(
+        self, file: StoredFile, there: pa.Schema, rows: int, wanted: Ints | None
+    ) -> Iterator[tuple[int, pa.Table]]:
+        if there.names:
+            yield from READERS[file.location.format].pieces(file.location, there, rows, wanted)
+            return
+        # Only what the folder's name says is asked for: nothing has to be read.
+        for start in range(0, file.rows, rows):
+            size = min(rows, file.rows - start)
+            yield start, pa.table({"": pa.nulls(size)})
+
+    def _completed(self, piece: pa.Table, file: StoredFile, needed: list[str]) -> pa.Table:
+        """The piece with what its folder's name says, and in types that go for all files."""
+        columns = []
+        for column in needed:
+            kind = self.stored.field(column).type
+            if column in file.schema.names:
+                columns.append(_promoted(piece.column(column), kind))
+            else:
+                value = pa.scalar(file.location.partition.get(column)).cast(kind)
+                columns.append(pa.repeat(value, piece.num_rows))
+        if not columns:
+            return piece
+        fields = [pa.field(c, self.stored.field(c).type) for c in needed]
+        return pa.table(columns, schema=pa.schema(fields, self.stored.metadata))
+
+    def _require_lossless(self) -> None:
+        """Whether 64-bit integers fit a float depends on their values: look at all of them."""
+        for file in self.files:
+            changed = tuple(
+                (f.name, f.name)
+                for f in file.schema
+                if f.name in self.stored.names
+                and f.type != self.stored.field(f.name).type
+                and not pa.types.is_null(f.type)
+            )
+            try:
+                if changed:
+                    one = replace(self, files=(file,), names=changed, view=View())
+                    for _ in one._file_pieces(file, PIECE_ROWS):
+                        pass
+            except DataError as error:
+                if not isinstance(error.__cause__, pa.ArrowInvalid | pa.ArrowTypeError):
+                    raise
+                raise _clash(self.dataset, error.__cause__) from error
+
+
+def require_unique(columns: Sequence[str], dataset: str) -> None:
+    """Refuse two columns of one name."""
+    seen: set[str] = set()
+    for column in columns:
+        if column in seen:
+            raise DataError(
+                "two columns have this name",
+                dataset=dataset,
+                column=column,
+                fix="Rename one of them",
+            )
+        seen.add(column)
+
+
+def _open_file(location: Location, dataset: str) -> StoredFile:
+    with _naming(location, dataset):
+        state, digest = location.state(), _sha256(location)
+        schema, rows = READERS[location.format].look(location)
+        require_unique(schema.names, dataset)
+        _require_unchanged(location, state, dataset)
+    return StoredFile(location, rows, schema, digest, state, kept=rows)
+
+
+def _sha256(location: Location) -> str:
+    digest = hashlib.sha256()
+    with location.stream() as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
+    """All columns of all files, and those of their folders' names."""
+    try:
+        empty = [file.schema.empty_table() for file in files]
+        schema = pa.concat_tables(empty, promote_options="permissive").schema
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise _clash(dataset, error) from error
+    folders = [file.location.partition for file in files]
+    for column in dict.fromkeys(name for folder in folders for name in folder):
+        if column not in schema.names:
+            values = [folder[column] for folder in folders if folder.get(column) is not None]
+            whole = all(_is_whole(value) for value in values)
+            schema = schema.append(pa.field(column, pa.int64() if whole else pa.string()))
+    return schema
+
+
+def _clash(dataset: str, error: BaseException) -> DataError:
+    return DataError(
+        f"its files have columns of types that do not go together ({error})",
+        dataset=dataset,
+        fix="Write all of them with one schema",
+    )
+
+
+def _is_whole(text: str | None) -> bool:
+    """Whether a text is a whole number as Python would write it, so that nothing gets lost."""
+    return text is not None and text.lstrip("-").isdecimal() and text == str(int(text))
+
+
+def _promoted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in a type that holds the values of other files as well."""
+    if values.type == kind:
+        return values
+    field = pa.schema([("x", kind)])
+    both = [field.empty_table(), pa.table({"x": values})]
+    return pa.concat_tables(both, promote_options="permissive").column("x")
+
+
+def _require_unchanged(location: Location, state: tuple[Any, ...], dataset: str) -> None:
+    if location.state() != state:
+        raise DataError(
+            f"the file '{location.shown}' changed while it was read",
+            dataset=dataset,
+            fix="Wait until it is written, then run again",
+        )
+
+
+@contextmanager
+def _naming(location: Location, dataset: str) -> Iterator[None]:
+    """Name the file in whatever its reader raises."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"the file '{location.shown}' cannot be read as {location.format} ({error})",
+            dataset=dataset,
+            fix="Write it again; it may be damaged or only half written",
+        ) from error

@@ -1,0 +1,222 @@
+"""Whether a dataset has the columns it should: missing, extra, type, missing values, new levels."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from synthmix_dagster.data.alignment import unpacked
+from synthmix_dagster.data.dataset import Dataset
+
+#: A column with more different texts than this has no levels that one could miss.
+MOST_LEVELS = 1_000
+#: Levels that are named when they are new.
+_NAMED = 5
+#: Probability below which the real rows would have shown what the synthetic ones have.
+_CHANCE = 0.01
+
+
+@dataclass(frozen=True)
+class ColumnContract:
+    """What one column is held to.
+
+    Attributes
+    ----------
+    type : str, optional
+        Arrow type, such as ``int64``, or one of ``number``, ``text``, ``boolean`` and ``time``.
+    nullable : bool
+        Whether values may be missing.
+    levels : frozenset of str, optional
+        The only values there may be, as text.
+    rows : int, optional
+        Rows that it was read off. What so many rows might have lacked by chance breaks nothing.
+    """
+
+    type: str | None = None
+    nullable: bool = True
+    levels: frozenset[str] | None = None
+    rows: int | None = None
+
+    def broken_by(self, count: int, rows: int) -> bool:
+        """Whether something in `count` of `rows` rows is more than chance may have hidden before.
+
+        A share of q is absent from n rows with probability ``(1 - q)^n``.
+        """
+        if count == 0 or self.rows is None:
+            return count > 0
+        return bool((1 - count / rows) ** self.rows < _CHANCE)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One way in which a dataset breaks its contract.
+
+    Attributes
+    ----------
+    dataset, column : str
+    rule : {"missing", "extra", "type", "nullability", "levels"}
+    found : str
+        What was expected and what is there.
+    """
+
+    dataset: str
+    column: str
+    rule: str
+    found: str
+
+
+def contract_of(real: Dataset, categorical: Collection[str] = ()) -> dict[str, ColumnContract]:
+    """What the real rows say about each column. All of them are read, some at a time.
+
+    Parameters
+    ----------
+    real : Dataset
+    categorical : collection of str
+        Columns that are categories although numbers.
+
+    Returns
+    -------
+    dict of str to ColumnContract
+    """
+    seen = _Seen(real, _with_levels(real, categorical))
+    return {
+        field.name: ColumnContract(
+            kind_of(field.type),
+            seen.nulls[field.name] > 0,
+            _levels(seen.levels.get(field.name)),
+            real.rows,
+        )
+        for field in real.schema
+    }
+
+
+def violations(
+    dataset: Dataset,
+    contract: Mapping[str, ColumnContract],
+    *,
+    optional: Collection[str] = (),
+    extra: bool = False,
+) -> list[Violation]:
+    """Compare a dataset with a contract. All of it is read, some rows at a time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    contract : mapping of str to ColumnContract
+    optional : collection of str
+        Columns that may be missing.
+    extra : bool
+        Whether there may be further columns.
+
+    Returns
+    -------
+    list of Violation
+        In the order of the contract's columns, extra ones last.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from synthmix_dagster.data.dataset import open_dataset
+    >>> real = open_dataset(pd.DataFrame({"x": [1] * 9, "kind": ["a"] * 9}), "real")
+    >>> made = open_dataset(pd.DataFrame({"x": [1, None], "kind": ["a", "c"]}), "synthetic")
+    >>> [(found.column, found.rule) for found in violations(made, contract_of(real))]
+    [('x', 'nullability'), ('kind', 'levels')]
+    """
+    shared = [name for name in contract if name in dataset.columns]
+    listed = [name for name in shared if contract[name].levels is not None]
+    seen = _Seen(dataset, listed)
+    found = []
+    for name, held in contract.items():
+        if name not in dataset.columns:
+            if name not in optional:
+                found.append(Violation(dataset.name, name, "missing", "it is not there"))
+            continue
+        kind = unpacked(dataset.schema.field(name).type)
+        if held.type is not None and held.type not in (kind_of(kind), _name_of(kind)):
+            words = f"it is {_name_of(kind)}, not {held.type}"
+            found.append(Violation(dataset.name, name, "type", words))
+        if not held.nullable and held.broken_by(seen.nulls[name], dataset.rows):
+            words = f"{seen.nulls[name]} of {dataset.rows} values are missing"
+            found.append(Violation(dataset.name, name, "nullability", words))
+        if held.levels is not None:
+            words = _new_levels(held, seen.levels[name], dataset.rows)
+            if words:
+                found.append(Violation(dataset.name, name, "levels", words))
+    if not extra:
+        more = [name for name in dataset.columns if name not in contract]
+        found += [Violation(dataset.name, name, "extra", "it is not expected") for name in more]
+    return found
+
+
+def kind_of(kind: pa.DataType) -> str:
+    """The family of a type, within which values can be exchanged.
+
+    Examples
+    --------
+    >>> kind_of(pa.int8()), kind_of(pa.dictionary(pa.int32(), pa.string()))
+    ('number', 'text')
+    """
+    kind = unpacked(kind)
+    types = pa.types
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "number"
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return "text"
+    if types.is_boolean(kind):
+        return "boolean"
+    return "time" if types.is_temporal(kind) else str(kind)
+
+
+def _name_of(kind: pa.DataType) -> str:
+    """Its name in Arrow. How long its buffers may be is nobody's business."""
+    return str(kind).removeprefix("large_")
+
+
+class _Seen:
+    """Missing values of every column, and the levels of some, over all rows."""
+
+    def __init__(self, dataset: Dataset, listed: Collection[str]) -> None:
+        self.nulls = dict.fromkeys(dataset.columns, 0)
+        self.levels: dict[str, Counter[str] | None] = {name: Counter() for name in listed}
+        for table in dataset.tables():
+            for name in dataset.columns:
+                self.nulls[name] += _missing(table[name])
+            for name, known in self.levels.items():
+                if known is not None:
+                    values = table[name].cast(unpacked(table[name].type)).drop_null()
+                    for level in pc.value_counts(values).to_pylist():
+                        known[str(level["values"])] += level["counts"]
+                    self.levels[name] = known if len(known) <= MOST_LEVELS else None
+
+
+def _missing(values: pa.ChunkedArray) -> int:
+    """Missing values; for pandas and the numerics, what is not a number is missing."""
+    missing = int(values.null_count)
+    if pa.types.is_floating(values.type):
+        missing += int(pc.sum(pc.is_nan(values)).as_py() or 0)
+    return missing
+
+
+def _with_levels(dataset: Dataset, categorical: Collection[str]) -> list[str]:
+    kinds = {field.name: kind_of(field.type) for field in dataset.schema}
+    return [name for name, kind in kinds.items() if kind == "text" or name in categorical]
+
+
+def _levels(seen: Counter[str] | None) -> frozenset[str] | None:
+    return None if seen is None else frozenset(seen)
+
+
+def _new_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> str:
+    """Which levels should not be there, or nothing."""
+    if seen is None:
+        return f"it has more than {MOST_LEVELS} different values"
+    known = held.levels or frozenset()
+    counts = {level: seen[level] for level in seen if level not in known}
+    new = sorted(level for level, count in counts.items() if held.broken_by(count, rows))
+    if not new:
+        return ""
+    named = ", ".join(repr(level) for level in new[:_NAMED])
+    more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
+    return f"{named}{more} {'is' if len(new) == 1 else 'are'} new"

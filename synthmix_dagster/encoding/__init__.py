@@ -1,0 +1,1 @@
+"""Turning columns into numbers."""

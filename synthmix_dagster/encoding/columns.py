@@ -1,0 +1,195 @@
+"""What a column holds: its kind, its values as numbers or as level names, and what is refused."""
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+
+#: Folds of fewer rows than this say nothing.
+LEAST_ROWS = 10
+
+Kind = Literal[
+    "numeric", "boolean", "datetime", "categorical", "vector", "constant", "presence", "empty"
+]
+
+
+def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:
+    """Refuse an option that names a column which no dataset has."""
+    for name in names:
+        if name not in columns:
+            raise ConfigError(
+                f"column '{name}' is in neither dataset",
+                option=option,
+                fix=did_you_mean(name, set(columns)),
+            )
+
+
+def shared_columns(
+    real: Collection[str], synthetic: Collection[str], ignore: Collection[str]
+) -> list[str]:
+    """Columns of both datasets, in the order of the real ones; at least one has to be left.
+
+    Examples
+    --------
+    >>> shared_columns(["id", "x", "y"], ["y", "x"], ignore=["y"])
+    ['x']
+    """
+    wanted = [name for name in real if name not in set(ignore)]
+    shared = [name for name in wanted if name in set(synthetic)]
+    if not wanted:
+        raise DataError(
+            "it has no column in common with the synthetic one beside "
+            + some_names(set(ignore) & set(real)),
+            dataset="real",
+            fix="Provide another column, or take one out of 'ignore'",
+        )
+    if not shared:
+        raise DataError(
+            f"it has no column in common with the real dataset ({some_names(wanted)})",
+            dataset="synthetic",
+            fix="Give the generator's columns the names of the real ones",
+        )
+    return shared
+
+
+def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
+    """Say what a column holds, or refuse what cannot be compared."""
+    if values.isna().all():
+        return "empty"
+    dtype = values.dtype
+    if categorical:
+        _require_levels(values, dataset)
+        return "categorical"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "datetime"
+    if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
+        return "categorical"
+    if pd.api.types.is_timedelta64_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
+        return "numeric"
+    sample = values.dropna()
+    kinds = {type(v) for v in sample}
+    if kinds <= {bool, np.bool_}:
+        return "boolean"
+    if kinds <= {str}:
+        return "categorical"
+    if kinds <= {list, tuple, np.ndarray}:
+        _require_vectors(sample, dataset)
+        return "vector"
+    raise DataError(
+        f"it holds values of type {', '.join(sorted(k.__name__ for k in kinds))}",
+        dataset=dataset,
+        column=str(values.name),
+        fix="Use numbers, booleans, dates, strings or vectors, or add the column to 'ignore'",
+    )
+
+
+def _require_levels(values: pd.Series, dataset: str) -> None:
+    if values.dtype != object:
+        return
+    compound = {type(v) for v in values.dropna()} & {list, tuple, dict, set, np.ndarray}
+    if compound:
+        raise DataError(
+            f"it holds values of type {', '.join(sorted(k.__name__ for k in compound))}, which "
+            "are no levels",
+            dataset=dataset,
+            column=str(values.name),
+            fix="Take it out of 'categorical', or add it to 'ignore'",
+        )
+
+
+def _require_vectors(sample: pd.Series, dataset: str) -> None:
+    lengths = {len(vector) for vector in sample}
+    problem = ""
+    if len(lengths) > 1 or lengths == {0}:
+        problem = f"its vectors have {min(lengths)} to {max(lengths)} numbers"
+    else:
+        try:
+            finite = bool(np.isfinite(as_vectors(sample)).all())
+        except (TypeError, ValueError):
+            problem = "its lists hold other values than numbers"
+        else:
+            problem = "" if finite else "its vectors hold values that are missing or infinite"
+    if problem:
+        raise DataError(
+            problem,
+            dataset=dataset,
+            column=str(sample.name),
+            fix="Give every row a vector of as many numbers, or add the column to 'ignore'",
+        )
+
+
+def level_names(values: pd.Series) -> "pd.Series[Any]":
+    """Levels as text, the same for ``1`` and ``1.0``, missing values kept missing."""
+    codes, distinct = pd.factorize(values)
+    names = np.array([*(_level_name(level) for level in distinct.astype(object)), None])
+    # What is missing has the code -1, which takes the last name.
+    return pd.Series(names[codes], index=values.index, name=values.name, dtype=object)
+
+
+def _level_name(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def as_numbers(values: pd.Series) -> NDArray[np.float64]:
+    """Numbers, booleans and moments as floats, missing values as NaN."""
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
+        return _seconds(moments.to_numpy(dtype="datetime64[us]"))
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return _seconds(values.to_numpy(dtype="timedelta64[us]"))
+    numbers = pd.to_numeric(values, errors="coerce")
+    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def as_vectors(values: pd.Series) -> NDArray[np.float64]:
+    """Vectors that are there, as rows of a matrix."""
+    known = values.dropna()
+    return np.array(known.tolist(), dtype=np.float64).reshape(len(known), -1)
+
+
+def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:
+    seconds = microseconds.astype(np.int64) / 1e6
+    return np.where(np.isnat(microseconds), np.nan, seconds)
+
+
+def is_constant(numbers: NDArray[np.float64]) -> bool:
+    """Whether numbers differ by no more than their own rounding."""
+    largest = float(np.nanmax(np.abs(numbers)))
+    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= 1e-12 * largest)
+
+
+def require_finite(values: pd.Series, dataset: str) -> None:
+    """Refuse infinite values."""
+    infinite = int(np.sum(np.isinf(as_numbers(values))))
+    if infinite:
+        raise DataError(
+            f"{infinite} of its {len(values)} values {'is' if infinite == 1 else 'are'} infinite",
+            dataset=dataset,
+            column=str(values.name),
+            fix="Replace them by missing values or drop those rows",
+        )
+
+
+def some_names(names: Collection[Any], most: int = 5) -> str:
+    """List a few names, and say how many more there are."""
+    listed = sorted(str(n) for n in names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
+def require_rows(rows: int, dataset: str) -> None:
+    """Refuse a dataset too small to judge."""
+    if rows < LEAST_ROWS:
+        raise DataError(
+            f"it has {rows} row{'' if rows == 1 else 's'}",
+            dataset=dataset,
+            fix=f"Provide at least {LEAST_ROWS} rows",
+        )

@@ -1,0 +1,1 @@
+"""Thresholds, verdicts and the evidence of a release."""

@@ -1,0 +1,268 @@
+"""The gate: one judgement of a stored distance, shared by the check and by the release.
+
+`checks.py` shows the verdict in Dagster; `assets.py` asks for it again before it releases anything,
+because a blocking check only stops the run it is part of.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthmix_dagster.data.schema_contract import Violation
+from synthmix_dagster.distance.conditional import LEAST_OVERLAP
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
+from synthmix_dagster.ratio.provenance import Provenance
+from synthmix_dagster.ratio.recommendation import Recommendation
+
+#: Part of a gap that makes a column worth naming.
+_LEAST_SHARE = 0.01
+#: Violations of a schema that a sentence names.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate decided, and the sentence a person reads.
+
+    Attributes
+    ----------
+    passed : bool
+    sentence : str
+        What was found and what to do next.
+    severity : {"ERROR", "WARN"}
+        Of a verdict that did not pass: whether it fails or warns.
+    limit : float, optional
+        The number that was compared with.
+    """
+
+    passed: bool
+    sentence: str
+    severity: Severity = "ERROR"
+    limit: float | None = None
+
+
+def judge_gap(report: DistanceReport, gate: Gate, critical_gap: float | None = None) -> Verdict:
+    """Fail when the gap goes over the threshold; a gap that is not a number fails as well.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+    critical_gap : float, optional
+        Of the recommendation, for a threshold that is ``auto``.
+    """
+    limit = gate.threshold.limit(report.floor, critical_gap)
+    if limit is None:
+        return Verdict(False, _no_limit(gate), gate.severity)
+    value = gate.compared(report.gap, report.interval)
+    if value is None:
+        return Verdict(False, _no_interval(gate), gate.severity, limit)
+    evidence = f"floor {report.floor:.3f}, "
+    if report.interval is not None and report.p_value is not None:
+        low, high = report.interval
+        evidence = f"95 % interval {low:.2f} to {high:.2f}, {evidence}p = {report.p_value:.3f}, "
+    evidence += f"{report.n_real} real and {report.n_synthetic} synthetic rows"
+    found, threshold = _found(gate, "gap", value), _named(gate.threshold, limit)
+    if value <= limit:
+        warn = None if gate.warn is None else gate.warn.limit(report.floor, critical_gap)
+        if warn is not None and value > warn and gate.warn is not None:
+            return Verdict(
+                False,
+                f"{found} is over the warning threshold {_named(gate.warn, warn)}, and within "
+                f"the threshold {threshold} ({evidence}). {_worst(report)} Nothing is stopped yet; "
+                "look at the generator before it is.",
+                "WARN",
+                limit,
+            )
+        return Verdict(
+            True, f"{found} is within the threshold {threshold} ({evidence}).", limit=limit
+        )
+    return Verdict(
+        False,
+        f"{found} is over the threshold {threshold} ({evidence}). {_worst(report)} "
+        "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge_conditional_gap(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when the target moved too far for given inputs, or when that cannot be told.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is in real standard deviations of the target.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    gap, overlap = report.conditional_gap, report.overlap
+    limit = gate.threshold.value
+    if gap is None or overlap is None:
+        return Verdict(
+            False,
+            "The conditional gap was not measured: the target, or everything beside it, says "
+            "nothing in the real rows. Take 'conditional_threshold' out, or check the real rows.",
+            gate.severity,
+            limit,
+        )
+    if overlap < LEAST_OVERLAP:
+        return Verdict(
+            False,
+            f"The conditional gap cannot be judged: {overlap:.0%} of the real rows have synthetic "
+            "ones with inputs like theirs, so that labels can hardly be compared. Mend the inputs "
+            "first, beginning with the columns that have the largest parts of the gap.",
+            gate.severity,
+            limit,
+        )
+    value = gate.compared(gap, report.conditional_interval)
+    if value is None:
+        return Verdict(False, _no_interval(gate), gate.severity, limit)
+    found = _found(gate, "conditional gap", value)
+    if report.conditional_interval is not None:
+        low, high = report.conditional_interval
+        found += f" (95 % interval {low:.2f} to {high:.2f})"
+    if value <= limit:
+        return Verdict(
+            True,
+            f"{found} is within its threshold {limit:g}, judged for the {overlap:.0%} of the "
+            "real rows that have synthetic ones with inputs like theirs.",
+            limit=limit,
+        )
+    return Verdict(
+        False,
+        f"{found} is over its threshold {limit:g}: rows that are alike have other labels in "
+        "synthetic than in real. Mend how the generator labels its rows, or raise "
+        "'conditional_threshold' if this is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge(gate: Gate, report: DistanceReport, critical_gap: float | None = None) -> Verdict:
+    """Ask a gate for its verdict on a distance."""
+    return _JUDGES[gate.name](report, gate, critical_gap)
+
+
+_JUDGES: Mapping[str, Callable[[DistanceReport, Gate, float | None], Verdict]] = {
+    "wasserstein_gap": judge_gap,
+    "conditional_gap": judge_conditional_gap,
+}
+
+
+def _found(gate: Gate, what: str, value: float) -> str:
+    if gate.compare == "estimate":
+        return f"The {what} of {value:.3f}"
+    return f"The {gate.compare} end of the interval of the {what}, {value:.3f},"
+
+
+def _named(threshold: Threshold, limit: float) -> str:
+    return f"{limit:g}" if threshold.kind == "number" else f"{limit:.3g} ({threshold})"
+
+
+def _worst(report: DistanceReport) -> str:
+    whole = sum(column.part for column in report.columns)
+    shares = [(column.column, column.part / whole) for column in report.columns[:3]]
+    # The first is named even where no column says much by itself.
+    named = [share for share in shares if share[1] >= _LEAST_SHARE] or shares[:1]
+    worst = ", ".join(f"{name} ({share:.0%})" for name, share in named)
+    return f"Columns that make up most of it: {worst}."
+
+
+def _no_limit(gate: Gate) -> str:
+    lack = "no floor was measured" if gate.threshold.kind == "floor" else "no gap is critical here"
+    return (
+        f"The gap cannot be judged by the threshold '{gate.threshold}', as {lack}. Set 'threshold' "
+        "to a number of real standard deviations."
+    )
+
+
+def _no_interval(gate: Gate) -> str:
+    return (
+        f"The gap cannot be judged by the {gate.compare} end of its interval, as no interval was "
+        "measured. Set 'permutations' above 0, or 'compare' to 'estimate'."
+    )
+
+
+def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
+    """Say how the columns differ from what they are held to."""
+    if not found:
+        return Verdict(True, "All columns are as they should be.")
+    said = "; ".join(f"{v.dataset} '{v.column}' ({v.rule}): {v.found}" for v in found[:_NAMED])
+    more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return Verdict(
+        False,
+        f"Columns are not as they should be: {said}{more}. Mend the data, or change 'contract' if "
+        "this is as intended.",
+        severity,
+    )
+
+
+def judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
+    """Say whether synthetic rows betray that they were made from the rows that judge them."""
+    test = provenance.memorisation
+    if test is None:
+        return Verdict(True, f"No test was made. {provenance.sentence}")
+    if not test.memorised:
+        return Verdict(True, test.reason)
+    return Verdict(False, f"{test.reason} {provenance.sentence}".strip(), severity)
+
+
+def judge_recommendation(recommendation: Recommendation, severity: Severity = "WARN") -> Verdict:
+    """Say whether the risk may decide, tells one ratio from another, and has turned."""
+    if not recommendation.provenance.trusted:
+        return Verdict(False, recommendation.reason, severity)
+    low, high = recommendation.interval
+    highest = recommendation.curve[-1].ratio
+    if recommendation.shape == "flat" and highest > 0:
+        return Verdict(
+            False,
+            f"The risk curve is flat: neither {low:.2f} nor {high:.2f} differs from the best ratio "
+            "by more than chance. More real rows would tell them apart.",
+            severity,
+        )
+    judged = recommendation.refits or recommendation.curve
+    lowest = min(judged, key=lambda point: point.risk)
+    if highest > 0 and lowest.ratio == highest:
+        return Verdict(
+            False,
+            f"The risk is still falling at {highest:.2f}, the highest ratio considered. Generate "
+            "more rows, or raise 'max_ratio', to find its lowest point.",
+            severity,
+        )
+    return Verdict(True, recommendation.reason)
+
+
+def judge_realised(
+    ratio: float, manifest: Mapping[str, Any], severity: Severity = "ERROR"
+) -> Verdict:
+    """Compare what a release holds with what was recommended.
+
+    Parameters
+    ----------
+    ratio : float
+        Recommended synthetic rows per real row.
+    manifest : mapping
+        Manifest of a release that was verified, so that its counts are those on disk.
+    """
+    realised, notes = manifest["realised"], manifest["notes"]
+    real, synthetic = int(realised["real_rows"]), int(realised["synthetic_rows"])
+    due_real, due = int(manifest["inputs"]["real"]["rows"]), round(ratio * real)
+    if notes:
+        due = min(due, int(manifest["mix"]["synthetic_rows"]))
+    found = f"{real} real and {synthetic} synthetic rows, ratio {realised['ratio']:.4f}"
+    # With weights every synthetic row is there, and all of them weigh as much as those due.
+    weight = synthetic if manifest["mix"]["mode"] == "rows" else round(realised["ratio"] * real)
+    if (real, weight) == (due_real, due):
+        said = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
+        return Verdict(True, f"The release holds {found}, {said}.")
+    return Verdict(
+        False,
+        f"The release holds {found}, where {due_real} real and {due} synthetic rows, ratio "
+        f"{ratio:.4f}, were recommended. Materialise 'training_data' again.",
+        severity,
+    )

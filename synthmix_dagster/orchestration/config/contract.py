@@ -1,0 +1,79 @@
+"""What a user may state about the columns of both datasets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import field_validator
+
+from synthmix_dagster.data.schema_contract import ColumnContract
+from synthmix_dagster.errors import did_you_mean
+from synthmix_dagster.orchestration.config.base import Settings, by_name
+
+_FAMILIES = ("number", "text", "boolean", "time")
+
+
+class ColumnConfig(Settings):
+    """What one column is held to.
+
+    Attributes
+    ----------
+    type : str, optional
+        Arrow type, such as ``int64``, or one of ``number``, ``text``, ``boolean`` and ``time``.
+    nullable : bool
+        Whether values may be missing.
+    levels : sequence of str, optional
+        The only values there may be.
+    """
+
+    type: str | None = None
+    nullable: bool = True
+    levels: Sequence[str] | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        import pyarrow as pa
+
+        if value is None or value in _FAMILIES:
+            return value
+        try:
+            # Aliases such as "double" and "float64" are one type.
+            return str(pa.type_for_alias(value))
+        except ValueError:
+            pass
+        # Those with parameters, such as timestamp[us, tz=UTC], have no alias for each.
+        if "[" in value or "(" in value:
+            return value
+        known = [*_FAMILIES, "int64", "double", "string", "bool"]
+        raise ValueError(f"unknown type '{value}'. {did_you_mean(value, known)}")
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return [str(level) for level in value] if isinstance(value, list | tuple | set) else value
+
+
+class ContractConfig(Settings):
+    """Columns that both datasets have to have, judged by the check `schema_matches`.
+
+    Attributes
+    ----------
+    columns : mapping of str to ColumnConfig
+    extra : bool
+        Whether there may be further columns.
+    """
+
+    columns: Annotated[Mapping[str, ColumnConfig], by_name(ColumnConfig)]
+    extra: bool = True
+
+    @property
+    def by_column(self) -> dict[str, ColumnContract]:
+        """The contract that a dataset is compared with."""
+        return {
+            name: ColumnContract(
+                column.type,
+                column.nullable,
+                None if column.levels is None else frozenset(column.levels),
+            )
+            for name, column in self.columns.items()
+        }

@@ -1,0 +1,187 @@
+"""Where a dataset comes from: files, an asset that exists already, or a generator."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import dagster as dg
+from pydantic import field_validator, model_validator
+
+from synthmix_dagster.data.dataset import Dataset, open_dataset
+from synthmix_dagster.data.view import View
+from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.orchestration.config.base import Settings
+
+#: Stands for the key of the partition in paths and filters.
+PARTITION = "{partition_key}"
+
+#: An object of Dagster's, given in Python or by a template in YAML.
+PartitionMapping = Annotated[
+    dg.PartitionMapping | None, dg.Resolver.default(model_field_type=str | None)
+]
+
+
+class DatasetConfig(Settings):
+    """Where one dataset comes from: set `path`, `asset` or `generator`.
+
+    Attributes
+    ----------
+    path : str, optional
+        A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, CSV or JSON
+        lines, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` in it stands for
+        the partition.
+    asset : asset key, optional
+        An existing asset, loaded through its own I/O manager.
+    generator : str, optional
+        For `synthetic`: key of a resource with ``fit(frame)`` and ``sample(rows)``, which then
+        makes the rows, fitted on the real rows without the evaluation rows.
+    generator_rows : int, optional
+        Rows that the generator makes.
+    deps : sequence of asset key
+        Assets that write the files at `path`, for lineage.
+    partition_mapping : PartitionMapping, optional
+        Which partitions of `asset` belong to one of the mix, by default Dagster's.
+    columns : sequence of str, optional
+        Columns to keep, by the names they have there; all by default.
+    rename : mapping of str to str
+        New names of columns.
+    filters : sequence
+        Conditions such as ``[year, ">=", 2024]`` that a row has to meet, by the names there; a list
+        of lists of them is several groups, one of which has to be met. ``{partition_key}`` stands
+        for the partition.
+    """
+
+    path: str | None = None
+    asset: dg.ResolvedAssetKey | None = None
+    generator: str | None = None
+    generator_rows: int | None = None
+    deps: Sequence[dg.ResolvedAssetKey] = ()
+    partition_mapping: PartitionMapping = None
+    columns: Sequence[str] | None = None
+    rename: Mapping[str, str] = {}
+    filters: Sequence[Any] = ()
+
+    @field_validator("asset", mode="before")
+    @classmethod
+    def _asset_key(cls, value: Any) -> Any:
+        return None if value is None else asset_key_of(value)
+
+    @field_validator("deps", mode="before")
+    @classmethod
+    def _dep_keys(cls, value: Any) -> Any:
+        keys = [value] if isinstance(value, str | dg.AssetKey) else value
+        return [asset_key_of(key) for key in keys]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DatasetConfig":
+        if sum(source is not None for source in (self.path, self.asset, self.generator)) != 1:
+            raise ValueError(
+                "set exactly one of 'path' and 'asset', or 'generator' for 'synthetic'"
+            )
+        if self.deps and self.path is None:
+            raise ValueError("'deps' goes with 'path'; an 'asset' brings its own lineage")
+        if self.partition_mapping is not None and self.asset is None:
+            raise ValueError("'partition_mapping' goes with 'asset'")
+        if (self.generator is None) != (self.generator_rows is None):
+            raise ValueError("set 'generator' and 'generator_rows' together")
+        if self.generator_rows is not None and self.generator_rows < 1:
+            raise ValueError(f"'generator_rows' is {self.generator_rows}. Set it to 1 or more")
+        return self
+
+    @model_validator(mode="after")
+    def _view_can_be_read(self) -> "DatasetConfig":
+        # What is wrong with a condition is said when the project loads, not when a run starts.
+        try:
+            View.of(self.columns, self.rename, self.filters)
+        except ConfigError as error:
+            raise ValueError(f"{error.problem}. {error.fix}") from None
+        return self
+
+    @property
+    def original_columns(self) -> Mapping[str, str]:
+        """Names that renamed columns have at the source."""
+        return {new: old for old, new in self.rename.items()}
+
+    @property
+    def dependency(self) -> dg.AssetDep | None:
+        """What depends on `asset`: where it is loaded as well, the mapping belongs here alone."""
+        if self.asset is None:
+            return None
+        return dg.AssetDep(self.asset, partition_mapping=self.partition_mapping)
+
+    @property
+    def is_filtered_by_partition(self) -> bool:
+        """Whether a condition picks the rows of a partition."""
+        return PARTITION in str(self.filters)
+
+    def at(self, partition: str) -> "DatasetConfig":
+        """These settings for one partition.
+
+        Raises
+        ------
+        ConfigError
+            The key would lead a path elsewhere.
+        """
+        path = self.path
+        if path is not None and PARTITION in path:
+            if not re.fullmatch(r"[^/\\*?\[\]]+", partition) or set(partition) == {"."}:
+                raise ConfigError(
+                    f"the partition key '{partition}' cannot be part of a path",
+                    option="path",
+                    fix="Use keys without slashes and wildcards, or filter by 'filters'",
+                )
+            path = path.replace(PARTITION, partition)
+        return self.model_copy(update={"path": path, "filters": _filled(self.filters, partition)})
+
+    def open(self, source: Any, name: str) -> Dataset:
+        """Open a path, a frame, or the frames of several partitions as these settings want them.
+
+        Raises
+        ------
+        DataError
+            No partition arrived, or the source cannot be read.
+        """
+        if isinstance(source, Mapping):
+            source = joined(source, name)
+        return open_dataset(
+            source, name, columns=self.columns, rename=self.rename, filters=self.filters
+        )
+
+
+def joined(frames: Mapping[str, Any], name: str) -> Any:
+    """Put the frames of several partitions below each other, in the order of their keys."""
+    import pyarrow as pa
+
+    if not frames:
+        raise DataError(
+            "no partition of it was loaded", dataset=name, fix="Materialise its partitions first"
+        )
+    tables = [open_dataset(frames[key], name).table for key in sorted(frames)]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(
+            f"its {len(tables)} partitions do not have the same columns ({error})",
+            dataset=name,
+            fix="Give the partitions one schema, or choose the common columns by 'columns'",
+        ) from error
+
+
+def asset_key_of(value: Any) -> dg.AssetKey:
+    """Read ``"a/b"`` as a key of two parts, as Dagster's YAML does."""
+    return dg.AssetKey.from_coercible(value.split("/") if isinstance(value, str) else value)
+
+
+def an_asset(value: Any) -> Any:
+    """A key alone is an asset; so is what has one."""
+    if isinstance(value, str | dg.AssetKey):
+        return {"asset": value}
+    return {"asset": value.key} if isinstance(value, dg.AssetsDefinition | dg.AssetSpec) else value
+
+
+def _filled(value: Any, partition: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(PARTITION, partition)
+    if isinstance(value, list | tuple):
+        return [_filled(part, partition) for part in value]
+    return value

@@ -1,0 +1,81 @@
+"""What a user may set for drift alone."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import field_validator, model_validator
+from typing_extensions import Self
+
+from synthmix_dagster.orchestration.config.base import below_root, local_folder, plain_name
+from synthmix_dagster.orchestration.config.dataset import DatasetConfig, an_asset
+from synthmix_dagster.orchestration.config.drift import DriftConfig
+from synthmix_dagster.orchestration.config.measuring import SampleConfig
+from synthmix_dagster.orchestration.config.orchestration import AppearanceConfig
+from synthmix_dagster.release.atomic_files import inside
+
+
+class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
+    """Everything a user may set for a monitor.
+
+    The attributes of `DriftConfig`, `SampleConfig` and `AppearanceConfig` are options as well.
+
+    Attributes
+    ----------
+    name : str
+        Name of the monitor; its asset is ``<key_prefix>/<name>/distribution_distance``.
+    real, synthetic : DatasetConfig, optional
+        The datasets; at least one. With one of them, it is watched against its own past.
+    output_root : str
+        Directory below which the reference samples are kept.
+    output : str, optional
+        Folder of this monitor below `output_root`, by default its key prefix and name.
+    threshold : float, optional
+        Batches with a larger gap are left out of the references.
+    """
+
+    name: str
+    output_root: str
+    real: DatasetConfig | None = None
+    synthetic: DatasetConfig | None = None
+    output: str | None = None
+    threshold: float | None = None
+
+    _an_asset = field_validator("real", "synthetic", mode="before")(an_asset)
+    _name = field_validator("name")(plain_name)
+    _below = field_validator("output")(below_root)
+    _local = field_validator("output_root")(local_folder)
+
+    @model_validator(mode="after")
+    def _something_to_watch(self) -> Self:
+        if not self.sides:
+            raise ValueError("there is nothing to watch. Set 'real', 'synthetic' or both")
+        if self.threshold is not None and len(self.sides) < 2:
+            raise ValueError("'threshold' is of a gap. Set both 'real' and 'synthetic' with it")
+        return self
+
+    @property
+    def sides(self) -> dict[str, DatasetConfig]:
+        """The datasets that are watched, by name."""
+        named = {"real": self.real, "synthetic": self.synthetic}
+        return {name: side for name, side in named.items() if side is not None}
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """Key of the asset that keeps the history."""
+        return dg.AssetKey([*self.key_prefix, self.name, "distribution_distance"])
+
+    @property
+    def references(self) -> Path:
+        """Directory that holds the reference samples."""
+        folder = "/".join([*self.key_prefix, self.name])
+        output = inside(Path(self.output_root).expanduser(), self.output or folder)
+        return inside(inside(output, "references"), folder)
+
+    def observe_options(self) -> dict[str, Any]:
+        """Options of an observer of drift."""
+        return {
+            **self.sample_options(),
+            "groups": self.groups,
+            "directions": self.directions,
+        }

@@ -1,0 +1,262 @@
+"""How the assets of a mix appear and run in Dagster: names, partitions, steps, schedule."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from pydantic import field_validator, model_validator
+
+from synthmix_dagster.orchestration.config.base import Settings
+
+#: Fields that only some kinds of partitions have, and those that these kinds need.
+_TIMES = ("start_date", "end_date", "timezone")
+_FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "hourly": (("start_date",), (*_TIMES, "minute_offset")),
+    "daily": (("start_date",), (*_TIMES, "minute_offset", "hour_offset")),
+    "weekly": (("start_date",), (*_TIMES, "minute_offset", "hour_offset", "day_offset")),
+    "monthly": (("start_date",), (*_TIMES, "minute_offset", "hour_offset", "day_offset")),
+    "time_window": (("start_date", "fmt", "cron_schedule"), (*_TIMES, "fmt", "cron_schedule")),
+    "static": (("partition_keys",), ("partition_keys",)),
+    "dynamic": (("name",), ("name",)),
+}
+
+
+class PartitionsConfig(Settings):
+    """Partitions of every asset of the mix; each of them has its own releases.
+
+    Attributes
+    ----------
+    type : {"hourly", "daily", "weekly", "monthly", "time_window", "static", "dynamic"}
+        Kind of partitions.
+    start_date, end_date : str, optional
+        First and last date of partitions in time, in the format of their keys.
+    timezone : str, optional
+        By default UTC.
+    minute_offset, hour_offset, day_offset : int, optional
+        When a partition in time ends.
+    fmt, cron_schedule : str, optional
+        Format of the keys, and where partitions begin, of a ``time_window``.
+    partition_keys : sequence of str, optional
+        Keys of ``static`` partitions.
+    name : str, optional
+        Name of ``dynamic`` partitions, one for each version of a generator say.
+    """
+
+    type: Literal["hourly", "daily", "weekly", "monthly", "time_window", "static", "dynamic"]
+    start_date: str | None = None
+    end_date: str | None = None
+    timezone: str | None = None
+    minute_offset: int | None = None
+    hour_offset: int | None = None
+    day_offset: int | None = None
+    fmt: str | None = None
+    cron_schedule: str | None = None
+    partition_keys: Sequence[str] | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _fields_of_the_type(self) -> "PartitionsConfig":
+        needed, known = _FIELDS[self.type]
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        for name in needed:
+            if name not in given:
+                raise ValueError(f"{self.type} partitions need '{name}'. Set it")
+        for name in sorted(given - {"type", *known}):
+            raise ValueError(f"{self.type} partitions have no '{name}'. Take it out")
+        return self
+
+    @property
+    def definition(self) -> dg.PartitionsDefinition[Any]:
+        """The definition as Dagster has it."""
+        _, known = _FIELDS[self.type]
+        given = {name: getattr(self, name) for name in known if getattr(self, name) is not None}
+        if self.type == "time_window":
+            given["start"] = given.pop("start_date")
+            given |= {"end": given.pop("end_date")} if "end_date" in given else {}
+        return _DEFINITIONS[self.type](**given)
+
+
+_DEFINITIONS: Mapping[str, Any] = {
+    "hourly": dg.HourlyPartitionsDefinition,
+    "daily": dg.DailyPartitionsDefinition,
+    "weekly": dg.WeeklyPartitionsDefinition,
+    "monthly": dg.MonthlyPartitionsDefinition,
+    "time_window": dg.TimeWindowPartitionsDefinition,
+    "static": dg.StaticPartitionsDefinition,
+    "dynamic": dg.DynamicPartitionsDefinition,
+}
+
+
+class RetryConfig(Settings):
+    """When a step is tried again; errors of data and of settings never are.
+
+    Attributes
+    ----------
+    max_retries : int
+        Tries after the first.
+    delay : float, optional
+        Seconds between tries.
+    backoff : {"linear", "exponential"}, optional
+        How the delay grows.
+    """
+
+    max_retries: int = 1
+    delay: float | None = None
+    backoff: Literal["linear", "exponential"] | None = None
+
+    @property
+    def policy(self) -> dg.RetryPolicy:
+        """The policy as Dagster has it."""
+        backoff = None if self.backoff is None else dg.Backoff[self.backoff.upper()]
+        return dg.RetryPolicy(max_retries=self.max_retries, delay=self.delay, backoff=backoff)
+
+
+class BackfillConfig(Settings):
+    """How a backfill of partitions is cut into runs.
+
+    Attributes
+    ----------
+    type : {"single_run", "multi_run"}
+        All partitions in one run, or some in each.
+    max_partitions_per_run : int
+        For ``multi_run``.
+    """
+
+    type: Literal["single_run", "multi_run"] = "multi_run"
+    max_partitions_per_run: int = 1
+
+    @property
+    def policy(self) -> dg.BackfillPolicy:
+        """The policy as Dagster has it."""
+        if self.type == "single_run":
+            return dg.BackfillPolicy.single_run()
+        return dg.BackfillPolicy.multi_run(self.max_partitions_per_run)
+
+
+class OpConfig(Settings):
+    """How the steps of a mix run.
+
+    Attributes
+    ----------
+    tags : mapping of str to str
+        Tags of the steps, such as those that an executor reads.
+    pool : str, optional
+        Pool that limits how many of the steps run at once.
+    retry : RetryConfig, optional
+        When a step is tried again.
+    backfill_policy : BackfillConfig, optional
+        By default every partition has a run of its own.
+    """
+
+    tags: Mapping[str, str] = {}
+    pool: str | None = None
+    retry: RetryConfig | None = None
+    backfill_policy: BackfillConfig | None = None
+
+
+class ScheduleConfig(Settings):
+    """When to run the whole mix.
+
+    Attributes
+    ----------
+    cron : str, optional
+        Five-field cron expression. With partitions in time it may be left out: each is run as it
+        ends; with it, the last one that has ended is run. Other partitions are all run.
+    timezone : str, optional
+        Of `cron`, by default UTC.
+    default_status : {"STOPPED", "RUNNING"}
+        Whether it runs before somebody starts it.
+    """
+
+    cron: str | None = None
+    timezone: str | None = None
+    default_status: Literal["STOPPED", "RUNNING"] = "STOPPED"
+
+    @model_validator(mode="after")
+    def _timezone_of_cron(self) -> "ScheduleConfig":
+        if self.timezone is not None and self.cron is None:
+            raise ValueError("'timezone' goes with 'cron'. Partitions have their own")
+        return self
+
+
+def partitions_of_mapping(value: Any) -> Any:
+    """Read a mapping as partitions; Dagster's own objects are left as they are."""
+    if isinstance(value, PartitionsConfig):
+        return value.definition
+    return PartitionsConfig(**value).definition if isinstance(value, Mapping) else value
+
+
+def _resolve_partitions(context: dg.ResolutionContext, model: Any) -> Any:
+    if isinstance(model, str):
+        return context.resolve_value(model)
+    return None if model is None else PartitionsConfig.resolve_from_model(context, model).definition
+
+
+#: Objects of Dagster's that Python passes as they are and YAML names by a template.
+Partitions = Annotated[
+    dg.PartitionsDefinition[Any] | None,
+    dg.Resolver(_resolve_partitions, model_field_type=PartitionsConfig.model() | str | None),
+]
+Automation = Annotated[
+    dg.AutomationCondition[Any] | None, dg.Resolver.default(model_field_type=str | None)
+]
+Freshness = Annotated[dg.FreshnessPolicy | None, dg.Resolver.default(model_field_type=str | None)]
+
+
+class AppearanceConfig(Settings):
+    """How assets appear in Dagster.
+
+    Attributes
+    ----------
+    key_prefix : sequence of str
+        Put before the keys of all assets.
+    group_name : str, optional
+        By default the name of the mix.
+    owners : sequence of str
+        E-mail addresses, or teams such as ``team:ml``.
+    tags : mapping of str to str
+        Tags of all assets.
+    """
+
+    key_prefix: Sequence[str] = ()
+    group_name: str | None = None
+    owners: Sequence[str] = ()
+    tags: Mapping[str, str] = {}
+
+    @field_validator("key_prefix", "owners", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class OrchestrationConfig(AppearanceConfig):
+    """How the assets of a mix appear and run in Dagster.
+
+    Attributes
+    ----------
+    partitions_def : PartitionsConfig or PartitionsDefinition, optional
+        Partitions of all assets of the mix; each of them has its own releases.
+    schedule : ScheduleConfig, optional
+        When the whole mix runs.
+    automation_condition : AutomationCondition, optional
+        When assets are materialised without a schedule. What follows a gate also waits for it.
+    freshness_policy : FreshnessPolicy, optional
+        How old the last release may be.
+    op : OpConfig, optional
+        How the steps run.
+    """
+
+    partitions_def: Partitions = None
+    schedule: ScheduleConfig | None = None
+    automation_condition: Automation = None
+    freshness_policy: Freshness = None
+    op: OpConfig = OpConfig()
+
+    _partitions = field_validator("partitions_def", mode="before")(partitions_of_mapping)
+
+    @model_validator(mode="after")
+    def _schedule_can_tick(self) -> "OrchestrationConfig":
+        in_time = isinstance(self.partitions_def, dg.TimeWindowPartitionsDefinition)
+        if self.schedule is not None and self.schedule.cron is None and not in_time:
+            raise ValueError("'schedule' needs 'cron'. Only partitions in time have their own")
+        return self

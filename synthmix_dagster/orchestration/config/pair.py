@@ -1,0 +1,67 @@
+"""What a user may set for checks between two existing assets."""
+
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+from typing_extensions import Self
+
+from synthmix_dagster.orchestration.config.dataset import DatasetConfig, an_asset
+from synthmix_dagster.orchestration.config.gates import GateConfig
+from synthmix_dagster.orchestration.config.measuring import MeasureConfig
+from synthmix_dagster.orchestration.config.orchestration import Partitions, partitions_of_mapping
+
+
+class PairConfig(MeasureConfig, GateConfig):
+    """Two assets and what their distance is held to.
+
+    The attributes of `MeasureConfig` and `GateConfig` are options as well.
+
+    Attributes
+    ----------
+    synthetic : DatasetConfig or asset key
+        The asset that the checks are of.
+    real : DatasetConfig or asset key
+        What it is compared with.
+    target : str, optional
+        Label column; `conditional_threshold` needs it.
+    task : {"regression", "classification"}, optional
+    partitions_def : PartitionsConfig or PartitionsDefinition, optional
+        Partitions of `synthetic`, to be compared one by one; Dagster has this for checks as a
+        preview, and warns. Without it all of them are compared together.
+    """
+
+    synthetic: DatasetConfig
+    real: DatasetConfig
+    target: str | None = None
+    task: Literal["regression", "classification"] | None = None
+    partitions_def: Partitions = None
+
+    _partitions = field_validator("partitions_def", mode="before")(partitions_of_mapping)
+    _an_asset = field_validator("real", "synthetic", mode="before")(an_asset)
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if self.synthetic.asset is None:
+            raise ValueError("'synthetic' is no asset. Checks are of an asset: give its key")
+        if self.real.generator is not None:
+            raise ValueError("'real' has a 'generator'. Give an asset or a path")
+        if self.judged_after_ratio:
+            raise ValueError(
+                "'threshold' is 'auto', and nothing recommends a ratio here. Set it to a number or "
+                "to '3 x floor'"
+            )
+        if self.conditional_threshold is not None and self.target is None:
+            raise ValueError("'conditional_threshold' is of the target. Set 'target' with it")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the checks."""
+        return [*[gate.name for gate in self.gates], "schema_matches"]
+
+    def at(self, partition: str | None) -> dict[str, DatasetConfig]:
+        """Both datasets, for one partition."""
+        sides = {"real": self.real, "synthetic": self.synthetic}
+        if partition is None:
+            return sides
+        return {name: source.at(partition) for name, source in sides.items()}

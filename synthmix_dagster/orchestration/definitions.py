@@ -1,0 +1,58 @@
+"""The Python front door: one call gives the definitions of one mix."""
+
+from typing import Any
+
+import dagster as dg
+
+from synthmix_dagster.orchestration.assets import Mix, build_assets
+from synthmix_dagster.orchestration.checks import build_checks
+from synthmix_dagster.orchestration.config.base import validated
+from synthmix_dagster.orchestration.schedules import build_job, build_schedules
+
+
+def build_synthmix_defs(**options: Any) -> dg.Definitions:
+    """Build assets, checks, job and schedule of one mix.
+
+    Parameters
+    ----------
+    **options
+        The fields of `synthmix_dagster.orchestration.config.mix.MixConfig`, the same as in YAML.
+        ``real`` and ``synthetic`` are mappings such as ``{"path": "data/real.parquet"}`` or
+        ``{"asset": "warehouse/flights"}``. What YAML names by a template, such as
+        ``partitions_def``, may be Dagster's own object.
+
+    Returns
+    -------
+    Definitions
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, missing or wrong.
+
+    Examples
+    --------
+    >>> defs = build_synthmix_defs(
+    ...     name="flights",
+    ...     real={"path": "real.parquet"},
+    ...     synthetic={"path": "synthetic.parquet"},
+    ...     target="delay",
+    ...     task="regression",
+    ...     threshold=0.25,
+    ...     output_root="mixes",
+    ... )
+    >>> sorted(key.path[-1] for key in defs.resolve_all_asset_keys())
+    ['distribution_distance', 'optimal_ratio', 'real', 'synthetic', 'training_data']
+    """
+    return definitions_of(validated(Mix, options, "mix"))
+
+
+def definitions_of(mix: Mix) -> dg.Definitions:
+    """Build the definitions of a validated mix."""
+    job = build_job(mix)
+    return dg.Definitions(
+        assets=build_assets(mix),
+        asset_checks=build_checks(mix),
+        jobs=[job],
+        schedules=build_schedules(mix, job),
+    )

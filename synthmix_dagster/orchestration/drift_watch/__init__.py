@@ -1,0 +1,1 @@
+"""Drift in Dagster: what is observed, kept and judged."""

@@ -1,0 +1,242 @@
+"""One batch, observed: what a materialisation records so that drift can be judged later.
+
+Between the rooms: rows and references come from `tables`, scores from `drift`. A monitor must not
+bring down what it watches, so whatever goes wrong here is recorded as the reason why there is no
+score.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.identity import shared_key
+from synthmix_dagster.data.priority import sample_positions
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.drift.history import Observation
+from synthmix_dagster.drift.scores import (
+    BLOCKS,
+    LEAST_BLOCK_ROWS,
+    MOST_COLUMNS,
+    reference_score,
+    same_schema,
+    schema_of,
+)
+from synthmix_dagster.orchestration.config.drift import DriftConfig
+from synthmix_dagster.orchestration.drift_watch.references import Reference, References, Terms
+from synthmix_dagster.release.atomic_files import inside
+from synthmix_dagster.threads import one_thread
+
+#: The series that watches a side.
+SERIES_OF = {"synthetic": "generator", "real": "reality"}
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What it takes to observe the batches of one monitor.
+
+    Attributes
+    ----------
+    drift : DriftConfig
+    folder : Path
+        Where references are kept.
+    options : mapping
+        ``categorical``, ``ignore``, ``key``, ``weights``, ``scaling``, ``groups``, ``sample_rows``,
+        ``directions`` and ``seed``, as for `measure_distance`.
+    """
+
+    drift: DriftConfig
+    folder: Path
+    options: Mapping[str, Any]
+
+    def batch(
+        self,
+        sides: Sequence[Dataset],
+        *,
+        key: str | None,
+        accepted: bool,
+        report: DistanceReport | Exception | None,
+    ) -> tuple[dict[str, Observation], list[str]]:
+        """Observe every series of one batch.
+
+        Parameters
+        ----------
+        sides : sequence of Dataset
+            ``real``, ``synthetic`` or both.
+        key : str, optional
+            Partition of the batch; by default it is known by its rows.
+        accepted : bool
+            Whether every gate let it pass. A reference is made of accepted batches only.
+        report : DistanceReport, Exception or None
+            Distance of both sides, or why there is none; None where there is one side.
+
+        Returns
+        -------
+        observations : dict of str to Observation
+            By the name of the series.
+        notes : list of str
+            What happened to the references.
+        """
+        seen: dict[str, Observation] = {}
+        notes: list[str] = []
+        if isinstance(report, DistanceReport):
+            seen["gap"] = self._gap(report, sides)
+        elif report is not None:
+            rows = min(side.rows for side in sides)
+            seen["gap"] = failed_observation(report, rows, _both(sides))
+        for side in reversed(sides):
+            seen[SERIES_OF[side.name]], said = self.side(side, key=key, accepted=accepted)
+            notes += said
+        return seen, notes
+
+    def side(
+        self, side: Dataset, *, key: str | None, accepted: bool
+    ) -> tuple[Observation, list[str]]:
+        """Compare one side with its reference, or add it to one that is not complete.
+
+        Parameters
+        ----------
+        side : Dataset
+            Named ``real`` or ``synthetic``.
+        key : str, optional
+            Partition of the batch; by default it is known by its rows.
+        accepted : bool
+            Whether every gate let it pass. A reference is made of accepted batches only.
+
+        Returns
+        -------
+        observation : Observation
+        notes : list of str
+            What happened to the reference.
+        """
+        try:
+            with one_thread():
+                return self._side(side, key or side.fingerprint, accepted)
+        except Exception as error:  # whatever it is, the pipeline goes on and the check warns
+            return failed_observation(error, side.rows, side.fingerprint), []
+
+    def _gap(self, report: DistanceReport, sides: Sequence[Dataset]) -> Observation:
+        """What a measured distance says for the series of gaps."""
+        shared = sorted(set(sides[0].columns) & set(sides[1].columns))
+        return Observation(
+            square=report.gap_squared,
+            rows=min(report.n_real, report.n_synthetic),
+            fingerprint=_both(sides),
+            terms={
+                **self._version("synthetic"),
+                "method": report.method,
+                "order": str(report.p),
+                "rows": report.rows,
+                "columns": ", ".join(shared),
+                "settings": self._settings(),
+            },
+            columns={
+                column.column: float(f"{column.part:.4g}")
+                for column in report.columns[:MOST_COLUMNS]
+            },
+            floor=report.floor,
+        )
+
+    def _side(self, side: Dataset, key: str, accepted: bool) -> tuple[Observation, list[str]]:
+        options, wanted = self.options, self.drift.reference
+        positions = sample_positions(
+            side,
+            min(side.rows, options["sample_rows"]),
+            options["seed"],
+            shared_key(side, options["key"]),
+        )
+        rows = side.frame(positions)
+        left_out = [*options["ignore"], *options["key"], *filter(None, [options["groups"]])]
+        terms = {
+            **self._version(side.name),
+            "schema": schema_of(rows, left_out, options["categorical"]),
+            "settings": self._settings(),
+        }
+        references = References(inside(self.folder, side.name))
+        reference = references.find(terms, _agree, wanted)
+        notes = []
+        if not reference.complete and accepted:
+            kept = rows.iloc[: -(-options["sample_rows"] // wanted)]
+            begun = not reference.members
+            reference = references.collect(
+                key,
+                kept,
+                terms=terms,
+                agree=_agree,
+                wanted=wanted,
+                fingerprint=side.fingerprint,
+                batch_rows=len(rows),
+            )
+            if begun and reference.replaced is not None:
+                notes.append(
+                    f"the reference of {side.name} was begun anew: {_changed(reference)} changed"
+                )
+            notes.append(
+                f"the reference of {side.name} holds {len(reference.members)} of {wanted} batches"
+            )
+        common: dict[str, Any] = {
+            "rows": len(rows),
+            "fingerprint": side.fingerprint,
+            "terms": {**reference.terms, "reference": reference.reference_id},
+        }
+        if reference.holds(key, side.fingerprint):
+            return Observation(None, collected=True, **common), notes
+        if not reference.complete:
+            problem = "a gate rejected it, so it is no part of the reference, which is not complete"
+            return Observation(None, problem=problem, **common), notes
+        score = reference_score(
+            reference.frame(),
+            rows,
+            block_rows=max(LEAST_BLOCK_ROWS, reference.usual_rows // BLOCKS),
+            categorical=options["categorical"],
+            ignore=[*options["ignore"], *options["key"]],
+            weights=options["weights"],
+            scaling=options["scaling"],
+            groups=options["groups"],
+            directions=options["directions"],
+            seed=options["seed"],
+        )
+        return Observation(
+            square=score.square,
+            blocks=score.blocks,
+            columns=score.columns or {},
+            **common,
+        ), notes
+
+    def _version(self, side: str) -> dict[str, str]:
+        """What the user says has changed. A new generator is no reason to doubt reality."""
+        version = self.drift.generator_version if side == "synthetic" else None
+        said = {"baseline": self.drift.baseline, "generator_version": version}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def _settings(self) -> str:
+        text = json.dumps(dict(self.options), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _both(sides: Sequence[Dataset]) -> str:
+    return "+".join(side.fingerprint for side in sides)
+
+
+def _agree(one: Terms, other: Terms) -> bool:
+    return (
+        one.keys() == other.keys()
+        and all(one[name] == other[name] for name in one if name != "schema")
+        and same_schema(one["schema"], other["schema"])
+    )
+
+
+def _changed(reference: Reference) -> str:
+    before, after = reference.replaced or {}, reference.terms
+    return ", ".join(
+        name for name in sorted({*before, *after}) if before.get(name) != after.get(name)
+    )
+
+
+def failed_observation(error: Exception, rows: int = 0, fingerprint: str = "") -> Observation:
+    """What is recorded of a batch that could not be measured."""
+    problem = str(error).rstrip(".") or type(error).__name__
+    return Observation(None, rows, fingerprint, {}, problem=problem)

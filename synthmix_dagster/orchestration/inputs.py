@@ -1,0 +1,70 @@
+"""Where the datasets of a mix come from when a step needs them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.schema_contract import Violation, contract_of, violations
+from synthmix_dagster.data.splitting import split_by_column, split_by_share
+from synthmix_dagster.errors import GateError
+from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.config.pair import PairConfig
+
+Frames = Mapping[str, Any]
+Sides = tuple[Dataset, Dataset]
+
+
+def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None]:
+    """Open the rows that are measured and mixed, and those put aside to judge, if there are any.
+
+    Raises
+    ------
+    GateError
+        Files are not those that were ingested.
+    """
+    whole, synthetic = (open_side(config, frames, side) for side in ("real", "synthetic"))
+    for side in (whole, synthetic):
+        if config.dataset(side.name).asset is None:
+            _require_ingested(config, side)
+    real, aside = put_aside(config, whole)
+    return (real, synthetic), aside
+
+
+def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
+    """Open one dataset, whole."""
+    source = config.dataset(side)
+    place = source.path if source.generator is None else str(config.generated)
+    return source.open(place if source.asset is None else frames[side], side)
+
+
+def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None]:
+    """Split the real rows into those that are used and those that judge."""
+    if config.evaluation_column is not None:
+        return split_by_column(real, config.evaluation_column)
+    if config.evaluation_share is not None:
+        return split_by_share(real, config.evaluation_share, key=config.key)
+    return real, None
+
+
+def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Violation]:
+    """How the columns differ from what is stated, or else from what the real rows look like."""
+    real, synthetic = sides
+    optional = [*config.ignore, *config.key]
+    if config.contract is None:
+        return violations(synthetic, contract_of(real, config.categorical), optional=optional)
+    held, extra = config.contract.by_column, config.contract.extra
+    found = violations(real, held, extra=extra)
+    return found + violations(synthetic, held, optional=optional, extra=extra)
+
+
+def _require_ingested(config: MixConfig, dataset: Dataset) -> None:
+    side = dataset.name
+    record = config.records.read(side)
+    if record is None or record["fingerprint"] != dataset.fingerprint:
+        found = "was never ingested" if record is None else "has changed since it was ingested"
+        source = config.dataset(side)
+        raise GateError(
+            f"the {side} dataset at '{source.path or config.generated}' {found}",
+            mix=config.name,
+            fix=f"Materialise '{config.asset_key(side).to_user_string()}' and what follows it",
+        )

@@ -1,1 +1,0 @@
-"""What a person sees: metadata, plots, tables. It reads results and decides nothing."""

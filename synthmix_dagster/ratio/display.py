@@ -1,0 +1,238 @@
+"""The picture of a recommendation: predicted risk at every ratio, and what was made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+from synthmix_dagster.display.html import table
+from synthmix_dagster.display.rendering import picture
+from synthmix_dagster.display.style import (
+    CHOSEN,
+    CURVE,
+    HALO,
+    INK,
+    PAPER,
+    PRIOR,
+    QUIET,
+    REMARK,
+    legend_below,
+    own_axes,
+    quiet_frame,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from synthmix_dagster.ratio.recommendation import Recommendation
+
+_TICKS = (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+#: Baselines beside "none", as they are called and drawn.
+_GUESSES = {
+    "one_to_one": ("as many as real rows", "s"),
+    "all": ("all synthetic rows", "^"),
+}
+#: Ratios closer than this share of the axis are labelled together.
+_TOGETHER = 0.01
+
+
+def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) -> Axes:
+    """Draw predicted risk against ratio, with band, interval, bounds and baselines.
+
+    Parameters
+    ----------
+    recommendation : Recommendation
+    axes : matplotlib Axes, optional
+        Where to draw; a figure of its own by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    own = axes is None
+    axes = own_axes(4.6) if axes is None else axes
+    curve = recommendation.curve
+    highest = curve[-1].ratio
+    # The grid is geometric: show it so, without losing the ratio 0.
+    axes.set_xscale(
+        "symlog", linthresh=max(curve[1].ratio if len(curve) > 1 else 1.0, 1e-3), linscale=0.3
+    )
+    axes.set_xlim(0, max(highest * 1.15, 1e-3))
+    _draw_curve(axes, recommendation)
+    _draw_baselines(axes, recommendation)
+    low, high = recommendation.interval
+    if low < high:
+        _draw_interval(axes, low, high)
+    axes.plot(
+        [recommendation.ratio],
+        [recommendation.baselines["recommended"]],
+        "o",
+        ms=9,
+        color=CHOSEN,
+        mec=PAPER,
+        zorder=5,
+        clip_on=False,
+        label=f"recommended, ratio {recommendation.ratio:.2f}",
+    )
+    axes.margins(y=0.12)
+    _draw_bounds(axes, recommendation)
+    ticks = [tick for tick in _TICKS if tick <= highest]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("ratio: synthetic rows per real row")
+    axes.set_ylabel(f"predicted risk\n({recommendation.metric})")
+    quiet_frame(
+        axes,
+        "y",
+        title=f"Recommended ratio {recommendation.ratio:.2f}; "
+        + (
+            f"{low:.2f} to {high:.2f} cannot be told from the best"
+            if low < high
+            else "every other ratio is worse by more than chance"
+        ),
+    )
+    if own:
+        legend_below(axes)
+    else:
+        axes.legend(frameon=False, fontsize=REMARK)
+    return axes
+
+
+def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
+    curve, refits = recommendation.curve, recommendation.refits
+    ratios = [point.ratio for point in curve]
+    axes.fill_between(
+        ratios,
+        [point.risk - point.excess_error for point in curve],
+        [point.risk + point.excess_error for point in curve],
+        color=CURVE,
+        alpha=0.18,
+        lw=0,
+        label="standard error of its difference to the best",
+    )
+    axes.plot(ratios, [point.risk for point in curve], color=CURVE, lw=2, label="predicted risk")
+    if refits:
+        axes.errorbar(
+            [point.ratio for point in refits],
+            [point.risk for point in refits],
+            yerr=[point.excess_error for point in refits],
+            fmt="D",
+            ms=5,
+            color=CHOSEN,
+            mfc=PAPER,
+            capsize=3,
+            clip_on=False,
+            label=f"cross-validated risk of {recommendation.learner}, which decides",
+        )
+
+
+def _draw_interval(axes: Axes, low: float, high: float) -> None:
+    axes.axvspan(low, high, color=CHOSEN, alpha=0.05, lw=0)
+    axes.plot(
+        [low, high],
+        [0.012, 0.012],
+        transform=axes.get_xaxis_transform(),
+        color=CHOSEN,
+        lw=5,
+        alpha=0.55,
+        solid_capstyle="butt",
+        label="not distinguishable from the best",
+    )
+
+
+def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
+    risks = recommendation.baselines
+    axes.axhline(risks["none"], color=QUIET, lw=1.2, ls=":", label="no synthetic rows")
+    ratios = {"one_to_one": 1.0, "all": recommendation.curve[-1].ratio}
+    for name, (said, marker) in _GUESSES.items():
+        if name in risks and ratios[name]:
+            axes.plot(
+                [ratios[name]],
+                [risks[name]],
+                marker,
+                color=QUIET,
+                mfc=PAPER,
+                ms=7,
+                clip_on=False,
+                label=said,
+            )
+
+
+def _draw_bounds(axes: Axes, recommendation: Recommendation) -> None:
+    """Lines with their names beside them; names of bounds that agree share a line."""
+    for step, (at, names) in enumerate(_groups(axes, recommendation)):
+        beyond = at > recommendation.curve[-1].ratio
+        where = min(at, axes.get_xlim()[1])
+        place = _place(axes, where)
+        if not beyond:
+            axes.axvline(at, color=PRIOR, lw=1.2, ls="--", zorder=1.5)
+        axes.annotate(
+            f"{', '.join(names)} {'bound' if len(names) == 1 else 'bounds'}, {at:.2f}"
+            + (" →" if beyond else ""),
+            (place, 0.97 - 0.075 * step),
+            xycoords="axes fraction",
+            xytext=(-5 if place > 0.5 else 5, 0),
+            textcoords="offset points",
+            ha="right" if place > 0.5 else "left",
+            va="top",
+            fontsize=REMARK,
+            color=INK,
+            bbox=HALO,
+        )
+
+
+def _groups(axes: Axes, recommendation: Recommendation) -> Iterator[tuple[float, list[str]]]:
+    """Ratios of the bounds in order, each with the names of those that are drawn there."""
+    at, names = 0.0, list[str]()
+    for bound in sorted(recommendation.bounds, key=lambda each: each.row_ratio):
+        if names and _place(axes, bound.row_ratio) - _place(axes, at) > _TOGETHER:
+            yield at, names
+            names = []
+        if not names:
+            at = bound.row_ratio
+        names.append(bound.name)
+    if names:
+        yield at, names
+
+
+def _place(axes: Axes, ratio: float) -> float:
+    """Where on its axis a ratio lies, from 0 to 1."""
+    pixels = axes.transData.transform((ratio, 0.0))
+    return float(axes.transAxes.inverted().transform(pixels)[0])
+
+
+def recommendation_html(recommendation: Recommendation) -> str:
+    """Return a recommendation as HTML."""
+    low, high = recommendation.interval
+    facts: list[tuple[str, object]] = [
+        ("ratio", f"{recommendation.ratio:.3g} ({low:.3g} to {high:.3g})"),
+        ("chosen in nine of ten resamples", "{:.3g} to {:.3g}".format(*recommendation.resampled)),
+        ("learner", recommendation.learner),
+        ("shape of the curve", recommendation.shape),
+        *(
+            (f"predicted risk, {name.replace('_', ' ')}", risk)
+            for name, risk in recommendation.baselines.items()
+        ),
+        ("risk", recommendation.metric),
+        ("judged by", recommendation.provenance.sentence),
+    ]
+    if recommendation.weighted is not None:
+        facts.append(("weights instead of rows", recommendation.weighted.reason))
+    if recommendation.exchange is not None:
+        facts.append(("worth in real rows", recommendation.exchange.reason))
+    parts = [
+        f"<p><b>{escape(recommendation.reason)}</b></p>",
+        table((), facts),
+        table(
+            ("bound, a prior", "ratio", "interior", "agrees"),
+            [(b.name, b.row_ratio, b.interior, b.equivalent) for b in recommendation.bounds],
+        ),
+        *(f"<p>{escape(note)}</p>" for note in recommendation.notes),
+    ]
+    return "".join(parts)
+
+
+def risk_curve_markdown(recommendation: Recommendation) -> str:
+    """Return the risk curve as Markdown with the picture inside it, which Dagster's UI shows."""
+    return f"![Predicted risk against ratio]({picture(plot_risk_curve(recommendation))})"

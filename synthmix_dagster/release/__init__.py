@@ -1,0 +1,1 @@
+"""Writing: selection of rows, shuffle, publishing, verification, documents."""

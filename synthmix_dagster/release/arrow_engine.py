@@ -1,0 +1,163 @@
+"""The default engine: pyarrow and numpy on one machine, in bounded memory."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from synthmix_dagster.data.alignment import require_fit
+from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.identity import Rows, identify, scan
+from synthmix_dagster.data.priority import sample_positions
+from synthmix_dagster.data.reading import StoredRows
+from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.release.engine import Counts, Layout, Part, Written
+from synthmix_dagster.release.selection import (
+    Labelled,
+    Selection,
+    Strata,
+    require_few,
+    require_strata,
+    select_exactly,
+)
+from synthmix_dagster.release.shuffle import Shuffle
+from synthmix_dagster.release.spill import Spill
+from synthmix_dagster.release.verification import recount
+
+#: What Python and its libraries take before a row is read.
+LIBRARIES_MB = 300
+#: Most buckets of a shuffle, as a power of two.
+_MOST_BUCKET_BITS = 14
+#: Most rows that are read at a time.
+_MOST_PIECE_ROWS = 2**17
+#: Buckets do not all have the mean size, and rows elsewhere may be longer than the first ones.
+_MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class ArrowEngine:
+    """Streams files and frames, spills what does not fit, and gives the same bytes every time.
+
+    Parameters
+    ----------
+    memory_mb : int
+        Most memory to plan for, in MB, libraries counted and frames that are in memory anyway not.
+    workers : int
+        Threads that move rows, beside those in which Arrow decodes files. They share the memory,
+        and cannot be seen in what is written.
+
+    Examples
+    --------
+    >>> from synthmix_dagster.data.dataset import open_dataset
+    >>> engine = ArrowEngine()
+    >>> rows = open_dataset(pa.table({"g": ["a", "a", "b", None]}), "synthetic")
+    >>> engine.strata(rows, "g")
+    {'a': 2, 'b': 1, '<missing>': 1}
+    >>> engine.select(rows, 2, seed=0, stratify="g").quotas
+    {'a': 1, 'b': 0, '<missing>': 1}
+    """
+
+    memory_mb: int = 1_000
+    workers: int = max(1, min(2, os.cpu_count() or 1))
+
+    def __post_init__(self) -> None:
+        if self.memory_mb < LIBRARIES_MB + 100:
+            raise ConfigError(
+                f"it is {self.memory_mb}",
+                option="memory_mb",
+                fix=f"Set it to {LIBRARIES_MB + 100} or more",
+            )
+
+    def scan(
+        self, dataset: Dataset, key: Sequence[str] = (), columns: Sequence[str] | None = None
+    ) -> Iterator[Rows]:
+        return scan(dataset, key, columns)
+
+    def identify(self, dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
+        return identify(dataset, key)
+
+    def fit(self, synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
+        require_fit(synthetic, real, optional)
+
+    def sample(self, dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> pa.Table:
+        positions = sample_positions(dataset, rows, seed, key)
+        if isinstance(dataset.source, StoredRows):
+            return dataset.source.take(positions)
+        return dataset.source.take(pa.array(positions))
+
+    def strata(self, dataset: Dataset, column: str) -> dict[str, int]:
+        require_strata(dataset, column)
+        strata = Strata(column, [])
+        sizes = np.zeros(0, dtype=np.int64)
+        for table in dataset.select([column]).tables():
+            codes = strata.codes(table, table.num_rows)
+            require_few(dict.fromkeys(strata.names), column)
+            grown = np.bincount(codes, minlength=len(strata.names))
+            grown[: len(sizes)] += sizes
+            sizes = grown
+        return dict(zip(strata.names, sizes.tolist(), strict=True))
+
+    def select(
+        self,
+        dataset: Dataset,
+        k: int,
+        seed: int,
+        key: Sequence[str] = (),
+        stratify: str | None = None,
+    ) -> Selection:
+        sizes = {"": dataset.rows} if stratify is None else self.strata(dataset, stratify)
+
+        def labelled() -> Iterator[Labelled]:
+            strata = Strata(stratify, list(sizes))
+            columns = [] if stratify is None else [stratify]
+            for ids, table in scan(dataset, key, columns):
+                yield ids, strata.codes(table, len(ids))
+
+        return select_exactly(labelled, sizes, k, seed, stratify)
+
+    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
+        spill, data = folder / "spill", folder / "data"
+        spill.mkdir()
+        data.mkdir()
+        free = (self.memory_mb - LIBRARIES_MB) * 2**20
+        share = free // (6 * self.workers)
+        row_bytes = [_row_bytes(part) for part in parts]
+        total = sum(size * _taken(part) for size, part in zip(row_bytes, parts, strict=True))
+        bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
+        # Small pieces stay in the caches of processor and allocator.
+        piece = int(min(_MOST_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
+        with Spill(spill, min(_MOST_BUCKET_BITS, bits)) as spilled:
+            shuffle = Shuffle(spilled, layout, list(parts), share // 2, self.workers)
+            shuffle.scatter(
+                (number, rows)
+                for number, part in enumerate(parts)
+                for rows in scan(part.dataset, part.key, _released(part.dataset, layout), piece)
+            )
+            written = shuffle.gather(data)
+        spill.rmdir()
+        return written
+
+    def recount(self, folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
+        return recount(folder, layout, list(names))
+
+
+def _released(dataset: Dataset, layout: Layout) -> list[str]:
+    """Columns of a dataset that a release takes."""
+    return [name for name in layout.schema.names if name in dataset.columns]
+
+
+def _row_bytes(part: Part) -> float:
+    """About how many bytes a row of a part takes, going by the first of them."""
+    first = next(part.dataset.tables())
+    return max(1.0, float(first.nbytes / max(1, first.num_rows)))
+
+
+def _taken(part: Part) -> int:
+    """Rows that are taken of a part."""
+    if part.selection is None:
+        return part.dataset.rows
+    return sum(part.selection.quotas.values())

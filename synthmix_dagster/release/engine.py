@@ -1,0 +1,150 @@
+"""What a mix asks of whatever holds and moves the rows.
+
+`ArrowEngine` answers on one machine in bounded memory. Another engine has to give the same rows for
+the same seed: identities, priorities and cut-offs are plain integer arithmetic for that reason.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.identity import Rows
+from synthmix_dagster.release.selection import Selection
+
+
+@dataclass(frozen=True)
+class Part:
+    """One input of a mix and what is taken of it.
+
+    Attributes
+    ----------
+    name : str
+        ``real``, or the name of a generator.
+    dataset : Dataset
+    key : sequence of str
+        Columns that identify a row.
+    selection : Selection, optional
+        Rows to take, all by default.
+    weight : float
+        Weight of each of them, in a mix that has weights.
+    """
+
+    name: str
+    dataset: Dataset
+    key: Sequence[str] = ()
+    selection: Selection | None = None
+    weight: float = 1.0
+
+    @property
+    def source(self) -> str:
+        """Whether its rows are ``real`` or ``synthetic``."""
+        return "real" if self.name == "real" else "synthetic"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the shards of a release look like.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Columns of the data.
+    seed : int
+        Seed of the order of rows.
+    rows_per_shard : int
+    stratify : str, optional
+        Column whose values are counted.
+    provenance : bool
+        Whether every row says where it is from.
+    weights : bool
+        Whether every row has a weight.
+    """
+
+    schema: pa.Schema
+    seed: int
+    rows_per_shard: int
+    stratify: str | None = None
+    provenance: bool = True
+    weights: bool = False
+
+
+@dataclass
+class Counts:
+    """What shards hold, or what was meant to go into them.
+
+    Attributes
+    ----------
+    rows : mapping of str to int
+        Rows by name of the part; without provenance, all of them under no name.
+    strata : mapping of str to mapping of str to int
+        Rows by stratum and name of the part.
+    nulls : mapping of str to int
+        Missing values by column of the data.
+    duplicates : int
+        Rows that are there more than once, or not in their place.
+    weights : mapping of str to float
+        Weight of each row by name of the part, in a mix that has weights.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    strata: dict[str, dict[str, int]] = field(default_factory=dict)
+    nulls: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Shards, and what was meant to go into them.
+
+    Attributes
+    ----------
+    shards : sequence of mapping
+        Path, rows, bytes and SHA-256 of each.
+    counts : Counts
+        Counted on the way in.
+    """
+
+    shards: Sequence[Mapping[str, Any]]
+    counts: Counts
+
+
+class Engine(Protocol):
+    """The verbs of a mix."""
+
+    def scan(
+        self, dataset: Dataset, key: Sequence[str] = (), columns: Sequence[str] | None = None
+    ) -> Iterator[Rows]:
+        """All rows, a bounded number at a time, with their identities."""
+
+    def identify(self, dataset: Dataset, key: Sequence[str] = ()) -> Mapping[str, Any]:
+        """Say what identifies the rows, and refuse a key that does not."""
+
+    def fit(self, synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
+        """Refuse synthetic rows that do not fit the columns of the real ones."""
+
+    def sample(self, dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> pa.Table:
+        """A uniform sample in priority order: a larger one begins with a smaller one."""
+
+    def strata(self, dataset: Dataset, column: str) -> Mapping[str, int]:
+        """Rows by the values of a column."""
+
+    def select(
+        self,
+        dataset: Dataset,
+        k: int,
+        seed: int,
+        key: Sequence[str] = (),
+        stratify: str | None = None,
+    ) -> Selection:
+        """Exactly k rows, those of lowest priority in their stratum."""
+
+    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
+        """Write all that is taken of the parts as shards, in seeded order."""
+
+    def recount(self, folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
+        """Count what the shards in a folder hold, from the shards alone."""

@@ -1,0 +1,164 @@
+"""Publishing: a release is written beside its place, checked there, and renamed into view.
+
+Only then does ``latest`` move, by another rename. A killed writer leaves a hidden directory that no
+reader looks at and that the next writer removes.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from synthmix_dagster.errors import ConfigError, ReleaseError
+from synthmix_dagster.release.atomic_files import HIDDEN, flush, hidden_beside, inside, write_json
+from synthmix_dagster.release.handle import (
+    Release,
+    load_release,
+    require_realised,
+    verify_release,
+)
+
+
+def publish(
+    output: Path,
+    release_id: str,
+    write: Callable[[Path, Release | None], Mapping[str, Any]],
+    keep: int | None = None,
+) -> Release:
+    """Write a release beside its place, recount it there, and rename it into view.
+
+    A release that exists already and verifies is kept, since the same id means the same bytes; a
+    damaged one is replaced.
+
+    Parameters
+    ----------
+    output : Path
+        Directory that holds ``releases`` and ``latest``.
+    release_id : str
+        Name of the release.
+    write : callable
+        Fills the hidden directory it is given and returns the manifest. Also gets the release that
+        came before, if there was one.
+    keep : int, optional
+        Releases to keep, the newest, this one among them; all by default.
+    """
+    if keep is not None and keep < 1:
+        raise ConfigError(
+            f"it is {keep}", option="keep_releases", fix="Set it to 1 or more, or leave it out"
+        )
+    releases = inside(output, "releases")
+    final = inside(output, f"releases/{release_id}")
+    try:
+        releases.mkdir(parents=True, exist_ok=True)
+        with _one_writer(output):
+            _remove_unfinished(output)
+            _remove_unfinished(releases)
+            release = _existing(final)
+            if release is None:
+                manifest = _write_beside(final, write, _previous(output, release_id))
+                release = Release(final.resolve(), manifest)
+            _point_latest(output, release_id)
+            if keep is not None:
+                _remove_oldest(releases, release_id, keep)
+            return release
+    except (OSError, pa.ArrowException) as error:
+        raise ReleaseError(
+            f"it cannot be written ({error})",
+            path=output,
+            fix="Check space, permissions and column types; no release was harmed",
+        ) from error
+
+
+def _existing(final: Path) -> Release | None:
+    """The release of this id, if it is there and whole; a damaged one is written again."""
+    if not final.is_dir():
+        return None
+    try:
+        return verify_release(final)
+    except ReleaseError:
+        return None
+
+
+def previous_of(release: Release) -> Release | None:
+    """The release that ``latest`` named when this one was published, if it is still there."""
+    named = release.manifest.get("previous")
+    try:
+        return None if named is None else load_release(inside(release.path.parent, str(named)))
+    except ReleaseError:
+        return None
+
+
+def _previous(output: Path, release_id: str) -> Release | None:
+    """The release before one that is about to be written."""
+    try:
+        latest = load_release(inside(output, "latest"))
+    except ReleaseError:
+        return None
+    # A damaged release that is written again came after what it came after before.
+    return previous_of(latest) if latest.release_id == release_id else latest
+
+
+def _write_beside(
+    final: Path,
+    write: Callable[[Path, Release | None], Mapping[str, Any]],
+    previous: Release | None,
+) -> Mapping[str, Any]:
+    hidden = hidden_beside(final)
+    hidden.mkdir()
+    try:
+        manifest = write(hidden, previous)
+        write_json(hidden / "manifest.json", manifest)
+        require_realised(load_release(hidden))
+        for folder in (hidden / "data", hidden):
+            flush(folder)
+        if final.exists():
+            final.rename(hidden_beside(final))
+        hidden.rename(final)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    _remove_unfinished(final.parent)
+    flush(final.parent)
+    return manifest
+
+
+@contextmanager
+def _one_writer(output: Path) -> Iterator[None]:
+    """Let writers of one output take turns; the lock dies with its process."""
+    from filelock import FileLock
+
+    with FileLock(output / ".writer.lock"):
+        yield
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers left; no live writer is there while the lock is held."""
+    for leftover in folder.glob(f"{HIDDEN}*"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def _remove_oldest(releases: Path, current: str, keep: int) -> None:
+    """Remove all but the newest; a reader sees each of them whole until it is gone."""
+    others = [folder for folder in releases.iterdir() if _is_release(folder, current)]
+    others.sort(key=lambda folder: ((folder / "manifest.json").stat().st_mtime_ns, folder.name))
+    for folder in others[: max(0, len(others) + 1 - keep)]:
+        hidden = hidden_beside(folder)
+        folder.rename(hidden)
+        shutil.rmtree(hidden)
+
+
+def _is_release(folder: Path, current: str) -> bool:
+    return folder.name != current and (folder / "manifest.json").is_file()
+
+
+def _point_latest(output: Path, release_id: str) -> None:
+    hidden = hidden_beside(output / "latest")
+    hidden.symlink_to(Path("releases") / release_id, target_is_directory=True)
+    hidden.replace(output / "latest")
+    flush(output)

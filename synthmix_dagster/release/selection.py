@@ -1,0 +1,227 @@
+"""Which rows: exactly k of every stratum, by their priorities, without a sort."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.identity import Ints
+from synthmix_dagster.data.priority import LEADING_BITS, PRIORITY_BITS, leading_bits, priorities
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+
+#: Cells of the histogram of all strata, as a power of two, and bits of one stratum at most.
+_HISTOGRAM_BITS, _TOP_BITS = 20, 16
+#: What a quota of all rows is cut off at.
+_ABOVE_ALL = (1 << PRIORITY_BITS, 0)
+
+#: Identities and strata of consecutive rows, as numbers of the strata's names.
+Labelled = tuple[Ints, Ints]
+
+
+def quotas(sizes: Mapping[str, int], k: int) -> dict[str, int]:
+    """Split k over strata in proportion to their sizes, by largest remainder.
+
+    Equal remainders go to the larger stratum, then by name.
+
+    Examples
+    --------
+    >>> quotas({"a": 50, "b": 30, "c": 20}, 7)
+    {'a': 4, 'b': 2, 'c': 1}
+    """
+    total = sum(sizes.values())
+    shares = {name: divmod(size * k, total) for name, size in sizes.items()}
+    taken = {name: whole for name, (whole, _) in shares.items()}
+    order = sorted(shares, key=lambda name: (-shares[name][1], -sizes[name], name))
+    for name in order[: k - sum(taken.values())]:
+        taken[name] += 1
+    return taken
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Exactly as many rows of every stratum as its quota, those of lowest priority.
+
+    Attributes
+    ----------
+    seed : int
+    stratify : str, optional
+        Column of the strata.
+    quotas : mapping of str to int
+        Rows by stratum; one of no name without strata.
+    cuts : mapping of str to (int, int)
+        Priority and identity of the last row of each stratum.
+    """
+
+    seed: int
+    stratify: str | None
+    quotas: Mapping[str, int]
+    cuts: Mapping[str, tuple[int, int]]
+
+    def mask(self, ids: Ints, table: pa.Table) -> NDArray[np.bool_]:
+        """Which rows are chosen, whatever the batch they come in.
+
+        Parameters
+        ----------
+        ids : ndarray of int of shape (n_rows,)
+        table : pyarrow.Table
+            Their columns, that of the strata among them.
+        """
+        codes = Strata(self.stratify, list(self.quotas)).codes(table, len(ids))
+        cut = np.array([self.cuts[name] for name in self.quotas], dtype=np.int64).reshape(-1, 2)
+        upper = leading_bits(ids, self.seed, LEADING_BITS)
+        of_cut = (cut[:, 0] >> LEADING_BITS)[codes]
+        chosen = upper < of_cut
+        level = np.flatnonzero(upper == of_cut)
+        found, (last, identity) = priorities(ids[level], self.seed), cut[codes[level]].T
+        chosen[level] = (found < last) | ((found == last) & (ids[level] <= identity))
+        return chosen
+
+
+def select_exactly(
+    scanned: Callable[[], Iterable[Labelled]],
+    sizes: Mapping[str, int],
+    k: int,
+    seed: int,
+    stratify: str | None = None,
+) -> Selection:
+    """Find the cut-off of exactly k rows in two passes, whatever their number.
+
+    The first pass counts the priorities of each stratum by their top bits, which says in which
+    cell the last row of the stratum lies; the second sorts that one cell.
+
+    Parameters
+    ----------
+    scanned : callable
+        Starts a pass over identities and strata, numbered in the order of `sizes`.
+    sizes : mapping of str to int
+        Rows by stratum.
+    k : int
+        Rows to choose, at most as many as there are.
+    seed : int
+    stratify : str, optional
+        Column of the strata, kept in the result.
+
+    Examples
+    --------
+    >>> ids = np.arange(9)
+    >>> chosen = select_exactly(lambda: [(ids, ids % 2)], {"even": 5, "odd": 4}, 4, seed=0)
+    >>> chosen.quotas
+    {'even': 2, 'odd': 2}
+    """
+    quota = quotas(sizes, k)
+    due = np.array(list(quota.values()), dtype=np.int64)
+    whole = due == np.array(list(sizes.values()))
+    cuts = np.where(whole[:, None], np.array(_ABOVE_ALL), -1)
+    if not (whole | (due == 0)).all():
+        bits = min(_TOP_BITS, _HISTOGRAM_BITS - (len(sizes) - 1).bit_length())
+        cells = np.zeros(len(sizes) << bits, dtype=np.int64)
+        for ids, codes in scanned():
+            top = leading_bits(ids, seed, bits)
+            cells += np.bincount((codes << bits) | top, minlength=len(cells))
+        upto = cells.reshape(len(sizes), -1).cumsum(axis=1)
+        cut_cell = (upto < due[:, None]).sum(axis=1)
+        before = np.where(cut_cell > 0, upto[np.arange(len(sizes)), cut_cell - 1], 0)
+        found = [_in_cell(ids, codes, seed, bits, cut_cell) for ids, codes in scanned()]
+        priority, identity, stratum = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.lexsort((identity, priority, stratum))
+        starts = np.searchsorted(stratum[order], np.arange(len(sizes)))
+        for code in np.flatnonzero(~whole & (due > 0)):
+            last = order[starts[code] + due[code] - before[code] - 1]
+            cuts[code] = priority[last], identity[last]
+    named = zip(quota, cuts.tolist(), strict=True)
+    return Selection(seed, stratify, quota, {name: (cut[0], cut[1]) for name, cut in named})
+
+
+def _in_cell(
+    ids: Ints, codes: Ints, seed: int, bits: int, cut_cell: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Priorities, identities and strata of the rows in the cell where their stratum is cut."""
+    here = leading_bits(ids, seed, bits) == cut_cell[codes]
+    return priorities(ids[here], seed), ids[here], codes[here]
+
+
+class Strata:
+    """The strata of a column, numbered.
+
+    Parameters
+    ----------
+    column : str, optional
+        Without one, all rows are one stratum of no name.
+    names : list of str
+        Names in the order of their numbers; new ones are added.
+
+    Examples
+    --------
+    >>> strata = Strata("g", [])
+    >>> strata.codes(pa.table({"g": ["a", None, "a"]}), 3).tolist(), strata.names
+    ([0, 1, 0], ['a', '<missing>'])
+    """
+
+    def __init__(self, column: str | None, names: list[str]) -> None:
+        self.column = column
+        self.names = names if column is not None else [""]
+        self._numbers = {name: number for number, name in enumerate(self.names)}
+
+    def codes(self, table: pa.Table, rows: int) -> Ints:
+        """Number of the stratum of every row.
+
+        Missing values are the stratum ``<missing>``; a text spelt like it gets a backslash in
+        front.
+        """
+        if self.column is None:
+            return np.zeros(rows, dtype=np.int64)
+        values = table.column(self.column)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        values = pc.dictionary_encode(values.combine_chunks(), null_encoding="encode")
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        numbers = np.empty(len(values.dictionary), dtype=np.int64)
+        for position, value in enumerate(values.dictionary.to_pylist()):
+            name = _stratum(value)
+            if name not in self._numbers:
+                self._numbers[name] = len(self.names)
+                self.names.append(name)
+            numbers[position] = self._numbers[name]
+        return numbers[values.indices.to_numpy(zero_copy_only=False)]
+
+
+def require_strata(dataset: Dataset, column: str) -> None:
+    """Refuse a column that cannot stratify, with the nearest name."""
+    if column not in dataset.columns:
+        raise ConfigError(
+            f"dataset '{dataset.name}' has no column '{column}'",
+            option="stratify",
+            fix=did_you_mean(column, dataset.columns),
+        )
+    kind = dataset.schema.field(column).type
+    if pa.types.is_nested(kind):
+        raise DataError(
+            f"values of type {kind} are no strata",
+            dataset=dataset.name,
+            column=column,
+            fix="Name a column of plain values as 'stratify'",
+        )
+
+
+def require_few(strata: Mapping[str, Any], column: str) -> None:
+    """Refuse more strata than a histogram can tell apart."""
+    most = 1 << (_HISTOGRAM_BITS - 4)
+    if len(strata) > most:
+        raise ConfigError(
+            f"column '{column}' has {len(strata)} values, where {most} can be kept apart",
+            option="stratify",
+            fix="Name a column with fewer values",
+        )
+
+
+def _stratum(value: Any) -> str:
+    if value is None or value != value:
+        return "<missing>"
+    text = str(value)
+    return f"\\{text}" if text.endswith("<missing>") else text

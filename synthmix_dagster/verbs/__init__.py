@@ -1,0 +1,1 @@
+"""What a person calls: measure, recommend, mix, and their variants."""

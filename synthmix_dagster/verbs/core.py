@@ -1,0 +1,422 @@
+"""The three verbs, without Dagster: measure, recommend, mix.
+
+Each takes what `open_dataset` takes (a path, a pandas, polars or duckdb frame, an Arrow table),
+hands a bounded sample to the numerics and returns a frozen result. The Dagster assets call these
+very functions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from synthmix_dagster.data.dataset import open_dataset
+from synthmix_dagster.data.splitting import split_by_column
+from synthmix_dagster.distance.measure import measure, measure_gap
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.encoding.codes import Scaling
+from synthmix_dagster.encoding.columns import LEAST_ROWS, shared_columns
+from synthmix_dagster.errors import ConfigError, UnknownChoiceError
+from synthmix_dagster.gates.evidence import Evidence, gates_of
+from synthmix_dagster.ratio.crossfit import Generator
+from synthmix_dagster.ratio.recommend import recommend
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.release.arrow_engine import ArrowEngine
+from synthmix_dagster.release.handle import Release
+from synthmix_dagster.release.mixing import ROWS_PER_SHARD, mix_datasets
+from synthmix_dagster.release.report.page import release_documents
+from synthmix_dagster.threads import one_thread
+from synthmix_dagster.verbs.samples import Names, check_target, draw_samples, listed, require_usable
+
+#: Synthetic rows that may be read for each row of the sample, which bounds memory.
+_SYNTHETIC_PER_SAMPLE = 5
+#: Whether the gap is that of a sample or of every row.
+ROWS = ("sample", "all")
+
+
+def measure_distance(
+    real: Any,
+    synthetic: Any,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    categorical: Names = None,
+    ignore: Names = None,
+    key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
+    groups: str | None = None,
+    method: str = "sliced",
+    p: int = 2,
+    rows: str = "sample",
+    sample_rows: int = 20_000,
+    directions: int = 100,
+    permutations: int = 199,
+    memory_mb: int = 1_000,
+    seed: int = 0,
+) -> DistanceReport:
+    """Measure how far synthetic rows are from real ones.
+
+    Parameters
+    ----------
+    real, synthetic : path, DataFrame or Arrow table
+        The two datasets; columns are matched by name.
+    target : str, optional
+        Label column. It takes part in the distance like any other column; naming it makes sure
+        that it is there and complete, and adds the gap of the inputs alone and that of the target
+        given the inputs.
+    task : str, optional
+        ``regression`` or ``classification``; with the latter the target is compared as a category
+        even where it is a number.
+    categorical : collection of str, optional
+        Columns to treat as categories although they hold numbers.
+    ignore : collection of str, optional
+        Columns to leave out, such as free text.
+    key : sequence of str, optional
+        Columns that identify a row; they are left out as well.
+    weights : mapping of str to float, optional
+        Factor on a column's part of every squared distance, 1 by default.
+    scaling : {"standard", "robust", "rank"}
+        What makes numbers comparable: mean and standard deviation, median and quartiles, or ranks,
+        always those of the real rows.
+    groups : str, optional
+        Column of both sides whose rows belong together, such as a session or a day. Whole groups
+        are cut into folds and relabelled by the test; the column is left out of the distance.
+    method : {"sliced", "exact", "sinkhorn", "gaussian"}
+        Estimator of the distance. ``exact`` and ``sinkhorn`` draw a bounded number of rows;
+        ``gaussian`` sees means and covariances only and is a diagnostic.
+    p : int
+        Order of the distance, 1 or 2.
+    rows : {"sample", "all"}
+        With ``all`` (``sliced`` only) the gap is that of every row, read in two passes; p-value,
+        columns and target gaps are those of the sample.
+    sample_rows : int
+        Most rows of either side in the sample, drawn uniformly.
+    directions, permutations : int
+        Size of the computation; the smallest p-value is ``1 / (permutations + 1)``. With no
+        permutations there is neither p-value nor interval.
+    memory_mb : int
+        Most memory to plan for, in MB, the inputs not counted.
+    seed : int
+
+    Returns
+    -------
+    DistanceReport
+
+    Raises
+    ------
+    DataError, ConfigError
+        The datasets cannot be compared, or an option is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> real = pd.DataFrame({"x": rng.normal(0.0, 1.0, 5000)})
+    >>> synthetic = pd.DataFrame({"x": rng.normal(0.5, 1.0, 5000)})
+    >>> report = measure_distance(real, synthetic)
+    >>> round(report.gap, 1), report.p_value
+    (0.5, 0.005)
+    """
+    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    categories, left_out, keys = listed(categorical), listed(ignore), listed(key)
+    require_usable(sides, sample_rows, keys, seed)
+    if target is not None:
+        check_target(sides, target, task)
+        shared_columns(sides[0].columns, sides[1].columns, [*left_out, *keys, target])
+        if task == "classification" and target not in categories:
+            categories.append(target)
+    if rows not in ROWS:
+        raise UnknownChoiceError(rows, option="rows", known=ROWS)
+    limits = [min(side.rows, sample_rows) for side in sides]
+    samples, notes = draw_samples(sides, limits, seed, keys)
+    with one_thread():
+        return measure(
+            *samples,
+            target=target,
+            categorical=categories,
+            ignore=[*left_out, *keys],
+            weights=weights,
+            scaling=scaling,
+            groups=groups,
+            method=method,
+            p=p,
+            every_row=(sides[0].batches, sides[1].batches) if rows == "all" else None,
+            directions=directions,
+            permutations=permutations,
+            memory_mb=memory_mb,
+            seed=seed,
+            notes=notes,
+        )
+
+
+def recommend_ratio(
+    real: Any,
+    synthetic: Any,
+    *,
+    target: str,
+    task: str,
+    categorical: Names = None,
+    ignore: Names = None,
+    key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = "standard",
+    evaluation: Any = None,
+    evaluation_column: str | None = None,
+    generator: Generator | None = None,
+    generator_saw_real: bool | None = None,
+    learner: str = "kernel",
+    estimator: Any = None,
+    max_ratio: float | None = None,
+    rule: str = "largest_equivalent",
+    sample_rows: int = 20_000,
+    distance: DistanceReport | None = None,
+    seed: int = 0,
+) -> Recommendation:
+    """Recommend how many synthetic rows to add for each real one.
+
+    Parameters
+    ----------
+    real, synthetic : path, DataFrame or Arrow table
+    target : str
+        Label column.
+    task : str
+        ``regression`` or ``classification``.
+    categorical, ignore, key, weights, scaling : see `measure_distance`
+    evaluation : path, DataFrame or Arrow table, optional
+        Real rows, not in `real`, that the generator never saw. They judge the risk; without them
+        each real row is judged by a fit that leaves it out. `split_evaluation` puts some aside.
+    evaluation_column : str, optional
+        Boolean column of `real` that marks the evaluation rows, in the place of `evaluation`.
+    generator : object with ``fit(frame)`` and ``sample(rows)``, optional
+        What made the synthetic rows. It is fitted again without each fifth of the real rows, which
+        that fifth then judges; what it had learnt before is lost.
+    generator_saw_real : bool, optional
+        Whether the generator was fitted on `real`. If so, and without any of the three above, the
+        predicted risk is worthless and a safe ratio is recommended.
+    learner : {"kernel", "linear", "trees"}
+        Whose risk is predicted: kernel ridge regression, linear ridge regression, or a small
+        gradient boosting, fitted to a few mixes that the risk path proposes.
+    estimator : scikit-learn estimator, optional
+        Your learner itself, in the place of `learner`. It gets the columns as they are.
+    max_ratio : float, optional
+        Highest ratio to consider; by default as many rows as there are.
+    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
+        risk itself, or the fewest rows that cannot be told from it.
+    sample_rows : int
+        Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
+        synthetic rows, so that ratios keep their meaning; of those at most five times as many.
+    distance : DistanceReport, optional
+        A distance measured before, of whose gap and conditional gap the bounds are made; without it
+        the gap alone is measured.
+    seed : int
+
+    Returns
+    -------
+    Recommendation
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> def draw(n):
+    ...     x = rng.normal(size=n)
+    ...     return pd.DataFrame({"x": x, "y": np.sin(2 * x) + rng.normal(0, 0.5, n)})
+    >>> recommend_ratio(draw(50), draw(400), target="y", task="regression").ratio
+    8.0
+    """
+    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    categories, left_out, keys = listed(categorical), listed(ignore), listed(key)
+    require_usable(sides, sample_rows, keys, seed)
+    check_target(sides, target, task)
+    judges = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
+    if evaluation_column is not None:
+        if judges is not None:
+            raise ConfigError(
+                "evaluation rows are given as well",
+                option="evaluation_column",
+                fix="Pass one of 'evaluation' and 'evaluation_column'",
+            )
+        rest, marked = split_by_column(sides[0], evaluation_column)
+        sides, judges = (rest, sides[1]), marked.frame()
+    n, m = (side.rows for side in sides)
+    used = min(n, sample_rows)
+    most = _SYNTHETIC_PER_SAMPLE * sample_rows
+    # One fraction for both sides: sampling them apart would change the ratio that is available.
+    limits = [used, max(min(m * used // n, most), LEAST_ROWS)]
+    samples, notes = draw_samples(sides, limits, seed, keys)
+    if used < n:
+        notes.append(
+            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
+        )
+    if m * used // n > most:
+        notes.append(
+            f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
+        )
+    with one_thread():
+        if distance is None:
+            levels = [*categories, target] if task == "classification" else categories
+            gap = measure_gap(
+                *samples,
+                categorical=levels,
+                ignore=[*left_out, *keys],
+                weights=weights,
+                scaling=scaling,
+                seed=seed,
+            )
+        else:
+            gap = distance.gap
+        return recommend(
+            *samples,
+            target=target,
+            task=task,
+            gap=gap,
+            shift_squared=_shift_squared(distance, task),
+            categorical=categories,
+            ignore=[*left_out, *keys],
+            weights=weights,
+            scaling=scaling,
+            evaluation=judges,
+            generator=generator,
+            generator_saw_real=generator_saw_real,
+            learner=learner,
+            estimator=estimator,
+            # Whatever was sampled, a mix cannot hold more rows than there are.
+            max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),
+            rule=rule,
+            seed=seed,
+            notes=notes,
+        )
+
+
+def mix(
+    real: Any,
+    synthetic: Any,
+    *,
+    ratio: float | Mapping[str, float],
+    output: Path | str,
+    mode: str = "rows",
+    seed: int = 0,
+    stratify: str | None = None,
+    key: Names = None,
+    ignore: Names = None,
+    max_rows: int | None = None,
+    shortage: str = "refuse",
+    provenance: bool = True,
+    rows_per_shard: int = ROWS_PER_SHARD,
+    keep_releases: int | None = None,
+    memory_mb: int = 1_000,
+    distance: DistanceReport | None = None,
+    recommendation: Recommendation | None = None,
+    threshold: float | str | None = None,
+    conditional_threshold: float | None = None,
+) -> Release:
+    """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
+
+    The same inputs, ratio and seed give the same release id and the same bytes, whatever the memory
+    and the number of threads. Readers see the whole release or none of it; ``<output>/latest``
+    points to the newest.
+
+    Parameters
+    ----------
+    real : path, DataFrame, Arrow table or Dataset
+    synthetic : the same, or a mapping of the names of several generators to them
+    ratio : float, or mapping of the names of generators to float
+        Synthetic rows per real row.
+    output : path
+        Local directory for releases; made if it is not there.
+    mode : {"rows", "weights"}
+        With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
+        count as much as that many rows.
+    seed : int
+        Seed of the selection and of the order of rows.
+    stratify : str, optional
+        Column whose shares among the synthetic rows the selection keeps.
+    key : sequence of str, optional
+        Columns that identify a row.
+    ignore : sequence of str, optional
+        Real columns that the synthetic rows may lack; they are empty there.
+    max_rows : int, optional
+        Most rows of the release. Real ones are all kept, so that synthetic ones make room.
+    shortage : {"refuse", "cap"}
+        Where more synthetic rows are asked for than there are: refuse, or take all and say so.
+    provenance : bool
+        Whether every row says its source, its generator and its identity.
+    rows_per_shard : int
+    keep_releases : int, optional
+        Releases to keep in `output`, the newest; all by default.
+    memory_mb : int
+        Most memory to plan for, in MB, frames that are in memory anyway not counted.
+    distance, recommendation : DistanceReport, Recommendation, optional
+        What was found for these very rows. Manifest and report of the release keep it.
+    threshold : float or str, optional
+        Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
+        the critical gap of `recommendation`.
+    conditional_threshold : float, optional
+        Largest conditional gap.
+
+    Returns
+    -------
+    Release
+
+    Raises
+    ------
+    GateError
+        The distance is over a threshold; nothing was written.
+    ConfigError, DataError, ReleaseError
+        An option is wrong, the sides do not fit each other, or the release cannot be written.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> real, synthetic = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(10, 40)})
+    >>> with tempfile.TemporaryDirectory() as output:
+    ...     release = mix(real, synthetic, ratio=0.5, output=output)
+    >>> release.manifest["realised"]["synthetic_rows"]
+    5
+    """
+    if isinstance(output, str) and "://" in output:
+        raise ConfigError(
+            f"'{output}' is no local directory",
+            option="output",
+            fix="Write to a local directory and copy the finished release from there, its "
+            "manifest.json last",
+        )
+    gates = gates_of(threshold, conditional_threshold)
+    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
+    if isinstance(synthetic, Mapping):
+        generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
+    else:
+        generated = open_dataset(synthetic, "synthetic")
+    return mix_datasets(
+        open_dataset(real, "real"),
+        generated,
+        ratio=ratio,
+        output=Path(output),
+        mode=mode,
+        seed=seed,
+        stratify=stratify,
+        key=listed(key),
+        optional=[*listed(ignore), *listed(key)],
+        max_rows=max_rows,
+        shortage=shortage,
+        provenance=provenance,
+        rows_per_shard=rows_per_shard,
+        keep_releases=keep_releases,
+        # Where a release lies must not change its bytes, and the name of a folder says no more.
+        evidence=replace(evidence, mix="").to_dict(),
+        documents=release_documents,
+        engine=ArrowEngine(memory_mb),
+    )
+
+
+def _shift_squared(distance: DistanceReport | None, task: str) -> float | None:
+    """The conditional gap as a square in the units of the risk, where it was measured in them."""
+    if distance is None or distance.conditional_gap is None:
+        return None
+    square = distance.conditional_gap * abs(distance.conditional_gap)
+    if task == "classification":
+        # Two different classes are one unit apart there and sqrt(2) in a Brier score.
+        return 2 * square
+    return square if distance.scaling == "standard" else None

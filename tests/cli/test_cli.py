@@ -1,0 +1,416 @@
+"""The command line: the answers of Python, exit codes that gate, one message where it fails."""
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from scenario import bad, good, rows
+
+from synthmix_dagster import __version__, measure_distance, mix, recommend_ratio, verify_release
+from synthmix_dagster.cli import main
+from synthmix_dagster.cli.progress import progress
+
+TASK = ["--target", "y", "--task", "regression"]
+QUICK = ["--permutations", "19", "--directions", "20"]
+VERBS = ("measure", "recommend", "mix", "verify", "report")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("files")
+    for name, frame in (("real", rows(60, seed=0)), ("good", good(200)), ("bad", bad(200))):
+        frame.to_parquet(folder / f"{name}.parquet")
+    return {path.stem: str(path) for path in folder.iterdir()}
+
+
+@pytest.fixture
+def release(files: dict[str, str], tmp_path: Path) -> Path:
+    return mix(files["real"], files["good"], ratio=1, output=tmp_path / "mixes").path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def answer(result: Result) -> Any:
+    """The one JSON object on standard output; a nan would be no JSON."""
+    return json.loads(result.stdout, parse_constant=lambda word: pytest.fail(word))
+
+
+# --- help ----------------------------------------------------------------------------------------
+
+
+def test_help_tells_the_verbs_and_the_exit_codes() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for word in (*VERBS, "Exit codes:", "a gate failed", "bad input or usage"):
+        assert word in result.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_teaches_by_an_example(verb: str) -> None:
+    result = run(verb, "--help")
+    assert f"\n    synthmix {verb} " in result.output
+    assert "\\b" not in result.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_examples_in_the_help_can_be_parsed(verb: str) -> None:
+    command = main.commands[verb]
+    text = (command.help or "").replace("\\\n", " ")
+    examples = [line.split() for line in text.splitlines() if line.strip().startswith("synthmix")]
+    assert examples
+    for example in examples:
+        given = example[2 : next((n for n, w in enumerate(example) if w in ("|", "&&")), None)]
+        options = {name for option in command.params for name in option.opts}
+        assert {word for word in given if word.startswith("--")} <= options
+
+
+def test_every_option_says_what_it_is() -> None:
+    unsaid = [
+        f"{verb} {option.name}"
+        for verb, command in main.commands.items()
+        for option in command.params
+        if option.param_type_name == "option" and not getattr(option, "help", None)
+    ]
+    assert not unsaid
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert __version__ in run("--version").output
+
+
+def test_help_is_there_at_once_and_loads_nothing_for_it() -> None:
+    program = (
+        "import sys, synthmix_dagster.cli as cli\n"
+        "try: cli.main(['mix', '--help'])\n"
+        "finally: print(' '.join(sys.modules), file=sys.stderr)"
+    )
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    taken = time.perf_counter() - started
+    assert done.returncode == 0
+    assert not {"dagster", "numpy", "pandas", "pyarrow", "rich"} & set(done.stderr.split())
+    # It takes a fifth of a second on an idle machine; this one may be busy.
+    assert taken < 5
+
+
+# --- measure -------------------------------------------------------------------------------------
+
+
+def test_measure_gives_the_answer_of_python(files: dict[str, str]) -> None:
+    result = run("measure", files["real"], files["good"], *TASK, *QUICK, "--json")
+    assert result.exit_code == 0
+    same = measure_distance(
+        files["real"],
+        files["good"],
+        target="y",
+        task="regression",
+        permutations=19,
+        directions=20,
+    )
+    assert answer(result) == {
+        "passed": True,
+        "checks": {},
+        "distance": json.loads(json.dumps(same.to_dict())),
+    }
+
+
+def test_measure_passes_every_option_on(files: dict[str, str]) -> None:
+    options = ["--ignore", "z", "--ignore", "kind", "--weight", "x=2.5", "--scaling", "rank"]
+    options += ["--method", "gaussian", "--seed", "7", "--sample-rows", "50", "--memory-mb", "500"]
+    result = run("measure", files["real"], files["good"], *options, *QUICK, "--json")
+    same = measure_distance(
+        files["real"],
+        files["good"],
+        ignore=["z", "kind"],
+        weights={"x": 2.5},
+        scaling="rank",
+        method="gaussian",
+        seed=7,
+        sample_rows=50,
+        permutations=19,
+        directions=20,
+    )
+    assert answer(result)["distance"] == json.loads(json.dumps(same.to_dict()))
+
+
+@pytest.mark.parametrize(
+    ("side", "threshold", "code"), [("good", "0.9", 0), ("bad", "0.9", 1), ("bad", "9", 0)]
+)
+def test_a_threshold_gates(files: dict[str, str], side: str, threshold: str, code: int) -> None:
+    asked = ("measure", files["real"], files[side], *QUICK, "--threshold", threshold)
+    result = run(*asked)
+    assert result.exit_code == code
+    assert f"{'FAILED' if code else 'passed'}  wasserstein_gap: The gap of " in result.stdout
+    told = answer(run(*asked, "--json"))
+    assert told["passed"] == (code == 0)
+    assert told["checks"]["wasserstein_gap"]["passed"] == (code == 0)
+
+
+def test_a_conditional_threshold_gates(files: dict[str, str]) -> None:
+    asked = ("measure", files["real"], files["good"], *TASK, *QUICK, "--conditional-threshold")
+    assert run(*asked, "9").exit_code == 0
+    assert run(*asked, "0").exit_code == 1
+
+
+def test_a_threshold_may_be_a_multiple_of_the_floor(files: dict[str, str]) -> None:
+    asked = ("measure", files["real"], files["bad"], *QUICK, "--threshold")
+    assert run(*asked, "100 x floor").exit_code == 0
+    result = run(*asked, "1 x floor")
+    assert result.exit_code == 1
+    assert "(1 x floor)" in result.stdout
+
+
+def test_a_threshold_that_needs_a_recommendation_is_judged_where_there_is_one(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    asked = ("mix", files["real"], files["good"], *TASK, "--threshold", "auto", "--json")
+    evidence = answer(run(*asked, "--output", tmp_path))["release"]["manifest"]["evidence"]
+    assert evidence["thresholds"]["wasserstein_gap"] == evidence["optimal_ratio"]["critical_gap"]
+    assert "(auto)" in evidence["checks"]["wasserstein_gap"]["sentence"]
+    for arguments in (("measure", *asked[1:3]), (*asked[:3], "--ratio", "1", "--output", "x")):
+        refused = run(*arguments, "--threshold", "auto")
+        assert refused.exit_code == 2
+        assert "needs a recommendation" in refused.stderr
+
+
+def test_measure_says_gap_floor_columns_in_text(files: dict[str, str]) -> None:
+    text = run("measure", files["real"], files["bad"], *TASK, *QUICK).stdout
+    for word in ("gap  ", "floor  ", "p-value", "conditional gap", "60 real, 200 synthetic", "x  "):
+        assert word in text
+
+
+def test_pictures_are_drawn_where_they_are_asked_for(files: dict[str, str], tmp_path: Path) -> None:
+    for verb, more in (("measure", QUICK), ("recommend", [])):
+        path = tmp_path / f"{verb}.png"
+        result = run(verb, files["real"], files["good"], *TASK, *more, "--plot", path)
+        assert result.exit_code == 0
+        assert path.read_bytes().startswith(b"\x89PNG")
+    result = run("measure", files["real"], files["good"], *QUICK, "--plot", tmp_path / "no" / "x")
+    assert result.exit_code == 2
+    assert "option 'plot'" in result.stderr
+
+
+# --- recommend -----------------------------------------------------------------------------------
+
+
+def test_recommend_gives_the_answer_of_python(files: dict[str, str]) -> None:
+    asked = ("recommend", files["real"], files["good"], *TASK, "--generator-unseen")
+    result = run(*asked, "--max-ratio", "2", "--rule", "best", "--json")
+    same = recommend_ratio(
+        files["real"],
+        files["good"],
+        target="y",
+        task="regression",
+        generator_saw_real=False,
+        max_ratio=2,
+        rule="best",
+    )
+    told = answer(result)
+    assert told["recommendation"] == json.loads(json.dumps(same.to_dict()))
+    assert told["checks"]["recommendation_usable"].keys() == {"passed", "sentence"}
+    assert told["passed"] == told["checks"]["recommendation_usable"]["passed"]
+
+
+def test_a_recommendation_that_may_not_decide_warns_and_gates_where_it_should(
+    files: dict[str, str],
+) -> None:
+    asked = ("recommend", files["real"], files["good"], *TASK, "--generator-saw-real")
+    assert (relaxed := run(*asked)).exit_code == 0
+    assert "WARNING  recommendation_usable: " in relaxed.stdout
+    assert run(*asked, "--require-usable").exit_code == 1
+
+
+# --- mix -----------------------------------------------------------------------------------------
+
+
+def test_mix_with_a_ratio_publishes_the_release_of_python(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    options = ["--ratio", "0.5", "--seed", "3", "--stratify", "kind", "--rows-per-shard", "40"]
+    asked = ("mix", files["real"], files["good"], *options, "--output", tmp_path / "a")
+    told = answer(run(*asked, "--json"))
+    same = mix(
+        files["real"],
+        files["good"],
+        ratio=0.5,
+        seed=3,
+        stratify="kind",
+        rows_per_shard=40,
+        output=tmp_path / "b",
+    )
+    assert told["release"]["manifest"] == json.loads(json.dumps(same.manifest))
+    assert Path(told["release"]["path"]) == verify_release(tmp_path / "a").path
+
+
+def test_mix_without_a_ratio_measures_judges_recommends_and_keeps_all_of_it(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    asked = ("mix", files["real"], files["good"], *TASK, "--threshold", "0.9")
+    result = run(*asked, "--output", tmp_path)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("released ")
+    release = verify_release(tmp_path)
+    evidence = release.manifest["evidence"]
+    assert evidence["checks"]["wasserstein_gap"]["passed"]
+    assert release.manifest["mix"]["ratio"] == evidence["optimal_ratio"]["ratio"]
+    assert "recommended" in (release.path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("more", [["--ratio", "1"], TASK], ids=["a ratio", "recommended"])
+def test_a_gate_that_fails_leaves_the_last_release_alone(
+    files: dict[str, str], tmp_path: Path, more: list[str]
+) -> None:
+    before = mix(files["real"], files["good"], ratio=1, output=tmp_path)
+    asked = ("mix", files["real"], files["bad"], *more, "--threshold", "0.9", "--output", tmp_path)
+    result = run(*asked, "--json")
+    assert result.exit_code == 1
+    assert answer(result)["passed"] is False
+    assert "release refused, the check 'wasserstein_gap' failed" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert verify_release(tmp_path).release_id == before.release_id
+
+
+def test_a_recommendation_that_must_be_usable_stops_a_release(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    asked = ("mix", files["real"], files["good"], *TASK, "--generator-saw-real", "--require-usable")
+    result = run(*asked, "--output", tmp_path / "mixes")
+    assert result.exit_code == 1
+    assert "recommendation_usable" in result.stderr
+    assert not (tmp_path / "mixes").exists()
+
+
+def test_rows_that_judge_are_not_mixed(files: dict[str, str], tmp_path: Path) -> None:
+    real = rows(60, seed=0).assign(judge=[n % 3 == 0 for n in range(60)])
+    real.to_parquet(tmp_path / "real.parquet")
+    asked = ("mix", tmp_path / "real.parquet", files["good"], *TASK)
+    result = run(*asked, "--evaluation-column", "judge", "--output", tmp_path / "mixes", "--json")
+    told = answer(result)["release"]["manifest"]
+    assert told["realised"]["real_rows"] == 40
+    judged = told["evidence"]["optimal_ratio"]["provenance"]
+    assert judged["sentence"] == "Judged by 20 evaluation rows."
+
+
+# --- verify, report ------------------------------------------------------------------------------
+
+
+def test_verify_names_what_was_altered(release: Path) -> None:
+    assert run("verify", release.parent.parent).exit_code == 0
+    assert answer(run("verify", release, "--json"))["release"]["path"] == str(release)
+    shard = next((release / "data").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1])
+    result = run("verify", release, "--json")
+    assert result.exit_code == 1
+    assert "was altered after it was written" in answer(result)["problem"]
+    assert f"the shard 'data/{shard.name}'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_report_writes_the_page_that_the_release_holds(release: Path, tmp_path: Path) -> None:
+    path = tmp_path / "again.html"
+    result = run("report", release, "--output", path)
+    assert (result.exit_code, result.stdout) == (0, f"{path}\n")
+    assert path.read_bytes() == (release / "report.html").read_bytes()
+    assert run("report", release, "-o", "-").stdout == path.read_text()
+
+
+def test_report_compares_with_the_release_it_is_told(
+    files: dict[str, str], release: Path, tmp_path: Path
+) -> None:
+    other = mix(files["real"], files["good"], ratio=2, output=tmp_path / "other")
+    page = run("report", release, "-o", "-", "--compare-with", other.path).stdout
+    assert f"Compared with release {other.release_id}." in page
+
+
+def test_report_adds_nothing_to_a_release(release: Path) -> None:
+    result = run("report", release, "-o", release / "another.html")
+    assert result.exit_code == 2
+    assert "option 'output'" in result.stderr
+    verify_release(release)
+
+
+# --- how it ends ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["measure", "nowhere.csv", "{good}"], "dataset 'real': there is no file or folder"),
+        (["measure", "{real}", "{good}", "--target", "w"], "it has no target column 'w'"),
+        (["measure", "{real}", "{good}", "--scaling", "rnak"], "'rnak' is not one of"),
+        (["measure", "{real}", "{good}", "--threshold", "low"], "option 'threshold': it is 'low'"),
+        (["measure", "{real}", "{good}", "--weight", "x"], "'x' is not COLUMN=NUMBER"),
+        (["recommend", "{real}", "{good}"], "Missing option '--target'"),
+        (["mix", "{real}", "{good}", "--output", "x"], "Set --ratio, or --target and --task"),
+        (["mix", "{real}", "{good}", "--ratio", "99", "--output", "x"], "option 'ratio'"),
+        (["verify", "nowhere"], "'nowhere' does not exist"),
+        (["remix"], "No such command 'remix'"),
+    ],
+)
+def test_bad_input_is_one_message_and_2(
+    files: dict[str, str], tmp_path: Path, monkeypatch: Any, arguments: list[str], named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*(argument.format(**files) for argument in arguments))
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_error_of_the_program_is_neither_a_gate_nor_bad_input(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_sides: Any, **_options: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("synthmix_dagster.verbs.core.measure_distance", broken)
+    result = run("measure", files["real"], files["good"])
+    assert result.exit_code == 3
+    assert "RuntimeError: a bug" in result.stderr
+
+
+def test_an_interrupt_is_neither_as_well(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_sides: Any, **_options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("synthmix_dagster.verbs.core.measure_distance", interrupted)
+    assert run("measure", files["real"], files["good"]).exit_code == 130
+
+
+def test_progress_is_shown_to_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    shown = {}
+    for kind in (io.StringIO, Terminal):
+        monkeypatch.setattr(sys, "stderr", kind())
+        with progress(2) as step:
+            step("the first step")
+            step("the second step")
+        shown[kind] = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert shown[io.StringIO] == ""
+    assert "the second step" in shown[Terminal]
+    assert "1 of 2" in shown[Terminal]
+
+
+def test_the_command_is_installed() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("synthmix")), "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert __version__ in done.stdout

@@ -1,0 +1,113 @@
+"""What the gate says of a distance that it can and of one that it cannot judge."""
+
+from dataclasses import replace
+
+import pytest
+from scenario import good, rows
+
+from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.gates.threshold import Gate, Threshold
+from synthmix_dagster.gates.verdicts import (
+    judge_conditional_gap,
+    judge_gap,
+    judge_realised,
+    judge_recommendation,
+)
+from synthmix_dagster.verbs.core import recommend_ratio
+
+GAP = Gate("wasserstein_gap", Threshold("number", 0.5))
+LABELS = Gate("conditional_gap", Threshold("number", 0.5))
+
+
+@pytest.fixture(scope="module")
+def report():
+    return measure(rows(150, seed=0), good(300), target="y", permutations=9)
+
+
+def test_a_gap_within_its_threshold_passes_and_one_over_it_fails(report):
+    over = replace(report, gap=0.51)
+    assert judge_gap(report, GAP).passed
+    verdict = judge_gap(over, GAP)
+    assert not verdict.passed
+    assert "0.510 is over the threshold 0.5" in verdict.sentence
+    assert report.columns[0].column in verdict.sentence
+
+
+def test_a_gap_that_is_not_a_number_fails(report):
+    assert not judge_gap(replace(report, gap=float("nan")), GAP).passed
+    assert not judge_conditional_gap(replace(report, conditional_gap=float("nan")), LABELS).passed
+
+
+def test_a_conditional_gap_passes_within_and_fails_over_its_threshold(report):
+    passed = judge_conditional_gap(report, LABELS)
+    assert passed.passed
+    assert "real rows" in passed.sentence
+    failed = judge_conditional_gap(replace(report, conditional_gap=0.6), LABELS)
+    assert not failed.passed
+    assert "other labels" in failed.sentence
+
+
+def test_a_conditional_gap_that_was_not_measured_fails(report):
+    missing = replace(report, conditional_gap=None, conditional_interval=None, overlap=None)
+    assert "was not measured" in judge_conditional_gap(missing, LABELS).sentence
+    assert not judge_conditional_gap(missing, LABELS).passed
+
+
+def test_a_small_conditional_gap_of_inputs_that_do_not_overlap_fails(report):
+    apart = judge_conditional_gap(replace(report, conditional_gap=0.0, overlap=0.12), LABELS)
+    assert not apart.passed
+    assert "cannot be judged: 12% of the real rows" in apart.sentence
+
+
+@pytest.fixture(scope="module")
+def advice():
+    return recommend_ratio(rows(150, seed=0), good(300), target="y", task="regression")
+
+
+def test_a_recommendation_whose_risk_may_not_decide_says_so(advice):
+    untrusted = replace(advice.provenance, trusted=False)
+    verdict = judge_recommendation(replace(advice, provenance=untrusted, reason="Seen."))
+    assert not verdict.passed
+    assert verdict.sentence == "Seen."
+
+
+def test_a_curve_that_is_flat_or_has_not_turned_is_told(advice):
+    assert "flat" in judge_recommendation(replace(advice, shape="flat")).sentence
+    lowest = replace(advice.curve[-1], risk=0.0)
+    falling = replace(advice, shape="decreasing", curve=(*advice.curve[:-1], lowest))
+    assert "still falling" in judge_recommendation(falling).sentence
+    # The fits decide where there are any.
+    turned = replace(falling, refits=(replace(advice.curve[3], risk=0.1), advice.curve[0]))
+    assert judge_recommendation(turned).passed
+
+
+def manifest(real=10, synthetic=5, *, ratio=None, mode="rows", notes=(), due=5):
+    return {
+        "mix": {"mode": mode, "synthetic_rows": due},
+        "inputs": {"real": {"rows": 10}},
+        "notes": list(notes),
+        "realised": {
+            "real_rows": real,
+            "synthetic_rows": synthetic,
+            "ratio": synthetic / real if ratio is None else ratio,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "passed", "said"),
+    [
+        (manifest(), True, "exactly as recommended"),
+        (manifest(synthetic=4), False, "5 synthetic rows, ratio 0.5000, were recommended"),
+        (manifest(real=9), False, "where 10 real"),
+        (manifest(synthetic=80, ratio=0.5, mode="weights"), True, "exactly as recommended"),
+        (manifest(synthetic=80, ratio=0.4, mode="weights"), False, "were recommended"),
+        (manifest(synthetic=3, due=3, notes=["a cap"]), True, "with a reason for fewer: a cap"),
+        (manifest(synthetic=2, due=3, notes=["a cap"]), False, "3 synthetic rows"),
+        (manifest(synthetic=7, due=7, notes=["a cap"]), False, "5 synthetic rows"),
+    ],
+)
+def test_a_release_is_judged_by_what_it_holds(found, passed, said):
+    verdict = judge_realised(0.5, found)
+    assert verdict.passed == passed
+    assert said in verdict.sentence

@@ -1,0 +1,147 @@
+"""Realised, not requested: what the shards hold is counted from the shards."""
+
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mixes import edit_manifest, frame
+
+from synthmix_dagster import mix, verify_release
+from synthmix_dagster.data.fingerprint import file_sha256
+from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.release import arrow_engine
+from synthmix_dagster.release.handle import require_realised
+from synthmix_dagster.release.shuffle import Shuffle
+
+
+def sides():
+    return frame(0, 60), {"gan": frame(1000, 1100), "copula": frame(2000, 2100)}
+
+
+@pytest.fixture
+def release(tmp_path):
+    real, generated = sides()
+    ratios = {"gan": 0.5, "copula": 0.25}
+    return mix(real, generated, ratio=ratios, output=tmp_path, stratify="g", rows_per_shard=40)
+
+
+def test_what_is_realised_is_what_pandas_counts(release):
+    rows = release.to_pandas()
+    realised = release.manifest["realised"]
+    assert realised["rows"] == len(rows) == 105
+    assert realised["generators"] == rows["synthmix_generator"].value_counts().to_dict()
+    assert realised["real_rows"] == (rows["synthmix_source"] == "real").sum()
+    assert realised["nulls"] == rows[["id", "x", "g"]].isna().sum().to_dict()
+    part = rows["synthmix_generator"].fillna("real")
+    table = pd.crosstab(rows["g"].fillna("<missing>"), part)
+    for stratum, counts in realised["strata"].items():
+        assert counts == {"rows": table.loc[stratum].sum(), **table.loc[stratum].to_dict()}
+    real, _ = sides()
+    pd.testing.assert_frame_equal(
+        rows[part == "real"][list(real)].sort_values("id", ignore_index=True), real
+    )
+
+
+def rewritten(release, change):
+    """Another content of the second shard, with a manifest that knows its digest."""
+    shard = release.shards[1]
+    pq.write_table(change(pq.read_table(shard)), shard)
+    digest = file_sha256(shard)
+    edit_manifest(release, lambda manifest: manifest["shards"][1].update(sha256=digest))
+
+
+def replaced(column, position, value):
+    def change(rows):
+        values = rows[column].to_pylist()
+        values[position] = value
+        number = rows.column_names.index(column)
+        return rows.set_column(number, column, [pa.array(values, rows[column].type)])
+
+    return change
+
+
+CHANGES = {
+    "one row fewer": (lambda rows: rows.slice(1), "104 rows"),
+    "one row twice": (lambda rows: pa.concat_tables([rows, rows.slice(39)]), "106 rows"),
+    "one row for another": (
+        lambda rows: pa.concat_tables([rows.slice(0, 1), rows.slice(0, 39)]),
+        "where its manifest says",
+    ),
+    "another order": (lambda rows: rows.take(pa.array([1, 0, *range(2, 40)])), "1 duplicates"),
+    "a value less": (replaced("x", 7, None), r"1 nulls x"),
+    "another stratum": (replaced("g", 7, "z"), r"strata"),
+    "another row": (replaced("synthmix_row_id", 7, 12345), r"duplicates"),
+    "an unknown generator": (replaced("synthmix_generator", 7, "vae"), "none of its inputs"),
+    "no source": (replaced("synthmix_source", 7, None), "none of its inputs"),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_any_difference_is_found_by_counting_alone(release, case):
+    change, named = CHANGES[case]
+    rewritten(release, change)
+    with pytest.raises(ReleaseError, match=named):
+        verify_release(release.path)
+
+
+def test_shards_that_changed_places_are_found_by_their_ends(release):
+    contents = [shard.read_bytes() for shard in release.shards[:2]]
+    for shard, content in zip(release.shards, contents[::-1], strict=False):
+        shard.write_bytes(content)
+    with pytest.raises(ReleaseError, match=r"1 duplicates where its manifest says 0"):
+        require_realised(release)
+
+
+def test_an_engine_that_writes_a_row_twice_publishes_nothing(tmp_path, monkeypatch):
+    original = Shuffle._bucket
+
+    def doubled(self, bucket, start, stop):
+        rows = original(self, bucket, start, stop)
+        return pa.concat_tables([rows.slice(0, 1), rows.slice(0, rows.num_rows - 1)])
+
+    monkeypatch.setattr(Shuffle, "_bucket", doubled)
+    with pytest.raises(ReleaseError, match="where its manifest says"):
+        mix(frame(0, 60), frame(1000, 1100), ratio=1, output=tmp_path)
+    assert not (tmp_path / "latest").exists()
+
+
+def test_an_engine_that_loses_a_value_publishes_nothing(tmp_path, monkeypatch):
+    original = Shuffle._finished
+
+    def losing(self, rows):
+        return replaced("x", 0, None)(original(self, rows))
+
+    monkeypatch.setattr(Shuffle, "_finished", losing)
+    with pytest.raises(ReleaseError, match="1 nulls x where its manifest says 0"):
+        mix(frame(0, 60), frame(1000, 1100), ratio=1, output=tmp_path)
+    assert arrow_engine.recount is not None
+    assert not (tmp_path / "latest").exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[[1], None, []] * 5, [{"a": None}, None, {"a": 1}] * 5, [None] * 15],
+    ids=["list", "struct", "nothing"],
+)
+def test_missing_values_of_columns_whose_footer_does_not_count_them(tmp_path, values):
+    table = pa.table({"v": values, "n": pa.array([1, None, 3] * 5)})
+    release = mix(table, table, ratio=1, output=tmp_path)
+    assert release.manifest["realised"]["nulls"] == {"v": 2 * values.count(None), "n": 10}
+
+
+def test_the_footer_counts_missing_values_whatever_a_column_is_called_and_holds(tmp_path):
+    numbers, texts = pa.array([None, 1, None, 0, 1]), pa.array([None, "a", None, "b", "b"])
+    columns = dict.fromkeys(("a.b", "", "é", "x y", "list", "element"), numbers)
+    columns |= {str(kind): numbers.cast(kind) for kind in (pa.int8(), pa.bool_(), pa.float16())}
+    columns |= {str(kind): numbers.cast(kind) for kind in (pa.duration("s"), pa.timestamp("us"))}
+    columns |= {str(kind): texts.cast(kind) for kind in (pa.large_string(), pa.binary())}
+    table = pa.table({**columns, "s.t": texts})
+    release = mix(table, table, ratio=1, output=tmp_path)
+    assert release.manifest["realised"]["nulls"] == dict.fromkeys(table.column_names, 4)
+
+
+def test_the_recount_of_a_whole_release_agrees(release):
+    require_realised(release)
+    assert json.dumps(release.manifest["realised"])
