@@ -1,0 +1,127 @@
+"""Which rows and columns the numerics see: options that every verb shares, each declared once.
+
+Everything here is plain Python, so that settings and the command line can read names, types,
+defaults and descriptions without loading numpy.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from synthmix_dagster.errors import ConfigError, UnknownChoiceError
+
+Scaling = Literal["standard", "robust", "rank"]
+#: One column, several, or none.
+Names = str | Collection[str] | None
+
+#: Folds of fewer rows than this say nothing.
+MIN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns take part, as what, and on what scale.
+
+    Attributes
+    ----------
+    categorical : sequence of str
+        Columns to treat as categories although they hold numbers.
+    ignore : sequence of str
+        Columns to leave out, such as free text.
+    key : sequence of str
+        Columns that identify a row; they are left out of distances.
+    weights : mapping of str to float
+        Factor on a column's part of every squared distance; 1 by default.
+    scaling : {"standard", "robust", "rank"}
+        What makes numbers comparable: mean and standard deviation, median and quartiles, or ranks,
+        always those of the real rows.
+    groups : str, optional
+        Column of both datasets whose rows belong together, such as a session or a day. Whole groups
+        are cut into folds and relabelled by the test; the column is left out of the distance.
+
+    Examples
+    --------
+    >>> columns = Columns(categorical="city", ignore=["comment"], key="id", groups="day")
+    >>> columns.categorical, columns.left_out
+    (('city',), ('comment', 'id', 'day'))
+    """
+
+    categorical: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    scaling: Scaling = "standard"
+    groups: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("categorical", "ignore", "key"):
+            object.__setattr__(self, name, listed(getattr(self, name)))
+        object.__setattr__(self, "weights", dict(self.weights or {}))
+        require_choice(self.scaling, Scaling, option="scaling")
+        for column, weight in self.weights.items():
+            if not (math.isfinite(weight) and weight > 0):
+                raise ConfigError(
+                    f"the weight of '{column}' is {weight}",
+                    option="weights",
+                    fix="Set it to a number above 0, or add the column to 'ignore'",
+                )
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Columns that take no part in distances and features."""
+        return (*self.ignore, *self.key, *([] if self.groups is None else [self.groups]))
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """How many rows are looked at, and with which randomness.
+
+    Attributes
+    ----------
+    sample_rows : int
+        Maximum number of rows of either dataset to compute with, drawn uniformly.
+    seed : int
+        Seed of everything random.
+    """
+
+    sample_rows: int = 20_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_min(self.sample_rows, MIN_ROWS, option="sample_rows")
+        require_min(self.seed, 0, option="seed")
+
+
+def listed(names: Names) -> tuple[str, ...]:
+    """Column names as a tuple; one name is not a tuple of its letters.
+
+    Examples
+    --------
+    >>> listed("id"), listed(["a", "b"]), listed(None)
+    (('id',), ('a', 'b'), ())
+    """
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+def require_choice(value: object, choices: Any, *, option: str) -> None:
+    """Refuse a word that is not among those of a `Literal` type.
+
+    Raises
+    ------
+    UnknownChoiceError
+        It names the nearest valid one.
+    """
+    if value not in get_args(choices):
+        raise UnknownChoiceError(value, option=option, known=map(str, get_args(choices)))
+
+
+def require_min(value: float, minimum: float, *, option: str) -> None:
+    """Refuse a number below a minimum.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not value >= minimum:
+        raise ConfigError(f"it is {value}", option=option, fix=f"Set it to {minimum} or more")
