@@ -11,7 +11,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,13 @@ from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.engine import Counts, Layout
+from synthmix_dagster.release.manifest import MANIFEST_VERSION
 from synthmix_dagster.release.shuffle import added_columns
 from synthmix_dagster.release.verification import recount
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MANIFEST_VERSION = 2
 _AGAIN = "Restore it from a copy, or publish the release again"
 
 
@@ -275,13 +274,6 @@ def layout_of(release: Release) -> Layout:
     schema = pq.read_schema(release.shards[0])
     fields = [field for field in schema if field.name not in added]
     return Layout(pa.schema(fields), *tuple(vars(layout).values())[1:])
-
-
-def manifest_schema() -> dict[str, Any]:
-    """The JSON Schema of a manifest, as it is shipped."""
-    text = files("synthmix_dagster.release").joinpath("manifest.schema.json").read_text("utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
 
 
 def _listed(release: Release) -> list[Mapping[str, Any]]:

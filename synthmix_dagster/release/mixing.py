@@ -21,7 +21,8 @@ from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 from synthmix_dagster.release.arrow_engine import ArrowEngine
 from synthmix_dagster.release.documents import write_documents
 from synthmix_dagster.release.engine import Engine, Layout, Part
-from synthmix_dagster.release.handle import MANIFEST_VERSION, Release, realised
+from synthmix_dagster.release.handle import Release, realised
+from synthmix_dagster.release.manifest import MANIFEST_VERSION
 from synthmix_dagster.release.publishing import publish
 from synthmix_dagster.release.selection import quotas, require_strata
 from synthmix_dagster.release.shuffle import SHARDS_VERSION, added_columns

@@ -12,7 +12,7 @@ from mixes import frame, real, synthetic
 from synthmix_dagster import mix
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.release.documents import composition
-from synthmix_dagster.release.handle import manifest_schema
+from synthmix_dagster.release.manifest import manifest_schema
 
 
 def released(tmp_path, kind):
