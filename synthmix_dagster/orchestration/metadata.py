@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.schema_contract import Violation
-from synthmix_dagster.display.html import readable
+from synthmix_dagster.display.formatting import readable
 from synthmix_dagster.distance.display import distance_markdown
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.orchestration.sparklines import (
@@ -27,6 +27,7 @@ from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.display import composition_markdown
 from synthmix_dagster.release.handle import Release
+from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.report.page import REPORT
 
 Metadata = Mapping[str, Any]
@@ -223,6 +224,7 @@ def of_release(
     """
     columns = release.manifest["columns"]
     realised = release.manifest["realised"]
+    details = Manifest.from_dict(release.manifest)
     return {
         "dagster/row_count": realised["real_rows"] + realised["synthetic_rows"],
         "dagster/uri": str(release.path),
@@ -239,8 +241,8 @@ def of_release(
                 for column in columns
             }
         ),
-        "synthmix/picture": dg.MetadataValue.md(compact_composition(release.manifest)),
-        "synthmix/composition": dg.MetadataValue.md(composition_markdown(release)),
+        "synthmix/picture": dg.MetadataValue.md(compact_composition(details)),
+        "synthmix/composition": dg.MetadataValue.md(composition_markdown(details)),
         "synthmix/report": dg.MetadataValue.path(str(release.path / REPORT)),
         "synthmix/release_id": release.release_id,
         "synthmix/shards": len(release.manifest["shards"]),

@@ -22,7 +22,7 @@ from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.engine import Counts, Layout
-from synthmix_dagster.release.manifest import MANIFEST_VERSION
+from synthmix_dagster.release.manifest import MANIFEST_VERSION, Manifest
 from synthmix_dagster.release.shuffle import added_columns
 from synthmix_dagster.release.verification import recount
 
@@ -118,7 +118,7 @@ class Release:
         """Draw what share of the rows every input has."""
         from synthmix_dagster.release.display import plot_composition
 
-        return plot_composition(self.manifest, axes)
+        return plot_composition(Manifest.from_dict(self.manifest), axes)
 
 
 def load_release(path: Path | str) -> Release:

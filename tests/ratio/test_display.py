@@ -38,7 +38,7 @@ def test_the_picture_has_the_curve_the_choice_the_bounds_and_the_baselines(advic
     for words in (
         "predicted risk",
         "recommended, ratio",
-        "not distinguishable",
+        "indistinguishable",
         "standard error",
         "no synthetic rows",
         "as many as real rows",
@@ -60,7 +60,7 @@ def test_bounds_that_agree_share_a_line_and_one_beyond_the_axis_is_told(advice):
 def test_an_interval_of_one_ratio_is_told_and_not_drawn(advice):
     axes = replace(advice, interval=(advice.ratio, advice.ratio)).plot()
     assert "every other ratio is worse by more than chance" in axes.get_title("left")
-    assert not any("not distinguishable" in at for at in axes.get_legend_handles_labels()[1])
+    assert not any("indistinguishable" in at for at in axes.get_legend_handles_labels()[1])
 
 
 def test_the_picture_shows_the_fits_that_decide(advice):

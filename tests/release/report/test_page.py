@@ -17,6 +17,7 @@ from synthmix_dagster import Release, mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.display.style import CHOSEN, CURVE, INK, ON_DARK, PAPER, QUIET
 from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.report import sections
 from synthmix_dagster.release.report.page import release_documents, release_report
 
 
@@ -176,7 +177,7 @@ def test_it_answers_every_question_of_a_reviewer(page: Page, releases: list[Rele
     text = page.text()
     for said in (
         "60 real rows",
-        "120 synthetic ones",
+        "120 synthetic rows",
         manifest["inputs"]["real"]["fingerprint"],
         evidence["optimal_ratio"]["reason"].replace("'", "'"),
         f"{evidence['distribution_distance']['gap']:.3f}",
@@ -187,7 +188,7 @@ def test_it_answers_every_question_of_a_reviewer(page: Page, releases: list[Rele
         "synthmix verify",
         f"release_id == '{releases[1].release_id}'",
         manifest["libraries"]["pyarrow"],
-        "Released was a ratio of 2, not the recommended one of",
+        "The released ratio is 2; ",
     ):
         assert said in text
 
@@ -198,8 +199,8 @@ def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
     for said in (
         "The distance was not measured",
         "No recommendation was computed",
-        "No gate had to be passed.",
-        "There was no release here before this one.",
+        "No gates were configured.",
+        "There is no previous release.",
     ):
         assert said in text
 
@@ -270,7 +271,7 @@ def test_what_warned_and_what_was_overridden_is_told(releases: list[Release]) ->
     assert "Released although a gate failed: wasserstein_gap." in text
     assert "for <b>Ann</b>" in text
     results = [attributes.get("class") for attributes in page.attributes("span")]
-    assert {"failed", "warning", "passed", "not-asked-for"} <= set(results)
+    assert {"failed", "warning", "passed", "not-configured"} <= set(results)
 
 
 def test_evidence_of_another_version_does_not_stop_a_report(releases: list[Release]) -> None:
@@ -279,6 +280,58 @@ def test_evidence_of_another_version_does_not_stop_a_report(releases: list[Relea
     manifest["evidence"]["optimal_ratio"] = {"ratio": 1.0}
     text = Page(release_report(manifest, None)).text()
     assert "another version of synthmix-dagster wrote" in text
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def fail(*args: Any, **options: Any) -> Any:
+    raise RuntimeError("<b>no</b>")
+
+
+@pytest.mark.parametrize(
+    ("plot", "title"),
+    [
+        ("plot_composition", "Composition of the release"),
+        ("plot_risk_curve", "Predicted risk at every ratio"),
+        ("plot_distance", "Gap, chance and threshold"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_named_and_costs_nothing_else(
+    releases: list[Release],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    plot: str,
+    title: str,
+) -> None:
+    monkeypatch.setattr(sections, plot, fail)
+    page = Page(release_report(releases[1].manifest, None))
+    assert len(page.attributes("svg")) == 2
+    assert len(page.attributes("h2")) == 8
+    (warning,) = [data for _, data in page.texts if "could not be drawn" in data]
+    assert title in warning
+    assert "RuntimeError" in warning
+    assert "<b>no</b>" in caplog.text
+
+
+def test_a_section_that_cannot_be_written_is_named_and_costs_nothing_else(
+    releases: list[Release], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sections, "changes", fail)
+    page = Page(release_report(releases[1].manifest, releases[0].manifest))
+    assert len(page.attributes("svg")) == 3
+    assert len(page.attributes("h2")) == 8
+    assert "This section could not be written (RuntimeError)." in page.text()
+    assert "Changes since the previous release" in caplog.text
+
+
+def test_a_release_without_a_figure_is_still_a_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sections, "plot_composition", fail)
+    release = mix(*small(), ratio=1, output=tmp_path)
+    assert verify_release(release.path).release_id == release.release_id
+    assert "could not be drawn" in (release.path / "report.html").read_text()
 
 
 # --- the release before --------------------------------------------------------------------------
@@ -302,7 +355,7 @@ def test_a_damaged_release_is_written_again_as_it_was(tmp_path: Path) -> None:
 
 def test_a_release_before_that_is_gone_is_said(releases: list[Release]) -> None:
     text = Page(release_report(releases[1].manifest, None)).text()
-    assert f"The release before was {releases[0].release_id}. It is no longer there" in text
+    assert f"The previous release was {releases[0].release_id}. It no longer exists" in text
 
 
 def test_whatever_writes_documents_gets_both_manifests(tmp_path: Path) -> None:
