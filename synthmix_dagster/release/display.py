@@ -14,7 +14,7 @@ from synthmix_dagster.display.style import (
     own_axes,
     quiet_frame,
 )
-from synthmix_dagster.release.documents import composition
+from synthmix_dagster.release.manifest import composition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

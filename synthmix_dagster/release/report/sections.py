@@ -23,7 +23,7 @@ from synthmix_dagster.gates.verdicts import Verdict, judge_memorisation, judge_r
 from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.display import plot_composition
-from synthmix_dagster.release.documents import composition
+from synthmix_dagster.release.manifest import composition
 from synthmix_dagster.release.report.changes import changes
 
 #: Rows of long tables; the manifest has all of them.

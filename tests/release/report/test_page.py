@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,7 +16,7 @@ from synthmix_dagster import Release, mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.display.style import CHOSEN, CURVE, INK, ON_DARK, PAPER, QUIET
 from synthmix_dagster.release.mixing import mix_datasets
-from synthmix_dagster.release.report.page import release_documents, release_report
+from synthmix_dagster.release.report.page import REPORT, release_report
 
 
 @pytest.fixture(scope="module")
@@ -305,16 +304,10 @@ def test_a_release_before_that_is_gone_is_said(releases: list[Release]) -> None:
     assert f"The release before was {releases[0].release_id}. It is no longer there" in text
 
 
-def test_whatever_writes_documents_gets_both_manifests(tmp_path: Path) -> None:
+def test_the_report_is_made_of_both_manifests(tmp_path: Path) -> None:
     sides = [open_dataset(side, name) for side, name in zip(small(), ("real", "s"), strict=True)]
-    seen: list[Any] = []
-
-    def documents(manifest: Any, previous: Any) -> dict[str, str]:
-        seen.append((manifest["release_id"], previous and previous["release_id"]))
-        return {"notes.txt": "by hand", **release_documents(manifest, previous)}
-
-    made = [
-        mix_datasets(*sides, ratio=ratio, output=tmp_path, documents=documents) for ratio in (1, 2)
-    ]
-    assert seen == [(made[0].release_id, None), (made[1].release_id, made[0].release_id)]
-    assert (verify_release(made[1].path).path / "notes.txt").read_text() == "by hand"
+    first, second = (mix_datasets(*sides, ratio=ratio, output=tmp_path) for ratio in (1, 2))
+    for release, previous in ((first, None), (second, first.manifest)):
+        written = (verify_release(release.path).path / REPORT).read_text(encoding="utf-8")
+        assert written == release_report(release.manifest, previous)
+    assert f"Compared with release {first.release_id}" in written
