@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from synthmix_dagster.orchestration.sensors import NewRelease, build_release_sensor
     from synthmix_dagster.orchestration.standalone_checks import build_synthmix_checks
     from synthmix_dagster.ratio.recommendation import Recommendation
-    from synthmix_dagster.release.handle import Release, load_release, verify_release
+    from synthmix_dagster.release.handle import Release, load_release
     from synthmix_dagster.verbs.core import measure_distance, mix, recommend_ratio
     from synthmix_dagster.verbs.variants import (
         recommend_for_domain,
@@ -53,7 +53,7 @@ _HOME = {
     "recommend_ratio": "synthmix_dagster.verbs.core",
     "recommend_without_target": "synthmix_dagster.verbs.variants",
     "split_evaluation": "synthmix_dagster.data.splitting",
-    "verify_release": "synthmix_dagster.release.handle",
+    "verify_release": "synthmix_dagster.release.verification",
 }
 
 __all__ = [

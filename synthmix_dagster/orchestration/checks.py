@@ -30,7 +30,7 @@ from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_v
 from synthmix_dagster.orchestration.partitions import partitions_of
 from synthmix_dagster.orchestration.steps import judge_all
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.handle import verify_release
+from synthmix_dagster.release.verification import verify_release
 
 _DESCRIPTIONS = {
     "wasserstein_gap": "Fails when the gap goes over {threshold} real standard deviations, and "

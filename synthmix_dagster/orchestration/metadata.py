@@ -27,7 +27,6 @@ from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.display import composition_markdown
 from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.report.page import REPORT
 
 Metadata = Mapping[str, Any]
@@ -224,7 +223,6 @@ def of_release(
     """
     columns = release.manifest["columns"]
     realised = release.manifest["realised"]
-    details = Manifest.from_dict(release.manifest)
     return {
         "dagster/row_count": realised["real_rows"] + realised["synthetic_rows"],
         "dagster/uri": str(release.path),
@@ -241,8 +239,8 @@ def of_release(
                 for column in columns
             }
         ),
-        "synthmix/picture": dg.MetadataValue.md(compact_composition(details)),
-        "synthmix/composition": dg.MetadataValue.md(composition_markdown(details)),
+        "synthmix/picture": dg.MetadataValue.md(compact_composition(release.details)),
+        "synthmix/composition": dg.MetadataValue.md(composition_markdown(release.details)),
         "synthmix/report": dg.MetadataValue.path(str(release.path / REPORT)),
         "synthmix/release_id": release.release_id,
         "synthmix/shards": len(release.manifest["shards"]),

@@ -38,7 +38,6 @@ from synthmix_dagster.orchestration.inputs import (
 )
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.mixing import mix_datasets
-from synthmix_dagster.release.report.page import release_documents
 from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
 
 #: Raise it when the same inputs and settings would give another result.
@@ -199,8 +198,7 @@ def release(config: MixConfig, given: Inputs) -> Outcome:
             },
             checks=verdicts,
             overrides=said,
-        ).to_dict(),
-        documents=release_documents,
+        ),
     )
     record = {
         **_evidence_key(config, sides, "recommend"),

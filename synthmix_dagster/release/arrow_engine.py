@@ -16,6 +16,7 @@ from synthmix_dagster.data.priority import sample_positions
 from synthmix_dagster.data.reading import StoredRows
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
+from synthmix_dagster.release.recount import recount
 from synthmix_dagster.release.selection import (
     Labelled,
     Selection,
@@ -26,7 +27,6 @@ from synthmix_dagster.release.selection import (
 )
 from synthmix_dagster.release.shuffle import Shuffle
 from synthmix_dagster.release.spill import Spill
-from synthmix_dagster.release.verification import recount
 
 #: What Python and its libraries take before a row is read.
 LIBRARIES_MB = 300
@@ -126,7 +126,7 @@ class ArrowEngine:
         free = (self.memory_mb - LIBRARIES_MB) * 2**20
         share = free // (6 * self.workers)
         row_bytes = [_row_bytes(part) for part in parts]
-        total = sum(size * _taken(part) for size, part in zip(row_bytes, parts, strict=True))
+        total = sum(size * part.rows for size, part in zip(row_bytes, parts, strict=True))
         bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
         # Small pieces stay in the caches of processor and allocator.
         piece = int(min(_MOST_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
@@ -154,10 +154,3 @@ def _row_bytes(part: Part) -> float:
     """About how many bytes a row of a part takes, going by the first of them."""
     first = next(part.dataset.tables())
     return max(1.0, float(first.nbytes / max(1, first.num_rows)))
-
-
-def _taken(part: Part) -> int:
-    """Rows that are taken of a part."""
-    if part.selection is None:
-        return part.dataset.rows
-    return sum(part.selection.quotas.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.dataset_card import composition_sentence
 from synthmix_dagster.release.manifest import Manifest
 
@@ -66,7 +67,7 @@ def croissant(manifest: Manifest, schema: pa.Schema) -> dict[str, Any]:
         Columns of the shards.
     """
     sentence = composition_sentence(manifest)
-    name = manifest.evidence.get("mix", "training_data")
+    name = Evidence.from_dict(manifest.evidence).mix or "training_data"
     shards = [
         {
             "@type": "cr:FileObject",

@@ -1,9 +1,7 @@
-"""The documents beside the shards of a release: dataset card, Croissant metadata, and others."""
+"""The documents beside the shards of a release: dataset card, Croissant metadata and report."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -11,54 +9,31 @@ from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.release.atomic_files import write_text
 from synthmix_dagster.release.croissant import CROISSANT, croissant
 from synthmix_dagster.release.dataset_card import CARD, card
-from synthmix_dagster.release.manifest import Manifest
+from synthmix_dagster.release.manifest import Document, Manifest
+from synthmix_dagster.release.report.page import REPORT, release_report
 
 
 def write_documents(
-    folder: Path, manifest: Mapping[str, Any], further: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Write card and metadata of a release, and list them with their digests.
+    folder: Path, manifest: Manifest, previous: Manifest | None
+) -> tuple[Document, ...]:
+    """Write the documents of a release, and list them with their digests.
 
     Parameters
     ----------
     folder : Path
         Where the release is being written, its shards already there.
-    manifest : mapping
-        The manifest so far.
-    further : mapping of str to str
-        Texts of other documents by the names of their files.
+    manifest : Manifest
+        Without documents yet.
+    previous : Manifest, optional
+        Of the release before, for what changed.
     """
-    written = Manifest.from_dict({**manifest, "documents": []})
-    schema = pq.read_schema(folder / written.shards[0].path)
-    described = json.dumps(croissant(written, schema), indent=2, ensure_ascii=False) + "\n"
-    texts = {CARD: card(written), CROISSANT: described, **further}
+    schema = pq.read_schema(folder / manifest.shards[0].path)
+    metadata = json.dumps(croissant(manifest, schema), indent=2, ensure_ascii=False) + "\n"
+    before = None if previous is None else previous.to_dict()
+    report = release_report(manifest.to_dict(), before)
+    texts = {CARD: card(manifest), CROISSANT: metadata, REPORT: report}
     for name, text in texts.items():
         write_text(folder / name, text)
-    return [
-        {
-            "path": name,
-            "bytes": (folder / name).stat().st_size,
-            "sha256": file_sha256(folder / name),
-        }
-        for name in texts
-    ]
-
-
-def composition(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of every input, and its share of what a model is trained on.
-
-    With weights that is its share of all weight, and not of all rows.
-    """
-    due = {name: given["rows"] for name, given in manifest["mix"]["generators"].items()}
-    real = manifest["inputs"]["real"]["rows"]
-    total = real + sum(due.values())
-    rows = {"real": real, **manifest["realised"]["generators"]}
-    return [
-        {
-            "source": "real" if name == "real" else "synthetic",
-            "generator": None if name == "real" else name,
-            "rows": rows[name],
-            "share": {"real": real, **due}[name] / total,
-        }
-        for name in rows
-    ]
+    return tuple(
+        Document(name, (folder / name).stat().st_size, file_sha256(folder / name)) for name in texts
+    )

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows
+from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Selection
 
 
@@ -43,6 +44,11 @@ class Part:
     def source(self) -> str:
         """Whether its rows are ``real`` or ``synthetic``."""
         return "real" if self.name == "real" else "synthetic"
+
+    @property
+    def rows(self) -> int:
+        """Rows that are taken of it."""
+        return self.dataset.rows if self.selection is None else sum(self.selection.quotas.values())
 
 
 @dataclass(frozen=True)
@@ -103,13 +109,12 @@ class Written:
 
     Attributes
     ----------
-    shards : sequence of mapping
-        Path, rows, bytes and SHA-256 of each.
+    shards : sequence of Shard
     counts : Counts
         Counted on the way in.
     """
 
-    shards: Sequence[Mapping[str, Any]]
+    shards: Sequence[Shard]
     counts: Counts
 
 

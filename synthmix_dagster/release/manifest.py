@@ -305,8 +305,8 @@ class Manifest(_Record):
             raise ValueError(_problems(error)) from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the manifest as it is in its file: plain JSON-serialisable values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        """Return what the file holds: plain JSON-serialisable values, keys in order."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
         if self.previous == NOT_RECORDED:
             del values["previous"]
         return values
@@ -320,6 +320,11 @@ class Manifest(_Record):
     def generators(self) -> list[str]:
         """Names of the generators, in the order in which their rows were mixed."""
         return sorted(name for name in self.inputs if name != REAL)
+
+    @property
+    def files(self) -> tuple[Shard | Document, ...]:
+        """Every file of the release but the manifest itself."""
+        return (*self.shards, *self.documents)
 
     def composition(self) -> list[Portion]:
         """Rows of every input, the real ones first, and its share of what a model is trained on.

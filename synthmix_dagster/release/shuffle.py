@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.data.identity import Ints, Rows
 from synthmix_dagster.data.priority import PRIORITY_BITS, priorities
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
+from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.spill import Spill
 
@@ -162,9 +162,7 @@ class Shuffle:
         per_shard, total = self.layout.rows_per_shard, int(self.spill.sizes.sum())
         return int(shards[0]) * per_shard, min((int(shards[-1]) + 1) * per_shard, total)
 
-    def _lane(
-        self, shards: Ints, data: Path, ends: ThreadPoolExecutor
-    ) -> list[Future[dict[str, Any]]]:
+    def _lane(self, shards: Ints, data: Path, ends: ThreadPoolExecutor) -> list[Future[Shard]]:
         """Write consecutive shards."""
         rows = _Queue(self._between(*self._span(shards)))
         size = group_rows(self.layout)
@@ -278,15 +276,14 @@ def _repeats(values: pa.ChunkedArray) -> bool:
         return True
 
 
-def _shard(folder: Path, name: str, rows: int) -> dict[str, Any]:
+def _shard(folder: Path, name: str, rows: int) -> Shard:
     path = folder / name
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    size = path.stat().st_size
-    return {"path": name, "rows": rows, "bytes": size, "sha256": file_sha256(path)}
+    return Shard(name, rows, path.stat().st_size, file_sha256(path))
 
 
 def _chunks(scanned: Iterable[tuple[int, Rows]], most: int) -> Iterator[tuple[int, list[Rows]]]:

@@ -78,10 +78,6 @@ def manifest_of(generators: dict[str, int], real: int = 100) -> Manifest:
     )
 
 
-def typed(release: Release) -> Manifest:
-    return Manifest.from_dict(release.manifest)
-
-
 def drift_of(batches: int) -> DriftReport:
     points = tuple(
         Point(f"day {n}", "v", 0.1, True, log_martingale=1234.5 * n / batches)
@@ -137,17 +133,17 @@ def test_chance_is_drawn_behind_the_gap(report: DistanceReport) -> None:
 
 def test_a_release_draws_itself(release: Release) -> None:
     assert [bar.get_width() for bar in release.plot().patches] == [
-        100 * portion.share for portion in shown_portions(typed(release))
+        100 * portion.share for portion in shown_portions(release.details)
     ]
 
 
 def test_the_release_carries_its_picture_as_markdown(release: Release) -> None:
-    assert composition_markdown(typed(release)).startswith("![Rows of a release by source]")
+    assert composition_markdown(release.details).startswith("![Rows of a release by source]")
 
 
 def test_the_same_picture_is_the_same_element_and_two_share_no_names(release: Release) -> None:
     one, two, other = (
-        inline_svg(plot_composition(typed(release)), name, "a < b", "c")
+        inline_svg(plot_composition(release.details), name, "a < b", "c")
         for name in ("first", "first", "other")
     )
     assert one == two
@@ -235,7 +231,7 @@ def test_a_part_of_a_figure_is_saved_as_the_whole_figure() -> None:
 
 
 def test_pictures_are_in_colours_that_a_page_can_change(release: Release, tmp_path: Path) -> None:
-    drawn = inline_svg(plot_composition(typed(release)), "composition", "t", "d")
+    drawn = inline_svg(plot_composition(release.details), "composition", "t", "d")
     assert "var(--ink)" in drawn
     assert "var(--paper)" in drawn
     assert not re.search(r"#[0-9a-f]{6}\b", drawn)

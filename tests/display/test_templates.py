@@ -19,7 +19,7 @@ def names() -> Iterator[str]:
         yield path.relative_to(PACKAGE).as_posix()
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list(names()))
 def test_every_template_compiles_and_says_what_it_writes(name: str) -> None:
     assert environment().get_template(name).name == name
     assert name.split(".", 1)[1] in ("html.jinja", "md.jinja", "css.jinja")

@@ -15,7 +15,7 @@ from synthmix_dagster.gates.verdicts import Verdict
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     manifest = json.loads((publish(tmp_path).path / "manifest.json").read_text())
-    found = Evidence.of(manifest)
+    found = Evidence.from_dict(manifest["evidence"])
     assert found.distance is not None
     assert found.recommendation is not None
     assert found.thresholds == {"wasserstein_gap": 0.8}
@@ -27,7 +27,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_severity_and_overrides_are_kept() -> None:
     verdict = Verdict(False, "Odd.", "WARN")
     given = Evidence("demo", checks={"schema_matches": verdict}, overrides={"seed": 3})
-    assert Evidence.of({"evidence": given.to_dict()}) == given
+    assert Evidence.from_dict(given.to_dict()) == given
 
 
 def test_a_gate_that_fails_leaves_no_trace(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_gate_that_fails_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_threshold_without_a_distance_is_refused(tmp_path: Path) -> None:
     real, synthetic = rows(60, seed=0), bad(200)
-    with pytest.raises(ConfigError, match="option 'threshold': there is no distance"):
+    with pytest.raises(ConfigError, match="option 'threshold': it needs a distance to judge"):
         mix(real, synthetic, ratio=1, output=tmp_path / "o", threshold=0.5)
     assert not (tmp_path / "o").exists()
 

@@ -12,8 +12,8 @@ from synthmix_dagster import mix, verify_release
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release import arrow_engine
-from synthmix_dagster.release.handle import require_realised
 from synthmix_dagster.release.shuffle import Shuffle
+from synthmix_dagster.release.verification import require_realised
 
 
 def sides():

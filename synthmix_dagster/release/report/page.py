@@ -58,20 +58,6 @@ class Key:
     remark: str
 
 
-def release_documents(
-    manifest: Mapping[str, Any], previous: Mapping[str, Any] | None
-) -> dict[str, str]:
-    """Return what is written into a release for people to look at, by file name.
-
-    Parameters
-    ----------
-    manifest : mapping
-    previous : mapping, optional
-        Manifest of the release that ``latest`` named before.
-    """
-    return {REPORT: release_report(manifest, previous)}
-
-
 def release_report(manifest: Mapping[str, Any], previous: Mapping[str, Any] | None) -> str:
     """Return the report of a release as one HTML page.
 
@@ -116,12 +102,10 @@ def release_report(manifest: Mapping[str, Any], previous: Mapping[str, Any] | No
 def _sources(manifest: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Sources:
     """Both manifests, in one order of everything, whether they come from memory or from files."""
     plain = _plain(manifest)
-    return Sources(
-        # While a release is being written, its documents are not in its manifest yet.
-        Manifest.from_dict({"documents": [], **plain}),
-        Evidence.of(plain),
-        None if previous is None else Manifest.from_dict(_plain(previous)),
-    )
+    # While a release is being written, its documents are not in its manifest yet.
+    typed = Manifest.from_dict({"documents": [], **plain})
+    before = None if previous is None else Manifest.from_dict(_plain(previous))
+    return Sources(typed, Evidence.from_dict(typed.evidence), before)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

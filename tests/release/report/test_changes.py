@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from synthmix_dagster import Release, mix
-from synthmix_dagster.release.manifest import Manifest
+from synthmix_dagster import mix
 from synthmix_dagster.release.report.changes import Change, changes
 
 
@@ -14,15 +13,9 @@ def frame(start: int, stop: int, **more: object) -> pd.DataFrame:
     return pd.DataFrame({"x": range(start, stop), **more})
 
 
-def manifest_of(release: Release) -> Manifest:
-    return Manifest.from_dict(release.manifest)
-
-
 def test_counts_inputs_columns_and_settings_are_compared(tmp_path: Path) -> None:
-    before = manifest_of(mix(frame(0, 10), frame(100, 120), ratio=1, output=tmp_path))
-    now = manifest_of(
-        mix(frame(0, 10, y=1.5), frame(100, 130, y=2.5), ratio=2, seed=4, output=tmp_path)
-    )
+    before = mix(frame(0, 10), frame(100, 120), ratio=1, output=tmp_path).details
+    now = mix(frame(0, 10, y=1.5), frame(100, 130, y=2.5), ratio=2, seed=4, output=tmp_path).details
     found = {c.name: (c.before, c.now, c.difference) for c in changes(before, now)}
     assert found["rows"] == (20, 30, "+10")
     assert found["synthetic rows"] == (10, 20, "+10")
@@ -37,21 +30,21 @@ def test_counts_inputs_columns_and_settings_are_compared(tmp_path: Path) -> None
 
 
 def test_a_release_has_not_changed_from_itself(tmp_path: Path) -> None:
-    manifest = manifest_of(mix(frame(0, 10), frame(100, 120), ratio=1, output=tmp_path))
+    manifest = mix(frame(0, 10), frame(100, 120), ratio=1, output=tmp_path).details
     assert changes(manifest, manifest) == []
 
 
 def test_generators_that_come_and_go_are_named(tmp_path: Path) -> None:
     sides = {"a": frame(100, 120), "b": frame(200, 220)}
-    before = manifest_of(mix(frame(0, 10), sides, ratio={"a": 1, "b": 1}, output=tmp_path))
-    now = manifest_of(mix(frame(0, 10), {"b": sides["b"]}, ratio={"b": 1}, output=tmp_path))
+    before = mix(frame(0, 10), sides, ratio={"a": 1, "b": 1}, output=tmp_path).details
+    now = mix(frame(0, 10), {"b": sides["b"]}, ratio={"b": 1}, output=tmp_path).details
     found = {change.name: (change.before, change.now) for change in changes(before, now)}
     assert found["rows of generator 'a'"] == (10, None)
     assert "rows of generator 'b'" not in found
 
 
 def test_what_was_measured_for_one_of_them_only_is_there(tmp_path: Path) -> None:
-    before = manifest_of(mix(frame(0, 10), frame(100, 120), ratio=1, output=tmp_path))
+    before = mix(frame(0, 10), frame(100, 120), ratio=1, output=tmp_path).details
     evidence = {"distribution_distance": {"gap": 0.25}, "thresholds": {"wasserstein_gap": 0.3}}
     found = changes(before, replace(before, evidence=evidence))
     assert found == [

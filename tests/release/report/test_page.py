@@ -18,7 +18,7 @@ from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.display.style import CHOSEN, CURVE, INK, ON_DARK, PAPER, QUIET
 from synthmix_dagster.release.mixing import mix_datasets
 from synthmix_dagster.release.report import sections
-from synthmix_dagster.release.report.page import release_documents, release_report
+from synthmix_dagster.release.report.page import REPORT, release_report
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +282,15 @@ def test_evidence_of_another_version_does_not_stop_a_report(releases: list[Relea
     assert "another version of synthmix-dagster wrote" in text
 
 
+def test_gates_that_cannot_be_read_are_never_told_as_none(releases: list[Release]) -> None:
+    manifest = json.loads(json.dumps(releases[0].manifest))
+    manifest["evidence"]["checks"] = ["of another shape"]
+    text = Page(release_report(manifest, None)).text()
+    assert "The recorded results of the gates cannot be read by this version." in text
+    assert "The manifest holds 'checks', which another version" in text
+    assert "No gates were configured." not in text
+
+
 # --- what goes wrong ----------------------------------------------------------------------------
 
 
@@ -358,16 +367,10 @@ def test_a_release_before_that_is_gone_is_said(releases: list[Release]) -> None:
     assert f"The previous release was {releases[0].release_id}. It no longer exists" in text
 
 
-def test_whatever_writes_documents_gets_both_manifests(tmp_path: Path) -> None:
+def test_the_report_is_made_of_both_manifests(tmp_path: Path) -> None:
     sides = [open_dataset(side, name) for side, name in zip(small(), ("real", "s"), strict=True)]
-    seen: list[Any] = []
-
-    def documents(manifest: Any, previous: Any) -> dict[str, str]:
-        seen.append((manifest["release_id"], previous and previous["release_id"]))
-        return {"notes.txt": "by hand", **release_documents(manifest, previous)}
-
-    made = [
-        mix_datasets(*sides, ratio=ratio, output=tmp_path, documents=documents) for ratio in (1, 2)
-    ]
-    assert seen == [(made[0].release_id, None), (made[1].release_id, made[0].release_id)]
-    assert (verify_release(made[1].path).path / "notes.txt").read_text() == "by hand"
+    first, second = (mix_datasets(*sides, ratio=ratio, output=tmp_path) for ratio in (1, 2))
+    for release, previous in ((first, None), (second, first.manifest)):
+        written = (verify_release(release.path).path / REPORT).read_text(encoding="utf-8")
+        assert written == release_report(release.manifest, previous)
+    assert f"Compared with release {first.release_id}" in written
