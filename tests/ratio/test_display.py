@@ -26,6 +26,16 @@ def test_a_notebook_shows_the_reason_and_what_it_rests_on(advice):
         assert words in shown
 
 
+def test_results_print_on_two_short_lines(advice):
+    unknown = replace(advice.exchange, further_real_rows=None, worth=None)
+    for result in (advice, advice.weighted, advice.exchange, unknown):
+        assert repr(result).startswith(f"{type(result).__name__}(")
+        assert len(repr(result)) < 180
+    assert f"row_weight={advice.weighted.row_weight:.3g}" in repr(advice.weighted)
+    assert f"rows={advice.exchange.rows}" in repr(advice.exchange)
+    assert "worth=None" in repr(unknown)
+
+
 def test_what_is_shown_is_escaped(advice):
     shown = replace(advice, reason="<script>", notes=("a < b",))._repr_html_()
     assert "<script>" not in shown
