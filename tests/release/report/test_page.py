@@ -119,6 +119,13 @@ def test_names_of_elements_are_unique_and_what_refers_to_them_finds_them(page: P
             assert reference.removeprefix("#") in {*ids, ""}
 
 
+def test_no_two_regions_have_one_name(page: Page) -> None:
+    named = [data for tag, data in page.texts if tag == "h2"]
+    named += [tag["aria-label"] for _, tag in page.tags if tag.get("role") == "region"]
+    assert len(named) > 16
+    assert len(named) == len(set(named))
+
+
 def test_every_picture_is_told_in_words(page: Page) -> None:
     pictures = page.attributes("svg")
     assert len(pictures) == 3
