@@ -1,5 +1,7 @@
 """Templates: all of them compile, all values are escaped, and none is missing unnoticed."""
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,33 @@ def names() -> Iterator[str]:
 def test_every_template_compiles_and_says_what_it_writes(name: str) -> None:
     assert environment().get_template(name).name == name
     assert name.split(".", 1)[1] in ("html.jinja", "md.jinja", "css.jinja")
+
+
+#: SVG of at most 1,000 characters, in which every character counts, is put together by hand.
+BY_HAND = {"orchestration/sparklines.py"}
+TAG = re.compile(r"</?(p|b|h\d|div|span|table|t[rdh]|ul|li|section|html|body|svg)\b[^>]*>")
+
+
+def test_no_page_is_put_together_from_strings() -> None:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documentation = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        found += [
+            path.relative_to(PACKAGE).as_posix()
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documentation
+            and TAG.search(node.value)
+        ]
+    assert set(found) <= BY_HAND
 
 
 def test_a_value_that_is_missing_is_an_error() -> None:

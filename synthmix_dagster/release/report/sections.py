@@ -200,9 +200,20 @@ def _identity(source: Input) -> str:
 
 
 def _view(view: InputView | None) -> str:
-    """Columns, filters and new names, in words."""
-    options = {} if view is None else {key: value for key, value in asdict(view).items() if value}
-    return "; ".join(f"{key}: {value}" for key, value in sorted(options.items())) or "unfiltered"
+    """Filters, columns and new names, in words."""
+    if view is None:
+        return "unfiltered"
+    groups = [" and ".join(_condition(*condition) for condition in group) for group in view.filters]
+    parts = [
+        f"rows where {' or '.join(groups)}" if groups else "",
+        f"columns {', '.join(view.columns)}" if view.columns is not None else "",
+        ", ".join(f"{old} renamed to {new}" for old, new in sorted(view.rename.items())),
+    ]
+    return "; ".join(part for part in parts if part) or "unfiltered"
+
+
+def _condition(column: str, operator: str, value: object) -> str:
+    return f"{column} {operator}" if value is None else f"{column} {operator} {value!r}"
 
 
 def _risk_curve(advice: Recommendation) -> Picture:

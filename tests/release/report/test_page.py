@@ -230,6 +230,27 @@ def test_values_of_strata_and_names_of_files_are_text(tmp_path: Path) -> None:
     assert {EVIL, "<i>&.csv"} <= {data for _, data in page.texts}
 
 
+def test_filters_and_names_are_told_and_the_program_makes_the_same_release(tmp_path: Path) -> None:
+    real, synthetic = small()
+    for name, side in (("real", real), ("synthetic", synthetic)):
+        side.to_csv(tmp_path / f"{name}.csv", index=False)
+    view: dict[str, Any] = {"filters": [("x", "<", 9), ("g", "==", "a")], "rename": {"g": "kind"}}
+    sides = [
+        open_dataset(tmp_path / "real.csv", "real", **view),
+        open_dataset(tmp_path / "synthetic.csv", "synthetic", rename={"g": "kind"}),
+    ]
+    release = mix(*sides, ratio=9, shortage="cap", stratify="kind", output=tmp_path / "first")
+    page = Page((release.path / "report.html").read_text())
+    assert "rows where x < 9 and g == 'a'; g renamed to kind" in page.text()
+    program = next(data for tag, data in page.texts if tag == "code" and "open_dataset" in data)
+    for name in ("real", "synthetic"):
+        program = program.replace("'PATH OR FRAME'", repr(str(tmp_path / f"{name}.csv")), 1)
+    program = program.replace("'a directory'", repr(str(tmp_path / "second")))
+    # It ends with an assertion that the release ids are equal.
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert (tmp_path / "second" / "latest" / "report.html").exists()
+
+
 @pytest.mark.parametrize(
     "name", ["$price$_{x", "a\x00b", "two\nlines", "数量", "\ud800", "x" * 300, "&amp;"]
 )
