@@ -25,9 +25,9 @@ def align(table: pa.Table, schema: pa.Schema, dataset: str) -> pa.Table:
     >>> align(pa.table({"x": [1.0, 2.0]}), pa.schema([("x", pa.int8())]), "synthetic")["x"].type
     DataType(int8)
     """
-    columns = []
+    columns, there = [], set(table.column_names)
     for field in schema:
-        if field.name in table.column_names:
+        if field.name in there:
             columns.append(_cast(table.column(field.name), field, dataset))
         else:
             columns.append(pa.nulls(table.num_rows, field.type))
@@ -48,17 +48,18 @@ def require_fit(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ())
     DataError
         A column is missing, or a value does not fit.
     """
+    there, may_lack = set(synthetic.columns), set(optional)
     for name in real.columns:
-        if name not in synthetic.columns and name not in optional:
+        if name not in there and name not in may_lack:
             raise DataError(
                 "the synthetic rows lack this column of the real ones",
                 dataset=synthetic.name,
                 column=name,
                 fix="Generate it, or add it to 'ignore' to leave it empty in synthetic rows",
             )
-    shared = [name for name in real.columns if name in synthetic.columns]
-    wanted = {name: unpacked(real.schema.field(name).type) for name in shared}
-    other = [name for name in shared if unpacked(synthetic.schema.field(name).type) != wanted[name]]
+    wanted = {field.name: unpacked(field.type) for field in real.schema}
+    kinds = {field.name: unpacked(field.type) for field in synthetic.schema}
+    other = [name for name in wanted if name in kinds and kinds[name] != wanted[name]]
     if other:
         schema = pa.schema([(name, wanted[name]) for name in other])
         for table in synthetic.select(other).tables():

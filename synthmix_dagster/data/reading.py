@@ -188,7 +188,8 @@ class StoredRows:
         self, file: StoredFile, rows: int, wanted: Ints | None = None
     ) -> Iterator[Piece]:
         needed = dict.fromkeys([column for _, column in self.names] + self.view.filtered_columns)
-        there = pa.schema([file.schema.field(c) for c in needed if c in file.schema.names])
+        in_file = set(file.schema.names)
+        there = pa.schema([file.schema.field(c) for c in needed if c in in_file])
         with _naming(file.location, self.dataset):
             _require_unchanged(file.location, file.state, self.dataset)
             for start, piece in self._raw_pieces(file, there, rows, wanted):
@@ -214,10 +215,10 @@ class StoredRows:
 
     def _completed(self, piece: pa.Table, file: StoredFile, needed: list[str]) -> pa.Table:
         """The piece with what its folder's name says, and in types that go for all files."""
-        columns = []
+        columns, in_file = [], set(file.schema.names)
         for column in needed:
             kind = self.stored.field(column).type
-            if column in file.schema.names:
+            if column in in_file:
                 columns.append(_promoted(piece.column(column), kind))
             else:
                 value = pa.scalar(file.location.partition.get(column)).cast(kind)
@@ -229,11 +230,12 @@ class StoredRows:
 
     def _require_lossless(self) -> None:
         """Whether 64-bit integers fit a float depends on their values: look at all of them."""
+        stored = set(self.stored.names)
         for file in self.files:
             changed = tuple(
                 (f.name, f.name)
                 for f in file.schema
-                if f.name in self.stored.names
+                if f.name in stored
                 and f.type != self.stored.field(f.name).type
                 and not pa.types.is_null(f.type)
             )

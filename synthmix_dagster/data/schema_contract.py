@@ -124,16 +124,16 @@ def violations(
     >>> [(found.column, found.rule) for found in violations(made, contract_of(real))]
     [('x', 'nullability'), ('kind', 'levels')]
     """
-    shared = [name for name in contract if name in dataset.columns]
-    listed = [name for name in shared if contract[name].levels is not None]
+    kinds = {field.name: unpacked(field.type) for field in dataset.schema}
+    listed = [name for name in contract if name in kinds and contract[name].levels is not None]
     seen = _Seen(dataset, listed)
     found = []
     for name, held in contract.items():
-        if name not in dataset.columns:
+        if name not in kinds:
             if name not in optional:
                 found.append(Violation(dataset.name, name, "missing", "it is not there"))
             continue
-        kind = unpacked(dataset.schema.field(name).type)
+        kind = kinds[name]
         if held.type is not None and held.type not in (kind_of(kind), _name_of(kind)):
             words = f"it is {_name_of(kind)}, not {held.type}"
             found.append(Violation(dataset.name, name, "type", words))
@@ -145,7 +145,7 @@ def violations(
             if words:
                 found.append(Violation(dataset.name, name, "levels", words))
     if not extra:
-        more = [name for name in dataset.columns if name not in contract]
+        more = [name for name in kinds if name not in contract]
         found += [Violation(dataset.name, name, "extra", "it is not expected") for name in more]
     return found
 

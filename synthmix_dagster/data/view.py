@@ -4,6 +4,7 @@ Filters and columns speak of the names that the data have where they lie. Filter
 code: a comparison is a triple such as ``["year", ">=", 2024]``.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,21 +82,22 @@ class View:
     def handed_out(self, names: Sequence[str], dataset: str) -> dict[str, str]:
         """Column where it lies by the name it is handed out under, in order."""
         kept = list(names if self.columns is None else self.columns)
+        there, selected = set(names), set(kept)
         for option, asked in {
             "columns": kept,
             "rename": list(self.rename),
             "filters": [column for group in self.filters for column, _, _ in group],
         }.items():
             for column in asked:
-                if column not in (names if option != "rename" else kept):
+                if column not in (there if option != "rename" else selected):
                     raise ConfigError(
                         f"dataset '{dataset}' has no column '{column}'",
                         option=option,
                         fix=did_you_mean(column, names),
                     )
         renamed = [self.rename.get(column, column) for column in kept]
-        for name in renamed:
-            if renamed.count(name) > 1:
+        for name, count in Counter(renamed).items():
+            if count > 1:
                 raise ConfigError(
                     f"two columns of dataset '{dataset}' would be called '{name}'",
                     option="rename" if self.rename else "columns",

@@ -147,7 +147,8 @@ class ArrowEngine:
 
 def _released(dataset: Dataset, layout: Layout) -> list[str]:
     """Columns of a dataset that a release takes."""
-    return [name for name in layout.schema.names if name in dataset.columns]
+    there = set(dataset.columns)
+    return [name for name in layout.schema.names if name in there]
 
 
 def _row_bytes(part: Part) -> float:

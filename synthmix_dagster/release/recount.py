@@ -129,8 +129,16 @@ class _Shard:
         for group in range(shard.num_row_groups):
             of_group = shard.metadata.row_group(group)
             for number, name in enumerate(leaves):
-                if name is not None:
-                    self.counts.nulls[name] += of_group.column(number).statistics.null_count
+                if name is None:
+                    continue
+                statistics = of_group.column(number).statistics
+                if statistics is None or not statistics.has_null_count:
+                    raise ReleaseError(
+                        f"its shards do not count the missing values of column '{name}'",
+                        path=self.folder,
+                        fix="Publish the release again",
+                    )
+                self.counts.nulls[name] += statistics.null_count
 
     def _parts(self, rows: pa.Table) -> Ints:
         """Number of the part that every row says it belongs to."""
