@@ -52,7 +52,7 @@ def inline_svg(axes: "Axes", name: str, title: str, description: str) -> Markup:
     name : str
         What it is called on its page, which no other picture there is.
     title, description : str
-        What those who do not see it are told.
+        Text alternative, for readers who do not see it.
     """
     nothing = {"Date": None, "Creator": None}
     drawn = _saved(axes, salt=name, format="svg", metadata=nothing).decode("utf-8")

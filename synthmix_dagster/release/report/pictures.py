@@ -43,7 +43,7 @@ def draw(plot: Callable[[], "Axes"], name: str, title: str, description: str) ->
     name : str
         What it is called on its page, which no other picture there is.
     title, description : str
-        What those who do not see it are told.
+        Text alternative, for readers who do not see it.
     """
     try:
         return Picture(title, inline_svg(plot(), name, title, description))
