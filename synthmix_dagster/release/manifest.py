@@ -382,13 +382,13 @@ def _adapter() -> TypeAdapter[Manifest]:
 def _problems(error: ValidationError) -> str:
     """The first places that are wrong, and how many more there are."""
     problems = error.errors(include_url=False, include_input=False)
-    told = [
+    messages = [
         f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: "
         + problem["msg"].removeprefix("Value error, ")
         for problem in problems[:_MAX_PROBLEMS]
     ]
-    left = len(problems) - len(told)
-    return "; ".join(told) + (f"; and {left} more" if left else "")
+    left = len(problems) - len(messages)
+    return "; ".join(messages) + (f"; and {left} more" if left else "")
 
 
 if __name__ == "__main__":
