@@ -12,8 +12,8 @@ from synthmix_dagster.errors import DataError
 def align(table: pa.Table, schema: pa.Schema, dataset: str) -> pa.Table:
     """Give rows the columns, order and types of a schema.
 
-    Only casts that lose nothing are made. Columns that are not there are empty; further ones are
-    left out.
+    Only casts that lose nothing are made. Missing columns are filled with nulls; further ones
+    are left out.
 
     Raises
     ------
@@ -52,10 +52,10 @@ def require_fit(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ())
     for name in real.columns:
         if name not in there and name not in may_lack:
             raise DataError(
-                "the synthetic rows lack this column of the real ones",
+                "the synthetic rows lack this column of the real rows",
                 dataset=synthetic.name,
                 column=name,
-                fix="Generate it, or add it to 'ignore' to leave it empty in synthetic rows",
+                fix="Generate it, or add it to 'ignore' to leave it empty in the synthetic rows",
             )
     wanted = {field.name: unpacked(field.type) for field in real.schema}
     kinds = {field.name: unpacked(field.type) for field in synthetic.schema}
@@ -86,10 +86,10 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
         return values
     if pa.types.is_null(field.type):
         raise DataError(
-            f"it holds no value, so that its type is unknown, but is {values.type} in {dataset}",
+            f"it holds no values, so its type is unknown; in {dataset} it is {values.type}",
             dataset="real",
             column=field.name,
-            fix="Give it a type where it is written, or drop it on both sides",
+            fix="Write it with an explicit type, or drop it from both datasets",
         )
     if pa.types.is_null(values.type):
         return pa.chunked_array([pa.nulls(len(values), field.type)], type=field.type)
@@ -101,7 +101,7 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
     except (ValueError, TypeError, pa.ArrowException) as error:
         problem = f" ({error})"
     raise DataError(
-        f"its type {values.type} does not fit the real {field.type} without loss{problem}",
+        f"its type {values.type} does not convert to the real {field.type} without loss{problem}",
         dataset=dataset,
         column=field.name,
         fix="Round or convert it in the generator",

@@ -1,4 +1,4 @@
-"""Rows that stay in their files until they are asked for, and then pass by a piece at a time.
+"""Rows that stay in their files until they are needed, and are then read a piece at a time.
 
 Opening looks at every file once: its bytes for the fingerprint, its columns and the number of its
 rows. Every row keeps its number in its file, whatever is filtered out before it.
@@ -19,7 +19,7 @@ from synthmix_dagster.data.locations import Location
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import DataError
 
-#: Files that are looked at at a time; digests are most of the work, and leave Python to others.
+#: Files opened at a time; digests are most of the work and release the interpreter lock.
 _READERS = 2
 
 
@@ -100,7 +100,7 @@ class StoredRows:
         Raises
         ------
         DataError
-            A file cannot be read, or types do not go together.
+            A file cannot be read, or column types are incompatible.
         """
         view = view or View()
         with ThreadPoolExecutor(_READERS) as pool:
@@ -169,7 +169,7 @@ class StoredRows:
         Parameters
         ----------
         rows : int
-            Most rows of a piece of a Parquet or Arrow file.
+            Maximum rows of a piece of a Parquet or Arrow file.
         wanted : ndarray of int, optional
             Sorted positions; parts of files that hold none of them are skipped.
         """
@@ -208,7 +208,7 @@ class StoredRows:
         if there.names:
             yield from READERS[file.location.format].pieces(file.location, there, rows, wanted)
             return
-        # Only what the folder's name says is asked for: nothing has to be read.
+        # Only columns of the folder's name are needed: nothing has to be read.
         for start in range(0, file.rows, rows):
             size = min(rows, file.rows - start)
             yield start, pa.table({"": pa.nulls(size)})
@@ -299,9 +299,9 @@ def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
 
 def _clash(dataset: str, error: BaseException) -> DataError:
     return DataError(
-        f"its files have columns of types that do not go together ({error})",
+        f"its files have columns of incompatible types ({error})",
         dataset=dataset,
-        fix="Write all of them with one schema",
+        fix="Write all files with one schema",
     )
 
 
@@ -324,7 +324,7 @@ def _require_unchanged(location: Location, state: tuple[Any, ...], dataset: str)
         raise DataError(
             f"the file '{location.shown}' changed while it was read",
             dataset=dataset,
-            fix="Wait until it is written, then run again",
+            fix="Wait until the file is complete, then run again",
         )
 
 
@@ -337,5 +337,5 @@ def _naming(location: Location, dataset: str) -> Iterator[None]:
         raise DataError(
             f"the file '{location.shown}' cannot be read as {location.format} ({error})",
             dataset=dataset,
-            fix="Write it again; it may be damaged or only half written",
+            fix="Write the file again; it may be damaged or incomplete",
         ) from error

@@ -99,9 +99,9 @@ class View:
         for name, count in Counter(renamed).items():
             if count > 1:
                 raise ConfigError(
-                    f"two columns of dataset '{dataset}' would be called '{name}'",
+                    f"two columns of dataset '{dataset}' would have the name '{name}'",
                     option="rename" if self.rename else "columns",
-                    fix="Give each its own name",
+                    fix="Give each column its own name",
                 )
         return dict(zip(renamed, kept, strict=True))
 
@@ -158,7 +158,7 @@ def _is_condition(found: Any) -> bool:
 def _condition(found: Any) -> Condition:
     if not _is_condition(found) or len(found) not in (2, 3):
         raise ConfigError(
-            f"{found!r} is no condition",
+            f"{found!r} is not a valid condition",
             option="filters",
             fix="Write it as [column, operator, value], such as ['year', '>=', 2024]",
         )
@@ -168,13 +168,13 @@ def _condition(found: Any) -> Condition:
         raise UnknownChoiceError(operator, option="filters", known=OPERATORS)
     if bool(value) == operator.endswith("null"):
         raise ConfigError(
-            f"'{operator}' of '{column}' goes with {len(value)} values",
+            f"'{operator}' of '{column}' has {len(value)} values",
             option="filters",
-            fix="Give a value to every operator but 'is null' and 'is not null'",
+            fix="Give one value to every operator but 'is null' and 'is not null'",
         )
     if operator in ("in", "not in") and (isinstance(value[0], str) or not _iterable(value[0])):
         raise ConfigError(
-            f"'{operator}' of '{column}' goes with a list, not {value[0]!r}",
+            f"'{operator}' of '{column}' needs a list, not {value[0]!r}",
             option="filters",
             fix="Write the values as a list",
         )

@@ -30,10 +30,10 @@ from synthmix_dagster.release.spill import Spill
 
 #: What Python and its libraries take before a row is read.
 LIBRARIES_MB = 300
-#: Most buckets of a shuffle, as a power of two.
-_MOST_BUCKET_BITS = 14
-#: Most rows that are read at a time.
-_MOST_PIECE_ROWS = 2**17
+#: Maximum number of buckets of a shuffle, as a power of two.
+_MAX_BUCKET_BITS = 14
+#: Maximum number of rows read at a time.
+_MAX_PIECE_ROWS = 2**17
 #: Buckets do not all have the mean size, and rows elsewhere may be longer than the first ones.
 _MARGIN = 1.5
 
@@ -45,10 +45,10 @@ class ArrowEngine:
     Parameters
     ----------
     memory_mb : int
-        Most memory to plan for, in MB, libraries counted and frames that are in memory anyway not.
+        Memory budget in MB, libraries included, frames that are already in memory excluded.
     workers : int
-        Threads that move rows, beside those in which Arrow decodes files. They share the memory,
-        and cannot be seen in what is written.
+        Threads that move rows, in addition to those in which Arrow decodes files. They share the
+        memory budget and do not affect the bytes that are written.
 
     Examples
     --------
@@ -129,8 +129,8 @@ class ArrowEngine:
         total = sum(size * part.rows for size, part in zip(row_bytes, parts, strict=True))
         bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
         # Small pieces stay in the caches of processor and allocator.
-        piece = int(min(_MOST_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
-        with Spill(spill, min(_MOST_BUCKET_BITS, bits)) as spilled:
+        piece = int(min(_MAX_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
+        with Spill(spill, min(_MAX_BUCKET_BITS, bits)) as spilled:
             shuffle = Shuffle(spilled, layout, list(parts), share // 2, self.workers)
             shuffle.scatter(
                 (number, rows)
@@ -152,6 +152,6 @@ def _released(dataset: Dataset, layout: Layout) -> list[str]:
 
 
 def _row_bytes(part: Part) -> float:
-    """About how many bytes a row of a part takes, going by the first of them."""
+    """Approximate bytes per row of a part, estimated from its first rows."""
     first = next(part.dataset.tables())
     return max(1.0, float(first.nbytes / max(1, first.num_rows)))

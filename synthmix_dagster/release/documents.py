@@ -1,4 +1,4 @@
-"""The documents beside the shards of a release: dataset card, Croissant metadata and report."""
+"""The documents of a release beside its shards: dataset card, Croissant metadata and report."""
 
 import json
 from pathlib import Path

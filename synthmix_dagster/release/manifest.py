@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
+from inspect import getdoc
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -355,16 +356,20 @@ def generated_schema() -> str:
     ``python -m synthmix_dagster.release.manifest > synthmix_dagster/release/manifest.schema.json``
     writes it anew.
     """
-    schema = _adapter().json_schema(schema_generator=_WithoutTitles)
+    schema = _adapter().json_schema(schema_generator=_Schema)
     dialect = {"$schema": GenerateJsonSchema.schema_dialect}
     return json.dumps({**dialect, **schema}, indent=2) + "\n"
 
 
-class _WithoutTitles(GenerateJsonSchema):
-    """Leaves out titles, which would only repeat the names of the fields."""
+class _Schema(GenerateJsonSchema):
+    """Records are described by their docstrings, and fields have no titles that repeat a name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def dataclass_schema(self, schema: Any) -> dict[str, Any]:
+        # Not every version of pydantic takes the docstring itself.
+        return {**super().dataclass_schema(schema), "description": getdoc(schema["cls"])}
 
 
 @cache
@@ -376,13 +381,13 @@ def _adapter() -> TypeAdapter[Manifest]:
 def _problems(error: ValidationError) -> str:
     """The first places that are wrong, and how many more there are."""
     problems = error.errors(include_url=False, include_input=False)
-    told = [
+    messages = [
         f"{'.'.join(map(str, problem['loc'])) or 'manifest'}: "
         + problem["msg"].removeprefix("Value error, ")
         for problem in problems[:_MAX_PROBLEMS]
     ]
-    left = len(problems) - len(told)
-    return "; ".join(told) + (f"; and {left} more" if left else "")
+    left = len(problems) - len(messages)
+    return "; ".join(messages) + (f"; and {left} more" if left else "")
 
 
 if __name__ == "__main__":

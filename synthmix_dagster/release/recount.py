@@ -29,9 +29,9 @@ _SHARDS_AT_A_TIME = 2
 def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
     """Read shards again, in their order.
 
-    The rows of a release are strictly ordered by a hash of who they are, so that one that is there
-    twice, or out of its place, shows beside its neighbour. Without provenance columns that cannot
-    be told, nor which part a row belongs to.
+    The rows of a release are strictly ordered by a hash of their identity, so a row that occurs
+    twice, or out of order, is detected next to its neighbour. Without provenance columns neither
+    that nor the part of a row can be determined.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
     """
     shards = sorted((folder / "data").glob("*.parquet"))
     with ThreadPoolExecutor(_SHARDS_AT_A_TIME) as pool:
-        found = list(
+        counted = list(
             pool.map(lambda shard: _Shard(layout, list(names), folder).read(shard), shards)
         )
     known = list(names) if layout.provenance else [""]
     whole = Counts(dict.fromkeys(known, 0), {}, dict.fromkeys(layout.schema.names, 0))
-    for shard in found:
+    for shard in counted:
         _add(whole, shard.counts, folder)
-    ends = [shard.ends for shard in found if shard.ends]
+    ends = [shard.ends for shard in counted if shard.ends]
     whole.duplicates += sum(later[0] <= earlier[1] for earlier, later in pairwise(ends))
     return whole
 
@@ -76,7 +76,7 @@ def _add(whole: Counts, part: Counts, folder: Path) -> None:
 
 
 def _weigh(counts: Counts, name: str, weight: float, folder: Path) -> None:
-    """Note what rows of a part weigh; all of them weigh the same."""
+    """Record the weight of the rows of a part, which all rows share."""
     if counts.weights.setdefault(name, weight) != weight:
         raise ReleaseError(
             f"rows of '{name}' have weights {counts.weights[name]} and {weight}",
@@ -97,10 +97,10 @@ class _Shard:
         self.ends: list[tuple[int, ...]] = []
 
     def read(self, path: Path) -> "_Shard":
-        unsaid = [field.name for field in self.layout.schema if not _in_footer(field.type)]
+        uncounted = [field.name for field in self.layout.schema if not _in_footer(field.type)]
         provenance = [SOURCE_COLUMN, GENERATOR_COLUMN, ROW_ID_COLUMN]
         repeated = provenance[:2] if self.layout.provenance else []
-        columns = [*unsaid, *(provenance if self.layout.provenance else [])]
+        columns = [*uncounted, *(provenance if self.layout.provenance else [])]
         if self.layout.stratify is not None:
             columns.append(self.layout.stratify)
         weighed = self.layout.weights and self.layout.provenance
@@ -110,7 +110,7 @@ class _Shard:
             self._nulls_of_footer(shard)
             for batch in shard.iter_batches(_ROWS_AT_A_TIME, columns=columns):
                 rows = pa.Table.from_batches([batch])
-                for name in unsaid:
+                for name in uncounted:
                     self.counts.nulls[name] += rows.column(name).null_count
                 parts = self._parts(rows)
                 if self.layout.provenance:
@@ -124,8 +124,8 @@ class _Shard:
         """Missing values of most columns, as the writer of each row group counted them."""
         leaves: list[str | None] = []
         for field in shard.schema_arrow:
-            said = _in_footer(field.type) and field.name in self.counts.nulls
-            leaves += [field.name] if said else [None] * _leaves(field.type)
+            counted = _in_footer(field.type) and field.name in self.counts.nulls
+            leaves += [field.name] if counted else [None] * _leaves(field.type)
         for group in range(shard.num_row_groups):
             of_group = shard.metadata.row_group(group)
             for number, name in enumerate(leaves):
@@ -148,7 +148,7 @@ class _Shard:
         parts = _numbers(rows.column(GENERATOR_COLUMN), [None, *self.names[1:]])
         if ((of_source == 0) != (parts == 0)).any() or parts.max(initial=0) >= len(self.names):
             raise ReleaseError(
-                "it holds rows that are of none of its inputs",
+                "it holds rows that belong to none of its inputs",
                 path=self.folder,
                 fix="Publish the release again",
             )

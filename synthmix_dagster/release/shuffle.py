@@ -35,12 +35,12 @@ GENERATOR_COLUMN = "synthmix_generator"
 ROW_ID_COLUMN = "synthmix_row_id"
 WEIGHT_COLUMN = "sample_weight"
 
-#: Most rows and about the most bytes of a row group; they fix the bytes of a release, so that the
-#: memory that happens to be there must have no say in them.
+#: Maximum rows and approximate maximum bytes of a row group; they fix the bytes of a release, so
+#: they must not depend on the memory of the machine.
 _GROUP_ROWS, _GROUP_BYTES = 2**17, 2**25
 #: Bytes that a value of no fixed width is taken to have.
 _TYPICAL_BYTES = 16
-#: Values that are looked at for repetitions, and the most different ones among them.
+#: Values that are checked for repetitions, and the maximum share of different ones among them.
 _LOOKED_AT, _REPEATED = 2**14, 7 / 8
 #: Columns that rows travel with.
 _PRIORITY, _PART, _ID = "\0priority", "\0part", "\0id"
@@ -77,7 +77,7 @@ class Shuffle:
     layout : Layout
     parts : list of Part
     chunk_bytes : int
-        About the most bytes of a run.
+        Approximate maximum bytes of a run.
     workers : int
         Threads.
     """
@@ -286,12 +286,14 @@ def _shard(folder: Path, name: str, rows: int) -> Shard:
     return Shard(name, rows, path.stat().st_size, file_sha256(path))
 
 
-def _chunks(scanned: Iterable[tuple[int, Rows]], most: int) -> Iterator[tuple[int, list[Rows]]]:
+def _chunks(
+    scanned: Iterable[tuple[int, Rows]], max_bytes: int
+) -> Iterator[tuple[int, list[Rows]]]:
     """Rows of one part at a time, about as many as fit."""
     held: list[Rows] = []
     owner, size = 0, 0
     for part, rows in scanned:
-        if held and (part != owner or size + rows.table.nbytes > most):
+        if held and (part != owner or size + rows.table.nbytes > max_bytes):
             yield owner, held
             held, size = [], 0
         owner = part

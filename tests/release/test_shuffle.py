@@ -56,7 +56,7 @@ def small(monkeypatch, pieces, chunk, bits):
     """Everything that bounds memory, made small."""
     monkeypatch.setattr(identity, "PIECE_ROWS", pieces)
     monkeypatch.setattr(identity.scan, "__defaults__", ((), None, pieces))
-    monkeypatch.setattr(arrow_engine, "_MOST_PIECE_ROWS", pieces)
+    monkeypatch.setattr(arrow_engine, "_MAX_PIECE_ROWS", pieces)
     monkeypatch.setattr(
         arrow_engine,
         "Shuffle",
