@@ -30,6 +30,31 @@ def test_severity_and_overrides_are_kept() -> None:
     assert Evidence.from_dict(given.to_dict()) == given
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("mix", 3),
+        ("thresholds", {"wasserstein_gap": "low"}),
+        ("checks", {"wasserstein_gap": {"sentence": "Fine."}}),
+        ("checks", {"wasserstein_gap": {"passed": False, "sentence": "", "severity": "BAD"}}),
+        ("overrides", ["seed"]),
+        ("distribution_distance", {}),
+        ("distribution_distance", None),
+        ("optimal_ratio", {"ratio": 1.0}),
+        ("optimal_ratio", [1.0]),
+    ],
+)
+def test_a_part_that_cannot_be_read_is_named_and_the_others_are_kept(
+    part: str, value: object
+) -> None:
+    whole = Evidence("demo", thresholds={"wasserstein_gap": 1.0}, overrides={"seed": 3})
+    read = Evidence.from_dict({**whole.to_dict(), part: value})
+    assert read.unread == (part,)
+    kept = {name: held for name, held in whole.to_dict().items() if name in read.to_dict()}
+    assert read.to_dict() == kept
+    assert set(whole.to_dict()) - set(kept) <= {part}
+
+
 def test_a_gate_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     real, synthetic = rows(60, seed=0), bad(200)
     distance = measure_distance(real, synthetic, permutations=0, directions=20, **TASK)
