@@ -1,8 +1,8 @@
 """Which part of a dataset is meant: filters, then columns, then new names, in that order.
 
 Filters and columns speak of the names that the data have where they lie. Filters are data, never
-code: a comparison is a triple such as ``["year", ">=", 2024]``. Settings are read with this module, so
-that it needs no engine; which rows meet the filters is in `filtering`.
+code: a comparison is a triple such as ``["year", ">=", 2024]``. Settings are read
+with this module, so it needs no engine; which rows meet the filters is in `filtering`.
 """
 
 from collections.abc import Mapping, Sequence
