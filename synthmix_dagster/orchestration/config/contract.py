@@ -34,10 +34,10 @@ class ColumnConfig(Settings):
     @field_validator("type")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        import pyarrow as pa
-
         if value is None or value in _FAMILIES:
             return value
+        import pyarrow as pa
+
         try:
             # Aliases such as "double" and "float64" are one type.
             return str(pa.type_for_alias(value))
