@@ -1,6 +1,7 @@
 """The YAML front door: `SynthMixComponent` takes the same settings as `build_synthmix_defs`."""
 
 import dagster as dg
+from pydantic import ConfigDict
 
 from synthmix_dagster.orchestration.assets import Mix
 from synthmix_dagster.orchestration.definitions import definitions_of
@@ -18,6 +19,9 @@ class SynthMixComponent(dg.Component, Mix):
     To change how assets appear, override ``get_asset_spec(role)``; to add to a step, override
     ``execute(role, context, frames)``.
     """
+
+    # Dagster walks the class while a component loads, so that it cannot be built only then.
+    model_config = ConfigDict(defer_build=False)
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:
