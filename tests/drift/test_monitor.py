@@ -8,8 +8,9 @@ import pytest
 
 from synthmix_dagster import DriftReport
 from synthmix_dagster.display.rendering import png
-from synthmix_dagster.drift.history import Batch, Observation, Unit
+from synthmix_dagster.drift.history import Batch, Observation
 from synthmix_dagster.drift.monitor import judge_history
+from synthmix_dagster.drift.series import Unit
 
 UNITS: dict[str, Unit] = {"gap": "batch", "generator": "block", "reality": "batch"}
 
