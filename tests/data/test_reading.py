@@ -16,7 +16,7 @@ from synthmix_dagster.data import formats, reading
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.errors import ConfigError, DataError
 
-exhaustive = settings(derandomize=True, deadline=None, max_examples=60)
+exhaustive = settings(max_examples=60)
 
 ROWS = 23
 TABLE = pa.table(

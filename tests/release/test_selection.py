@@ -19,7 +19,7 @@ from synthmix_dagster.data.priority import in_priority_order, priorities, sample
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.release.selection import Strata, quotas, require_strata, select_exactly
 
-many = settings(derandomize=True, deadline=None, max_examples=100)
+many = settings(max_examples=100)
 LABELS = st.sampled_from(["a", "b", "c", "<missing>", "é"])
 
 
