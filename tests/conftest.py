@@ -1,5 +1,6 @@
 """Fixtures and settings shared by all tests."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,12 @@ from pathlib import Path
 import dagster as dg
 import hypothesis
 import pytest
+
+# Where every processor has a test of its own, threads of linear algebra wait for each other and
+# cost ten times the time. The package holds its measurements to one thread; this holds tests of
+# their parts to one as well. Libraries read it when numpy is first imported.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
 
 # `from scenario import ...` in every test module, wherever it lies.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -26,6 +26,8 @@ from dagster._core.executor.step_delegating import (
 )
 from synthmix_dagster import build_synthmix_defs
 
+pytestmark = pytest.mark.slow
+
 GIVEN = json.loads(pathlib.Path({given!r}).read_text())
 
 
@@ -98,7 +100,6 @@ def job():
 """
 
 
-@pytest.mark.slow
 def test_steps_share_nothing_but_the_output_and_the_instance(tmp_path: Path) -> None:
     options = write_inputs(tmp_path / "shared") | {"permutations": 9}
     # What hands on the most: rows from a generator, and a reference sample for drift.

@@ -17,6 +17,8 @@ from synthmix_dagster import build_synthmix_defs
 MODULE = """
 import json, pathlib
 from synthmix_dagster import build_synthmix_defs
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 defs = build_synthmix_defs(**json.loads(pathlib.Path({options!r}).read_text()))
 """
 
@@ -48,7 +50,6 @@ def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-@pytest.mark.slow
 def test_the_web_api_shows_the_refusal_and_no_release(server: str) -> None:
     data = ask(
         server,
