@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 import dagster as dg
-import pytest
 from scenario import write_inputs
 from servers import execute
 
