@@ -16,12 +16,12 @@ from servers import execute, free_port, unavailable
 
 from synthmix_dagster import build_synthmix_defs, drift_report, verify_release
 
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
 PROJECT = """
 import json, pathlib
 import dagster as dg
 from synthmix_dagster import build_synthmix_defs
-
-pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 # A process for each step, without the time to import everything in each of them.
 executor = dg.multiprocess_executor.configured(

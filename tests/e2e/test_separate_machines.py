@@ -10,10 +10,13 @@ import json
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from scenario import write_inputs
 from servers import execute
 
 from synthmix_dagster import verify_release
+
+pytestmark = pytest.mark.slow
 
 PROJECT = """
 import json, os, pathlib, shutil, subprocess, tempfile
@@ -24,8 +27,6 @@ from dagster._core.executor.step_delegating import (
     CheckStepHealthResult, StepDelegatingExecutor, StepHandler,
 )
 from synthmix_dagster import build_synthmix_defs
-
-pytestmark = pytest.mark.slow
 
 GIVEN = json.loads(pathlib.Path({given!r}).read_text())
 

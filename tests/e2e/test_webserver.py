@@ -14,11 +14,11 @@ from servers import ask, free_port, wait_for
 
 from synthmix_dagster import build_synthmix_defs
 
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
 MODULE = """
 import json, pathlib
 from synthmix_dagster import build_synthmix_defs
-
-pytestmark = [pytest.mark.server, pytest.mark.slow]
 defs = build_synthmix_defs(**json.loads(pathlib.Path({options!r}).read_text()))
 """
 
