@@ -133,7 +133,7 @@ def test_a_view_belongs_to_the_fingerprint(tmp_path):
     assert prints[2] == open_dataset(tmp_path, "real", filters=[["n", ">", 1]]).fingerprint
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     values=st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=30),
     operator=st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
