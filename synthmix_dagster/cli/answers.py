@@ -46,10 +46,8 @@ def print_distance(report: "DistanceReport") -> None:
 def print_recommendation(advice: "Recommendation") -> None:
     """Print the ratio, the predicted risks, and why."""
     low, high = advice.interval
-    click.echo(
-        f"ratio   {advice.ratio:.4g} ({low:.4g} to {high:.4g} are statistically indistinguishable from "
-        "the best)"
-    )
+    equivalent = f"{low:.4g} to {high:.4g} are statistically indistinguishable from the best"
+    click.echo(f"ratio   {advice.ratio:.4g} ({equivalent})")
     risks = ", ".join(f"{name} {risk:.4g}" for name, risk in advice.baselines.items())
     click.echo(f"risk    {risks} ({advice.metric})")
     click.echo(f"because {advice.reason}")
