@@ -194,16 +194,16 @@ def latin1_header(path):
 
 BAD_PATHS = {
     missing: "no file or folder",
-    empty_folder: "holds no file",
-    only_foreign_files: "holds no file",
-    unknown_ending: "ending that is not known",
+    empty_folder: "contains no file",
+    only_foreign_files: "contains no file",
+    unknown_ending: "unknown extension",
     empty_csv: "a.csv",
     empty_parquet: "a.parquet",
     header_only: "no rows",
     no_rows: "no rows",
     mixed_formats: r"csv, parquet",
-    clashing_types: "types that do not go together",
-    lossy_promotion: "types that do not go together",
+    clashing_types: "columns of incompatible types",
+    lossy_promotion: "columns of incompatible types",
     ragged_csv: "a.csv",
     one_bad_file_of_two: "b.parquet",
 }

@@ -362,7 +362,7 @@ def test_a_number_too_long_for_a_fraction_is_found_when_opening_wherever_it_is(t
     pq.write_table(pa.table({"x": [0.5]}), tmp_path / "a.parquet")
     numbers = [*range(99), 2**53 + 1]
     pq.write_table(pa.table({"x": numbers}), tmp_path / "b.parquet", row_group_size=10)
-    with pytest.raises(DataError, match="types that do not go together"):
+    with pytest.raises(DataError, match="columns of incompatible types"):
         open_dataset(tmp_path, "real")
 
 

@@ -84,7 +84,7 @@ def test_keys_that_contain_the_separator_are_told_apart():
 @pytest.mark.parametrize(
     ("columns", "key", "match"),
     [
-        ({"x": [1, 2]}, ["k"], r"column 'k'.*not there"),
+        ({"x": [1, 2]}, ["k"], r"column 'k'.*not found"),
         ({"x": [1, None]}, ["x"], r"column 'x'.*missing values"),
         ({"x": [1, 2, 1]}, ["x"], r"'1' occurs more than once"),
         ({"x": [1, 1], "y": ["a", "a"]}, ["x", "y"], r"column 'x, y'.*more than once"),

@@ -23,6 +23,7 @@ from synthmix_dagster.release import shuffle
 from synthmix_dagster.release.arrow_engine import ArrowEngine, ShufflePlan
 from synthmix_dagster.release.engine import Engine
 from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.options import MixOptions
 from synthmix_dagster.release.selection import quotas
 from synthmix_dagster.release.spill import Spill
 
@@ -74,7 +75,7 @@ def test_the_bytes_do_not_depend_on_pieces_runs_buckets_and_threads(
     datasets = [
         open_dataset(side, name) for side, name in zip(sides, ("real", "synthetic"), strict=True)
     ]
-    options = {"ratio": 0.8, "seed": 3, "stratify": "g", "rows_per_shard": 150}
+    options = {"ratio": 0.8, "options": MixOptions(seed=3, stratify="g", rows_per_shard=150)}
     expected = mix_datasets(*datasets, output=tmp_path / "plain", **options)
     engine = SmallEngine(workers=workers, sizes=ShufflePlan(bits, chunk, pieces))
     got = mix_datasets(*datasets, output=tmp_path / "small", engine=engine, **options)

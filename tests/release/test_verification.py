@@ -13,8 +13,8 @@ from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.arrow_engine import ArrowEngine
-from synthmix_dagster.release.handle import require_realised
 from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.verification import require_realised
 
 
 def sides():
