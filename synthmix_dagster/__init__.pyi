@@ -19,7 +19,7 @@ from synthmix_dagster.orchestration.standalone_checks import (
 from synthmix_dagster.ratio.recommendation import Recommendation as Recommendation
 from synthmix_dagster.release.handle import Release as Release
 from synthmix_dagster.release.handle import load_release as load_release
-from synthmix_dagster.release.handle import verify_release as verify_release
+from synthmix_dagster.release.verification import verify_release as verify_release
 from synthmix_dagster.verbs.core import measure_distance as measure_distance
 from synthmix_dagster.verbs.core import mix as mix
 from synthmix_dagster.verbs.core import recommend_ratio as recommend_ratio

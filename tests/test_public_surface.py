@@ -169,6 +169,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     )
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = wheel.namelist()
+    assert "synthmix_dagster/py.typed" in names
+    templates = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("synthmix_dagster/**/*.jinja")}
+    assert templates
+    assert templates <= set(names)
     assert {"synthmix_dagster/py.typed", "synthmix_dagster/__init__.pyi"} <= set(names)
     tops = {name.split("/")[0] for name in names}
     assert tops == {"synthmix_dagster", "synthmix_dagster-0.1.0.dist-info"}

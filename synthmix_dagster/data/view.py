@@ -5,6 +5,7 @@ code: a comparison is a triple such as ``["year", ">=", 2024]``. Settings are re
 with this module, so it needs no engine; which rows meet the filters is in `filtering`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,25 +73,26 @@ class View:
     def handed_out(self, names: Sequence[str], dataset: str) -> dict[str, str]:
         """Column where it lies by the name it is handed out under, in order."""
         kept = list(names if self.columns is None else self.columns)
+        there, selected = set(names), set(kept)
         for option, asked in {
             "columns": kept,
             "rename": list(self.rename),
             "filters": [column for group in self.filters for column, _, _ in group],
         }.items():
             for column in asked:
-                if column not in (names if option != "rename" else kept):
+                if column not in (there if option != "rename" else selected):
                     raise ConfigError(
                         f"dataset '{dataset}' has no column '{column}'",
                         option=option,
                         fix=did_you_mean(column, names),
                     )
         renamed = [self.rename.get(column, column) for column in kept]
-        for name in renamed:
-            if renamed.count(name) > 1:
+        for name, count in Counter(renamed).items():
+            if count > 1:
                 raise ConfigError(
-                    f"two columns of dataset '{dataset}' would be called '{name}'",
+                    f"two columns of dataset '{dataset}' would have the name '{name}'",
                     option="rename" if self.rename else "columns",
-                    fix="Give each its own name",
+                    fix="Give each column its own name",
                 )
         return dict(zip(renamed, kept, strict=True))
 
@@ -107,7 +109,7 @@ def _is_condition(found: Any) -> bool:
 def _condition(found: Any) -> Condition:
     if not _is_condition(found) or len(found) not in (2, 3):
         raise ConfigError(
-            f"{found!r} is no condition",
+            f"{found!r} is not a valid condition",
             option="filters",
             fix="Write it as [column, operator, value], such as ['year', '>=', 2024]",
         )
@@ -117,13 +119,13 @@ def _condition(found: Any) -> Condition:
         raise UnknownChoiceError(operator, option="filters", known=OPERATORS)
     if bool(value) == operator.endswith("null"):
         raise ConfigError(
-            f"'{operator}' of '{column}' goes with {len(value)} values",
+            f"'{operator}' of '{column}' has {len(value)} values",
             option="filters",
-            fix="Give a value to every operator but 'is null' and 'is not null'",
+            fix="Give one value to every operator but 'is null' and 'is not null'",
         )
     if operator in ("in", "not in") and (isinstance(value[0], str) or not _iterable(value[0])):
         raise ConfigError(
-            f"'{operator}' of '{column}' goes with a list, not {value[0]!r}",
+            f"'{operator}' of '{column}' needs a list, not {value[0]!r}",
             option="filters",
             fix="Write the values as a list",
         )

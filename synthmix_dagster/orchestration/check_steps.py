@@ -26,7 +26,7 @@ from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_v
 from synthmix_dagster.orchestration.partitions import partitions_of
 from synthmix_dagster.orchestration.release_gates import judge_all
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.handle import verify_release
+from synthmix_dagster.release.verification import verify_release
 from synthmix_dagster.verbs.core import measure_distance
 
 #: From the settings for one partition and the options of the run.

@@ -14,7 +14,7 @@ from dagster._core.definitions.metadata.metadata_set import TableMetadataSet, Ur
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.schema_contract import Violation
-from synthmix_dagster.display.html import readable
+from synthmix_dagster.display.formatting import readable
 from synthmix_dagster.distance.display import distance_markdown
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.orchestration.metadata_keys import (
@@ -211,32 +211,31 @@ def of_release(
     lineage : mapping of AssetKey to (columns, names at the source)
         For each dataset its columns, and the original names of those that were renamed.
     """
-    columns = release.manifest["columns"]
-    realised = release.manifest["realised"]
+    details = release.details
     return {
         **UriMetadataSet(uri=str(release.path)),
         **TableMetadataSet(
-            row_count=realised["real_rows"] + realised["synthetic_rows"],
+            row_count=details.realised.rows,
             column_schema=dg.TableSchema(
-                [dg.TableColumn(column["name"], column["type"]) for column in columns]
+                [dg.TableColumn(column.name, column.type) for column in details.columns]
             ),
             column_lineage=dg.TableColumnLineage(
                 {
-                    column["name"]: [
-                        dg.TableColumnDep(key, names.get(column["name"], column["name"]))
+                    column.name: [
+                        dg.TableColumnDep(key, names.get(column.name, column.name))
                         for key, (present, names) in lineage.items()
-                        if column["name"] in present
+                        if column.name in present
                     ]
-                    for column in columns
+                    for column in details.columns
                 }
             ),
         ),
         **ReleaseMetadata(
             release_id=release.release_id,
-            picture=dg.MetadataValue.md(compact_composition(release.manifest)),
-            composition=dg.MetadataValue.md(composition_markdown(release)),
+            picture=dg.MetadataValue.md(compact_composition(details)),
+            composition=dg.MetadataValue.md(composition_markdown(details)),
             report=dg.MetadataValue.path(str(release.path / REPORT)),
-            shards=len(release.manifest["shards"]),
+            shards=len(details.shards),
             **_realised(release),
         ),
     }
@@ -261,15 +260,15 @@ def _compared(report: DistanceReport, threshold: float | None) -> Metadata:
 
 def _realised(release: Release) -> Metadata:
     """Fields of `RealisedMetadata`."""
-    realised, requested = release.manifest["realised"], release.manifest["mix"]
+    realised, requested = release.details.realised, release.details.mix
     return {
-        "ratio_requested": requested["ratio"],
-        "ratio_realised": realised["ratio"],
-        "synthetic_rows_requested": requested["synthetic_rows"],
-        "synthetic_rows_realised": realised["synthetic_rows"],
-        "real_rows_realised": realised["real_rows"],
-        "duplicates": realised["duplicates"],
-        "missing_values": sum(realised["nulls"].values()),
+        "ratio_requested": requested.ratio,
+        "ratio_realised": realised.ratio,
+        "synthetic_rows_requested": requested.synthetic_rows,
+        "synthetic_rows_realised": realised.synthetic_rows,
+        "real_rows_realised": realised.real_rows,
+        "duplicates": realised.duplicates,
+        "missing_values": sum(realised.nulls.values()),
     }
 
 

@@ -46,7 +46,6 @@ from synthmix_dagster.orchestration.stored_results import (
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import mix_datasets
-from synthmix_dagster.release.report.page import release_documents
 from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
 
 
@@ -190,8 +189,7 @@ def _publish(
         *sides,
         ratio=ratio,
         **overridden(config, seed).mix_options(),
-        evidence=evidence.to_dict(),
-        documents=release_documents,
+        evidence=evidence,
     )
 
 

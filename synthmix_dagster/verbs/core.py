@@ -21,10 +21,9 @@ from synthmix_dagster.gates.evidence import Evidence, gates_of
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.arrow_engine import ArrowEngine
 from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import ROWS_PER_SHARD, mix_datasets
-from synthmix_dagster.release.report.page import release_documents
+from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.threads import one_thread
 from synthmix_dagster.verbs.samples import Names, check_target, draw_samples, listed, require_usable
 
@@ -296,15 +295,15 @@ def mix(
     *,
     ratio: float | Mapping[str, float],
     output: Path | str,
-    mode: str = "rows",
+    mode: Mode = "rows",
     seed: int = 0,
     stratify: str | None = None,
     key: Names = None,
     ignore: Names = None,
     max_rows: int | None = None,
-    shortage: str = "refuse",
+    shortage: Shortage = "refuse",
     provenance: bool = True,
-    rows_per_shard: int = ROWS_PER_SHARD,
+    rows_per_shard: int = 1_000_000,
     keep_releases: int | None = None,
     memory_mb: int = 1_000,
     distance: DistanceReport | None = None,
@@ -383,6 +382,17 @@ def mix(
             fix="Write to a local directory and copy the finished release from there, its "
             "manifest.json last",
         )
+    options = MixOptions(
+        mode=mode,
+        seed=seed,
+        stratify=stratify,
+        max_rows=max_rows,
+        shortage=shortage,
+        provenance=provenance,
+        rows_per_shard=rows_per_shard,
+        keep_releases=keep_releases,
+        memory_mb=memory_mb,
+    )
     gates = gates_of(threshold, conditional_threshold)
     evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     if isinstance(synthetic, Mapping):
@@ -394,20 +404,11 @@ def mix(
         generated,
         ratio=ratio,
         output=Path(output),
-        mode=mode,
-        seed=seed,
-        stratify=stratify,
+        options=options,
         key=listed(key),
         optional=[*listed(ignore), *listed(key)],
-        max_rows=max_rows,
-        shortage=shortage,
-        provenance=provenance,
-        rows_per_shard=rows_per_shard,
-        keep_releases=keep_releases,
         # Where a release lies must not change its bytes, and the name of a folder says no more.
-        evidence=replace(evidence, mix="").to_dict(),
-        documents=release_documents,
-        engine=ArrowEngine(memory_mb),
+        evidence=replace(evidence, mix=""),
     )
 
 
