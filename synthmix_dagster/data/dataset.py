@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.locations import find_files
 from synthmix_dagster.data.reading import StoredRows, require_unique
@@ -221,7 +222,7 @@ def _seen(table: pa.Table, name: str, view: View) -> pa.Table:
     require_unique(table.column_names, name)
     names = view.handed_out(table.column_names, name)
     if view.filters:
-        table = table.filter(view.mask(table))
+        table = table.filter(filter_mask(view, table))
     return table.select(list(names.values())).rename_columns(list(names))
 
 

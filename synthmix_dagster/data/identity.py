@@ -26,7 +26,7 @@ ID_BITS = 60
 NUMBER_BITS = 30
 
 #: Identities of keys that are looked at together for one that occurs twice, 8 bytes each.
-_KEYS_AT_A_TIME = 2**24
+KEYS_AT_A_TIME = 2**24
 
 
 class Rows(NamedTuple):
@@ -118,7 +118,7 @@ def identify(dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
     if not key:
         return {"by": "content" if isinstance(dataset.source, pa.Table) else "file and row number"}
     # Identities are spread over so many parts that one part of them can be held.
-    parts = 1 + dataset.rows // _KEYS_AT_A_TIME
+    parts = 1 + dataset.rows // KEYS_AT_A_TIME
     for part in range(parts):
         scanned = (rows.ids for rows in scan(dataset, key, [], 2**20))
         here = np.sort(np.concatenate([ids[ids % parts == part] for ids in scanned]))

@@ -137,7 +137,7 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
     DataError
         No file is found, or files of several formats are.
     """
-    filesystem, path, prefix = _resolve(source, dataset)
+    filesystem, path, prefix = resolve(source, dataset)
     try:
         found = _listed(filesystem, path, prefix)
     except (OSError, pa.ArrowException) as error:
@@ -162,7 +162,7 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
     return found
 
 
-def _resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
+def resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
     """Filesystem, path there, and what stands before the path when it is shown."""
     text = str(source)
     if not (isinstance(source, str) and _URI.match(text)):

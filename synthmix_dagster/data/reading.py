@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.formats import PIECE_ROWS, READERS, Ints, holds
 from synthmix_dagster.data.locations import Location
 from synthmix_dagster.data.view import View
@@ -196,7 +197,7 @@ class StoredRows:
                 table = self._completed(piece, file, list(needed))
                 numbers = np.arange(start, start + table.num_rows, dtype=np.int64)
                 if self.view.filters:
-                    mask = self.view.mask(table)
+                    mask = filter_mask(self.view, table)
                     numbers, table = numbers[mask.to_numpy()], table.filter(mask)
                 table = table.select([column for _, column in self.names])
                 yield Piece(start, file, numbers, table.rename_columns(self.column_names))

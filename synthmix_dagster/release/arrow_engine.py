@@ -39,6 +39,25 @@ _MARGIN = 1.5
 
 
 @dataclass(frozen=True)
+class ShufflePlan:
+    """How a shuffle keeps within its memory; nothing of it can be seen in what is written.
+
+    Attributes
+    ----------
+    bucket_bits : int
+        Logarithm of the number of buckets.
+    run_bytes : int
+        About the most bytes of a run.
+    piece_rows : int
+        Most rows that are read at a time.
+    """
+
+    bucket_bits: int
+    run_bytes: int
+    piece_rows: int
+
+
+@dataclass(frozen=True)
 class ArrowEngine:
     """Streams files and frames, spills what does not fit, and gives the same bytes every time.
 
@@ -114,28 +133,38 @@ class ArrowEngine:
         def labelled() -> Iterator[Labelled]:
             strata = Strata(stratify, list(sizes))
             columns = [] if stratify is None else [stratify]
-            for ids, table in scan(dataset, key, columns):
+            for ids, table in self.scan(dataset, key, columns):
                 yield ids, strata.codes(table, len(ids))
 
         return select_exactly(labelled, sizes, k, seed, stratify)
 
-    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
-        spill, data = folder / "spill", folder / "data"
-        spill.mkdir()
-        data.mkdir()
+    def plan(self, parts: Sequence[Part]) -> ShufflePlan:
+        """Share the memory among what a shuffle holds at a time."""
         free = (self.memory_mb - LIBRARIES_MB) * 2**20
         share = free // (6 * self.workers)
         row_bytes = [_row_bytes(part) for part in parts]
         total = sum(size * part.rows for size, part in zip(row_bytes, parts, strict=True))
         bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
-        # Small pieces stay in the caches of processor and allocator.
-        piece = int(min(_MAX_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
-        with Spill(spill, min(_MAX_BUCKET_BITS, bits)) as spilled:
-            shuffle = Shuffle(spilled, layout, list(parts), share // 2, self.workers)
+        return ShufflePlan(
+            bucket_bits=min(_MAX_BUCKET_BITS, bits),
+            run_bytes=share // 2,
+            # Small pieces stay in the caches of processor and allocator.
+            piece_rows=int(min(_MAX_PIECE_ROWS, max(1, share / 2 // max(row_bytes)))),
+        )
+
+    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
+        spill, data = folder / "spill", folder / "data"
+        spill.mkdir()
+        data.mkdir()
+        plan = self.plan(parts)
+        with Spill(spill, plan.bucket_bits) as spilled:
+            shuffle = Shuffle(spilled, layout, list(parts), plan.run_bytes, self.workers)
             shuffle.scatter(
                 (number, rows)
                 for number, part in enumerate(parts)
-                for rows in scan(part.dataset, part.key, _released(part.dataset, layout), piece)
+                for rows in scan(
+                    part.dataset, part.key, _released(part.dataset, layout), plan.piece_rows
+                )
             )
             written = shuffle.gather(data)
         spill.rmdir()

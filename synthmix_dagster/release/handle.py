@@ -119,7 +119,7 @@ class Release:
         """Draw what share of the rows every input has."""
         from synthmix_dagster.release.display import plot_composition
 
-        return plot_composition(self.manifest, axes)
+        return plot_composition(self.details, axes)
 
 
 def load_release(path: Path | str) -> Release:

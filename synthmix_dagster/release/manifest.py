@@ -343,12 +343,6 @@ class Manifest(_Record):
         ]
 
 
-def composition(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`Manifest.composition` of a manifest that is a mapping, as mappings."""
-    parts = Manifest.from_dict(manifest).composition()
-    return [{"source": part.source, **asdict(part)} for part in parts]
-
-
 def manifest_schema() -> dict[str, Any]:
     """The JSON Schema of a manifest, as it is shipped."""
     text = files("synthmix_dagster.release").joinpath("manifest.schema.json").read_text("utf-8")

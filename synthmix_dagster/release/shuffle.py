@@ -37,7 +37,7 @@ WEIGHT_COLUMN = "sample_weight"
 
 #: Maximum rows and approximate maximum bytes of a row group; they fix the bytes of a release, so
 #: they must not depend on the memory of the machine.
-_GROUP_ROWS, _GROUP_BYTES = 2**17, 2**25
+GROUP_ROWS, GROUP_BYTES = 2**17, 2**25
 #: Bytes that a value of no fixed width is taken to have.
 _TYPICAL_BYTES = 16
 #: Values that are checked for repetitions, and the maximum share of different ones among them.
@@ -236,7 +236,7 @@ def group_rows(layout: Layout) -> int:
     >>> group_rows(layout)
     4194
     """
-    return min(_GROUP_ROWS, max(1, _GROUP_BYTES // sum(map(_width, layout.schema.types))))
+    return min(GROUP_ROWS, max(1, GROUP_BYTES // sum(map(_width, layout.schema.types))))
 
 
 def _width(kind: pa.DataType) -> int:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from synthmix_dagster.data.dataset import content_sha256, open_dataset
 from synthmix_dagster.errors import DataError
 
-exhaustive = settings(derandomize=True, deadline=None, max_examples=60)
+exhaustive = settings(max_examples=60)
 
 ROWS = {"x": [1, 2, 3, 4], "y": [0.5, None, -0.0, 2.5], "s": ["a", "é", "", "b,c"]}
 

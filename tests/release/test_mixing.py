@@ -48,7 +48,7 @@ def test_a_ratio_asks_for_the_nearest_count_and_halves_go_to_even(ratio, n, k):
     assert requested_rows(ratio, n, 100) == k
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(k=st.integers(0, 10**6), n=st.integers(1, 10**6))
 def test_the_ratio_of_a_whole_count_asks_for_that_count(k, n):
     assert requested_rows(k / n, n, k) == k
@@ -78,7 +78,7 @@ def test_the_largest_ratio_that_a_message_names_is_accepted(n, available):
     assert requested_rows(float(named), n, available) <= available
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 12), m=st.integers(1, 25), data=st.data())
 def test_a_release_holds_every_real_row_once_and_exactly_k_synthetic_ones(n, m, data):
     k = data.draw(st.sampled_from([0, m]) | st.integers(0, m))

@@ -198,7 +198,7 @@ def test_an_error_of_the_caller_passes_through_and_publishes_nothing(release):
 KILLS = {
     "after a run of the shuffle": ("synthmix_dagster.release.spill.Spill.write", "after", 1),
     "before the first shard": ("pyarrow.parquet.ParquetWriter.write_table", "before", 1),
-    "half a shard": ("synthmix_dagster.release.shuffle._shard", "torn", 2),
+    "half a shard": ("synthmix_dagster.release.shuffle.file_sha256", "torn", 2),
     "before the manifest": ("synthmix_dagster.release.publishing.write_json", "before", 1),
     "half a manifest": ("pathlib.Path.replace", "before", 4),
     "before the rename": ("pathlib.Path.rename", "before", 1),
