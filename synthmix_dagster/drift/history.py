@@ -17,16 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import median_high
-from typing import Any, Literal
+from typing import Any
 
-Unit = Literal["batch", "block"]
+from synthmix_dagster.drift.series import Unit
 
-#: The series, and what each compares.
-SERIES: Mapping[str, str] = {
-    "gap": "real against synthetic",
-    "generator": "synthetic against its reference",
-    "reality": "real against its reference",
-}
 #: Batches that say what number of rows is usual.
 _RECENT = 9
 #: A batch of fewer blocks does not speak for its day.

@@ -86,6 +86,16 @@ class ExchangeRate:
     n_synthetic: int
     reason: str
 
+    def __repr__(self) -> str:
+        further, worth = (
+            "None" if value is None else f"{value:.3g}"
+            for value in (self.further_real_rows, self.worth)
+        )
+        return (
+            f"ExchangeRate(rows={self.rows}, further_real_rows={further}, worth={worth}, "
+            f"risk={self.risk:.3g}, risk_none={self.risk_none:.3g})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return asdict(self)

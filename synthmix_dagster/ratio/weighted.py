@@ -66,6 +66,13 @@ class WeightedOptimum:
     n_synthetic: int
     reason: str
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"WeightedOptimum(row_weight={self.row_weight:.3g}, interval=({low:.3g}, {high:.3g}), "
+            f"risk={self.risk:.3g}, risk_of_rows={self.risk_of_rows:.3g})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return asdict(self)

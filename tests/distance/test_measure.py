@@ -6,22 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from measuring import columns_of, distance_options_of, measure
+from scenario import gaps, table
 
 from synthmix_dagster.distance.measure import signed_root
 from synthmix_dagster.distance.report import DistanceReport
-
-
-def table(rows, seed, shift=0.0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(shift, 1.0, rows)
-    return pd.DataFrame(
-        {
-            "x": x,
-            "y": 2 * x + rng.normal(size=rows),
-            "colour": rng.choice(["red", "green", "blue"], rows),
-            "on": rng.random(rows) < 0.4,
-        }
-    )
 
 
 @pytest.fixture
@@ -32,10 +20,6 @@ def real():
 @pytest.fixture
 def synthetic():
     return table(300, 1, shift=0.5)
-
-
-def gaps(report):
-    return {column.column: column.gap for column in report.columns}
 
 
 def by_column(report):

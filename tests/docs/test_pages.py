@@ -39,7 +39,7 @@ class Played:
         patch.setitem(sys.modules, self._module.__name__, self._module)
         patch.chdir(folder)
         patch.setenv("PWD", str(folder))
-        patch.setattr(locations, "_resolve", world.with_bucket(folder, locations._resolve))
+        patch.setattr(locations, "resolve", world.with_bucket(folder, locations.resolve))
         self.output = ""
 
     def play(self, block: Block) -> None:
