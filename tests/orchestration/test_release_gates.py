@@ -131,7 +131,9 @@ def test_a_release_may_be_forced_with_a_reason_that_is_kept(
     assert evidence["overrides"] == {"release_anyway": reason}
     assert not evidence["checks"]["wasserstein_gap"]["passed"]
     logged = [entry.user_message for entry in instance.all_logs(forced.run_id)]
-    assert any(f"Released although a gate failed, as '{reason}'" in entry for entry in logged)
+    assert any(
+        f"Released although a gate failed. Reason given: '{reason}'" in entry for entry in logged
+    )
     # The next run has no reason, and is refused again.
     assert "release refused" in failure(run(options, instance, "training_data"))
 
