@@ -132,7 +132,7 @@ def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
     release = verify_release(config.output_folder / "releases" / str(published["id"]))
     severity, _ = config.acts("mix_as_recommended")
     return Judged(
-        judge_realised(float(published["ratio"]), release.manifest, severity),
+        judge_realised(float(published["ratio"]), release.details, severity),
         metadata.of_realised(release),
     )
 

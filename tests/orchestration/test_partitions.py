@@ -41,6 +41,7 @@ def released(options: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_every_partition_has_a_gate_and_releases_of_its_own(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
