@@ -71,7 +71,7 @@ def main() -> None:
                 alarms[name].append(alarm(scores, ties, split))
         for name, found in alarms.items():
             first = np.array(found)
-            late = first[first >= past] - past + 1
+            late = first[np.isfinite(first) & (first >= past)] - past + 1
             share = np.mean(np.isfinite(first)) if by == 0 else len(late) / len(first)
             delay = np.median(np.concatenate((late, np.full(len(first) - len(late), np.inf))))
             print(f"{section} | {name} | alarms {share:.3f} | median delay {delay:g}", flush=True)

@@ -201,7 +201,7 @@ def test_a_change_that_recurs_is_found_though_better_batches_lie_between(
 
 
 def test_bad_batches_without_a_pattern_are_found_after_a_long_history() -> None:
-    """A third of the batches at two deviations, after 100: chance alone would alarm for 1 of 100."""
+    """A third of the batches at two deviations, after 100; chance alone alarms for 1 of 100."""
     rng = np.random.default_rng(13)
     scores = rng.standard_normal((20, 250))
     scores[:, 100:] += 2.0 * (rng.random((20, 150)) < 1 / 3)
