@@ -240,30 +240,44 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
     return Verdict(True, recommendation.reason)
 
 
-def judge_realised(ratio: float, manifest: "Manifest", severity: Severity = "ERROR") -> Verdict:
-    """Compare what a release holds with what was recommended.
+def judge_realised(
+    recommended: float,
+    manifest: "Manifest",
+    severity: Severity = "ERROR",
+    *,
+    requested: float | None = None,
+) -> Verdict:
+    """Compare what a release holds with what was recommended, or requested in its place.
 
     Parameters
     ----------
-    ratio : float
+    recommended : float
         Recommended synthetic rows per real row.
     manifest : Manifest
         Of a release that was verified, so that its counts are those on disk.
+    severity : {"ERROR", "WARN"}
+    requested : float, optional
+        Synthetic rows per real row that the run asked for; by default those recommended.
     """
+    ratio = recommended if requested is None else requested
     realised, notes = manifest.realised, manifest.notes
     real, synthetic = realised.real_rows, realised.synthetic_rows
     due_real, due = manifest.real.rows, round(ratio * real)
     if notes:
         due = min(due, manifest.mix.synthetic_rows)
-    found = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    asked = ratio != recommended
     # With weights every synthetic row is there, and all of them weigh as much as those due.
     weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
-    if (real, weight) == (due_real, due):
-        said = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
-        return Verdict(True, f"The release holds {found}, {said}.")
-    return Verdict(
-        False,
-        f"The release holds {found}, where {due_real} real and {due} synthetic rows, ratio "
-        f"{ratio:.4f}, were recommended. Materialise 'training_data' again.",
-        severity,
-    )
+    if (real, weight) != (due_real, due):
+        return Verdict(
+            False,
+            f"The release holds {held}, but {due_real} real and {due} synthetic rows, ratio "
+            f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
+            "'training_data' again.",
+            severity,
+        )
+    how = f"as requested in the run config; {recommended:.4f} was recommended"
+    if not asked:
+        how = f"with fewer rows for a reason: {'; '.join(notes)}" if notes else "as recommended"
+    return Verdict(True, f"The release holds {held}, {how}.")

@@ -1,4 +1,4 @@
-"""The id of a release: a hash of its inputs and settings, and the digest that seals its manifest."""
+"""The id of a release, a hash of inputs and settings, and the digest that seals its manifest."""
 
 import hashlib
 import json
