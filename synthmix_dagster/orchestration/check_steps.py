@@ -19,6 +19,7 @@ from synthmix_dagster.gates.verdicts import (
 )
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.check_results import Judged, check_result, judge_partitions
+from synthmix_dagster.orchestration.config.measuring import keywords
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
 from synthmix_dagster.orchestration.config.run import GateRun, overrides
@@ -82,7 +83,11 @@ def judge_pair(
         for name, source in config.at(partition).items()
     )
     report = measure_distance(
-        real, synthetic, target=config.target, task=config.task, **config.distance_options()
+        real,
+        synthetic,
+        target=config.target,
+        task=config.task,
+        **keywords(config.columns, config.distance_options),
     )
     judged = {}
     for gate in config.gates:

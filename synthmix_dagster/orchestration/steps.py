@@ -14,7 +14,6 @@ from synthmix_dagster.data.alignment import require_fit
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.evidence import Evidence
-from synthmix_dagster.gates.threshold import Threshold, number_of
 from synthmix_dagster.gates.waiver import Waiver
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.config.mix import MixConfig
@@ -91,7 +90,7 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
     store(config, opened, DISTANCE, inputs.overrides, report.to_dict())
-    limit = number_of(Threshold.parse(config.threshold), report)
+    limit = config.threshold.limit(report.floor)
     return Outcome(
         {
             **metadata.of_distance(report, limit),
@@ -191,7 +190,9 @@ def _publish(config: MixConfig, opened: Opened, ratio: float, evidence: Evidence
     return mix_datasets(
         *opened.sides,
         ratio=ratio,
-        **overridden(config, seed).mix_options(),
+        options=overridden(config, seed).mix_options,
+        key=config.columns.key,
+        optional=[*config.ignore, *config.key],
         evidence=evidence,
         output=MixPaths.of(config).output,
     )
