@@ -272,12 +272,12 @@ def judge_realised(
     if (real, weight) != (due_real, due):
         return Verdict(
             False,
-            f"The release holds {held}, but {due_real} real and {due} synthetic rows, ratio "
+            f"The release holds {held}, where {due_real} real and {due} synthetic rows, ratio "
             f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
             "'training_data' again.",
             severity,
         )
     how = f"as requested in the run config; {recommended:.4f} was recommended"
     if not asked:
-        how = f"with fewer rows for a reason: {'; '.join(notes)}" if notes else "as recommended"
+        how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
     return Verdict(True, f"The release holds {held}, {how}.")

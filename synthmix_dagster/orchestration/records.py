@@ -65,7 +65,8 @@ class Records:
             record = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(record, dict):
                 raise ValueError("not a JSON object")
-            if record.get(_DIGEST, digest_of(record)) != digest_of(record):
+            stated = record.pop(_DIGEST, None)
+            if stated not in (None, digest_of(record)):
                 raise ValueError("it was altered after it was written")
         except FileNotFoundError:
             return None
@@ -88,12 +89,11 @@ class Records:
 
 
 def digest_of(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record, as JSON has it, without its own digest.
+    """SHA-256 of a record, as JSON has it.
 
     Numbers count to nine digits: their last ones depend on the machine that computed them.
     """
-    values = {name: value for name, value in record.items() if name != _DIGEST}
-    canonical = json.dumps(_rounded(values), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(_rounded(record), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -203,8 +203,9 @@ KILLS = {
     "half a manifest": ("pathlib.Path.replace", "before", 4),
     "before the rename": ("pathlib.Path.rename", "before", 1),
     "after the rename": ("pathlib.Path.rename", "after", 1),
-    "before latest moves": ("pathlib.Path.replace", "before", 5),
-    "after latest moved": ("pathlib.Path.replace", "after", 5),
+    "before it is logged": ("pathlib.Path.replace", "before", 5),
+    "before latest moves": ("pathlib.Path.replace", "before", 6),
+    "after latest moved": ("pathlib.Path.replace", "after", 6),
 }
 
 
