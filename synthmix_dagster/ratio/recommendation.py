@@ -90,6 +90,8 @@ class Recommendation(Result):
     seed : int
     notes : tuple of str
         What a reader has to know, such as a bound that disagrees.
+    inputs : mapping of str to str
+        Fingerprints of the datasets it was computed from, by their names.
     """
 
     ratio: float
@@ -112,6 +114,7 @@ class Recommendation(Result):
     n_synthetic: int
     seed: int
     notes: tuple[str, ...] = field(default=())
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         low, high = self.interval
