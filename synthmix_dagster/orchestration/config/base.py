@@ -155,7 +155,9 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
 def plain_name(value: str) -> str:
     """Refuse a name that is not an identifier."""
     if not (value.isidentifier() and value.isascii()):
-        raise ValueError(f"'{value}' is not a valid identifier. Use letters, digits and '_'")
+        raise ValueError(
+            f"'{value}' is not a valid identifier. Use letters, digits and underscores"
+        )
     return value
 
 
