@@ -24,10 +24,14 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    # Whenever a project loads, Dagster looks for components at every name that it finds here, so
+    # names that need an engine appear once they are used. Editors read the stub.
+    light = [name for name, home in _HOME.items() if home.startswith(f"{__name__}.orchestration.")]
+    return sorted({*globals(), *light})

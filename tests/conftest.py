@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -36,12 +37,28 @@ def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@contextmanager
+def _copied(template: Path, folder: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance of its own in a folder: new databases take five times as long as their copies."""
+    home = folder / "dagster_home"
+    shutil.copytree(template, home)
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        yield instance
+
+
 @pytest.fixture
 def instance(tmp_path: Path, dagster_home: Path) -> Iterator[dg.DagsterInstance]:
-    """A real Dagster instance on SQLite: a copy, because new databases take five times as long."""
-    home = tmp_path / "dagster_home"
-    shutil.copytree(dagster_home, home)
-    with dg.instance_for_test(temp_dir=str(home)) as copied:
+    """A real Dagster instance on SQLite."""
+    with _copied(dagster_home, tmp_path) as copied:
+        yield copied
+
+
+@pytest.fixture(scope="module")
+def module_instance(
+    tmp_path_factory: pytest.TempPathFactory, dagster_home: Path
+) -> Iterator[dg.DagsterInstance]:
+    """One for a whole module: for runs of which its tests only read what came out."""
+    with _copied(dagster_home, tmp_path_factory.mktemp("module")) as copied:
         yield copied
 
 

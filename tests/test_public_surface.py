@@ -44,8 +44,24 @@ def test_public_names() -> None:
         assert getattr(synthmix_dagster, name).__name__ == name
 
 
-def test_public_names_are_offered_to_whoever_types() -> None:
-    assert set(synthmix_dagster.__all__) <= set(dir(synthmix_dagster))
+def test_dagster_finds_the_component_and_loads_no_engine_as_it_looks_for_it() -> None:
+    """Dagster walks ``dir()`` of the package in every ``dg`` command."""
+    loaded = loaded_after(
+        "import dagster, synthmix_dagster\n"
+        "from dagster.components.core.package_entry import get_package_objects_in_module as walk\n"
+        "assert [name for name, _ in walk(synthmix_dagster)] == ['SynthMixComponent']\n"
+    )
+    assert not HEAVY & loaded
+
+
+def test_a_name_appears_in_dir_once_it_is_used() -> None:
+    loaded_after(
+        "import synthmix_dagster\n"
+        "assert 'measure_distance' not in dir(synthmix_dagster)\n"
+        "assert {'SynthMixComponent', 'build_synthmix_defs'} <= set(dir(synthmix_dagster))\n"
+        "from synthmix_dagster import *\n"
+        "assert set(synthmix_dagster.__all__) <= set(dir(synthmix_dagster))\n"
+    )
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -17,18 +17,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import median_high
-from typing import Any
 
 from synthmix_dagster.drift.series import Unit
+from synthmix_dagster.results import Result
 
 #: Batches that say what number of rows is usual.
 _RECENT = 9
 #: A batch of fewer blocks does not speak for its day.
-LEAST_BLOCKS = 4
+MIN_BLOCKS = 4
 
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(Result):
     """What was recorded of one series for one batch.
 
     Attributes
@@ -62,11 +62,6 @@ class Observation:
     floor: float | None = None
     collected: bool = False
     problem: str = ""
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Observation":
-        """Rebuild what `dataclasses.asdict` made."""
-        return cls(**{**values, "blocks": tuple(values["blocks"])})
 
 
 @dataclass(frozen=True)
@@ -220,8 +215,8 @@ def _refusal(observation: Observation, unit: Unit) -> str:
         return observation.problem or "it is missing"
     if not (_finite(observation.square) and all(map(math.isfinite, observation.blocks))):
         return "it is not a number"
-    if unit == "block" and len(observation.blocks) < LEAST_BLOCKS:
-        return f"too few rows for {LEAST_BLOCKS} blocks"
+    if unit == "block" and len(observation.blocks) < MIN_BLOCKS:
+        return f"too few rows for {MIN_BLOCKS} blocks"
     return ""
 
 

@@ -136,11 +136,6 @@ class Evidence:
             unread=tuple(unread),
         )
 
-    @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> "Evidence":
-        """Read the evidence of a manifest that is a mapping."""
-        return cls.from_dict(manifest["evidence"])
-
 
 def gates_of(
     threshold: float | str | None, conditional_threshold: float | None = None

@@ -3,9 +3,8 @@
 Both read the risk at more real rows than there are off `forecast`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.forecast import Forecast, forecast
+from synthmix_dagster.ratio.options import RatioOptions, Rule
 from synthmix_dagster.ratio.path import ratio_grid
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +50,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class ExchangeRate:
+class ExchangeRate(Result):
     """What the recommended synthetic rows are worth.
 
     Attributes
@@ -95,17 +96,6 @@ class ExchangeRate:
             f"risk={self.risk:.3g}, risk_none={self.risk_none:.3g})"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ExchangeRate":
-        """Rebuild the result from `to_dict`."""
-        low, high = values["interval"]
-        outlook = tuple(Outlook(**point) for point in values["outlook"])
-        return cls(**{**values, "interval": (low, high), "outlook": outlook})
-
 
 def exchange_rate(
     real: Floats,
@@ -115,7 +105,7 @@ def exchange_rate(
     *,
     rows: int,
     evaluation: tuple[Floats, Floats] | None = None,
-    rule: str = "largest_equivalent",
+    rule: Rule = RatioOptions.rule,
     factors: Sequence[float] = (2.0, 5.0, 10.0),
 ) -> ExchangeRate:
     """Price the recommended synthetic rows in real rows; look at the optimum with more of these.
@@ -207,7 +197,7 @@ def _further(reach: Floats, risks: Floats, wanted: float) -> float | None:
     return float(1 / np.interp(-wanted, -falling, 1 / reach) - reach[0])
 
 
-def _outlook(factor: float, ahead: Forecast, at: slice, rule: str) -> Outlook:
+def _outlook(factor: float, ahead: Forecast, at: slice, rule: Rule) -> Outlook:
     counts, risks = ahead.counts[at], ahead.risks[at]
     size, chosen = int(ahead.real_rows[at][0]), decide(risks, ahead.losses[at], rule).chosen
     rows = int(counts[chosen])

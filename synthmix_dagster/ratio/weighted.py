@@ -7,15 +7,15 @@ real one, which no number of rows can do. The risk path without its term for dra
 risk of every weight, exactly.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.ratio.decision import decide
+from synthmix_dagster.ratio.options import RatioOptions, Rule
 from synthmix_dagster.ratio.path import ratio_grid, risk_path
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ HEAVIEST = 10.0
 
 
 @dataclass(frozen=True)
-class WeightedOptimum:
+class WeightedOptimum(Result):
     """The best weight of all synthetic rows, beside the best number of unweighted ones.
 
     Attributes
@@ -72,17 +72,6 @@ class WeightedOptimum:
             f"risk={self.risk:.3g}, risk_of_rows={self.risk_of_rows:.3g})"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "WeightedOptimum":
-        """Rebuild the optimum from `to_dict`."""
-        low, high = values["interval"]
-        curves = {name: tuple(values[name]) for name in ("row_weights", "risks")}
-        return cls(**{**values, **curves, "interval": (low, high)})
-
 
 def weighted_optimum(
     real: Floats,
@@ -91,8 +80,8 @@ def weighted_optimum(
     synthetic_target: Floats,
     *,
     evaluation: tuple[Floats, Floats] | None = None,
-    rule: str = "largest_equivalent",
-    most: int | None = None,
+    rule: Rule = RatioOptions.rule,
+    max_rows: int | None = None,
 ) -> WeightedOptimum:
     """Find the weight of all synthetic rows that predicts the least risk.
 
@@ -105,8 +94,8 @@ def weighted_optimum(
         See `risk_path`.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         See `decide`; it chooses the weight and the number of rows alike.
-    most : int, optional
-        Most rows to compare with; by default m. Weights are not limited by it.
+    max_rows : int, optional
+        Maximum number of rows to compare with; by default m. Weights are not limited by it.
 
     Returns
     -------
@@ -125,7 +114,9 @@ def weighted_optimum(
     """
     n, m = len(real), len(synthetic)
     data = real, real_target, synthetic, synthetic_target
-    by_rows = risk_path(*data, ratio_grid(n, m if most is None else most), evaluation=evaluation)
+    by_rows = risk_path(
+        *data, ratio_grid(n, m if max_rows is None else max_rows), evaluation=evaluation
+    )
     # The weights of whole numbers of rows are among those tried: the two can be compared there.
     heavier = ratio_grid(n, int(HEAVIEST * max(n, m)))
     counts = np.union1d(by_rows.counts, np.append(heavier, m))

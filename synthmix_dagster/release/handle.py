@@ -4,7 +4,7 @@
 <output>/releases/<release_id>/manifest.json
 <output>/releases/<release_id>/README.md           the dataset card
 <output>/releases/<release_id>/croissant.json
-<output>/releases/<release_id>/report.html         what people read, if a report was asked for
+<output>/releases/<release_id>/report.html         the report
 <output>/releases/<release_id>/data/part-00000.parquet
 """
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from measuring import measure
 from scenario import table
 
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 
