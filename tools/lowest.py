@@ -4,8 +4,9 @@ Only what the package itself needs at run time: tools for development stay as ne
 """
 
 import re
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 _BOUND = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)")
 
