@@ -48,8 +48,8 @@ class Recommendation(Result):
     ratio : float
         Recommended synthetic rows per real row; 0 means none.
     interval : tuple of float
-        Lowest and highest ratio that cannot be told from the best one; of pairs of real data
-        and generators, four in five intervals hold the ratio that is truly best.
+        Lowest and highest ratio that is statistically indistinguishable from the best; of pairs of
+        real data and generators, four in five intervals hold the ratio that is truly best.
     resampled : tuple of float
         Between which ratios the choice lies in nine of ten bootstrap samples of the judging rows.
     rule : str
