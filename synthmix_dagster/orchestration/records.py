@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside, write_json
 
 
@@ -38,7 +39,7 @@ class Records:
                 f"the record '{name}' cannot be written ({error})",
                 path=self.output,
                 fix="Check disk space and permissions",
-            ) from error
+            ) from cause_of(error)
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return a record, or None where there is none."""
@@ -54,7 +55,7 @@ class Records:
                 f"the record '{path}' cannot be read ({error})",
                 path=self.output,
                 fix=f"Materialise '{name}' again",
-            ) from error
+            ) from cause_of(error)
         return record
 
     def _path(self, name: str) -> Path:
