@@ -165,10 +165,28 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
         ) from None
 
 
+#: Folders that a mix makes in its directory and in its releases.
+RESERVED = frozenset(
+    {"releases", "latest", "records", "references", "partitions", "generated", "data"}
+)
+
+
 def plain_name(value: str) -> str:
-    """Refuse a name that is not an identifier."""
+    """Refuse a name that is not an identifier, or that is one of the folders of a mix."""
     if not (value.isidentifier() and value.isascii()):
         raise ValueError(f"'{value}' is not a valid identifier. Use letters, digits and '_'")
+    return unreserved(value)
+
+
+def unreserved(value: str) -> str:
+    """Refuse a part of a path that has the name of a folder of a mix, or a hidden one."""
+    if value.casefold() in RESERVED:
+        raise ValueError(
+            f"'{value}' is the name of a folder that every mix makes. Reserved names are: "
+            + ", ".join(sorted(RESERVED))
+        )
+    if value.startswith("."):
+        raise ValueError(f"'{value}' is hidden from readers. Use a name that begins with no dot")
     return value
 
 
@@ -188,4 +206,6 @@ def below_root(value: str | None) -> str | None:
         return None
     if Path(value).is_absolute() or ".." in Path(value).parts or "://" in value:
         raise ValueError(f"'{value}' lies outside 'output_root'. Use a relative name without '..'")
+    for part in Path(value).parts:
+        unreserved(part)
     return value
