@@ -226,16 +226,14 @@ class Experience:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Experience":
         """Rebuild an experience from `to_dict`."""
-        moments = tuple(
-            Moments(
-                **{
-                    name: np.array(value) if isinstance(value, list) else value
-                    for name, value in each.items()
-                }
-            )
-            for each in values["moments"]
-        )
-        return cls(**{**values, "datasets": tuple(values["datasets"]), "moments": moments})
+        moments = []
+        for each in values["moments"]:
+            read: dict[str, Any] = {
+                name: np.array(value) if isinstance(value, list) else value
+                for name, value in each.items()
+            }
+            moments.append(Moments(**read))
+        return cls(**{**values, "datasets": tuple(values["datasets"]), "moments": tuple(moments)})
 
     @classmethod
     def read(cls, path: Path) -> "Experience":

@@ -53,7 +53,7 @@ def history(datasets, seed=0, sizes=SIZES, generators=2, prefix="d", last=K):
 
 @pytest.fixture(scope="module")
 def learned():
-    return learn_experience(history(1500), source="simulated")
+    return learn_experience(history(500), source="simulated")
 
 
 def priors_equal(one, other):
@@ -70,9 +70,9 @@ def priors_equal(one, other):
 @pytest.mark.parametrize("n", [100, 200, 400])
 def test_the_prior_of_a_known_world_is_found(n, learned):
     prior = learned.prior(n)
-    np.testing.assert_allclose(prior.mean, mean_at(n), atol=0.03)
-    np.testing.assert_allclose(prior.covariance, CURVES, atol=0.01)
-    np.testing.assert_allclose(prior.error, ERRORS * (100 / n) ** DECAY, atol=0.005)
+    np.testing.assert_allclose(prior.mean, mean_at(n), atol=0.05)
+    np.testing.assert_allclose(prior.covariance, CURVES, atol=0.02)
+    np.testing.assert_allclose(prior.error, ERRORS * (100 / n) ** DECAY, atol=0.01)
 
 
 def test_with_many_rows_the_evidence_decides(learned):

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.interpolate import CubicSpline
-from scipy.stats import multivariate_normal, norm
 
 from synthmix_dagster.ratio.evidence import Evidence
 from synthmix_dagster.ratio.posterior import (
@@ -68,6 +66,8 @@ def test_the_information_form_agrees(prior, seen):
 
 def test_the_density_is_bayes_rule(prior, seen):
     """log posterior - log prior - log likelihood is the same at any two curves."""
+    from scipy.stats import multivariate_normal
+
     posterior = condition(prior, seen)
     constants = [
         multivariate_normal(posterior.mean, posterior.covariance).logpdf(y)
@@ -203,6 +203,8 @@ def test_a_risk_of_nothing_has_a_logarithm():
 
 
 def test_the_curve_is_the_natural_spline():
+    from scipy.interpolate import CubicSpline
+
     values, posterior = curve(0), Posterior(curve(0), ZERO)
     u = np.log(np.array([0, *KNOTS]) + 0.05)
     expected = CubicSpline(u, np.array([0, *values]), bc_type="natural")(np.log(GRID + 0.05))
@@ -241,6 +243,8 @@ def test_the_best_ratio_of_a_tie_has_the_fewest_rows():
 
 
 def test_the_probability_of_help_is_the_normal_one():
+    from scipy.stats import norm
+
     posterior = Posterior(np.linspace(0.1, -0.3, K), 0.04 * np.eye(K))
     at = np.array([0.0, *KNOTS])
     assert posterior.probability_of_help(at) == pytest.approx(norm.cdf(0.3 / 0.2))
@@ -249,6 +253,8 @@ def test_the_probability_of_help_is_the_normal_one():
 
 def test_regret_of_two_choices_in_closed_form():
     """None against one amount, whose logarithm is N(m, s^2): E[max(1, e^-y)] - 1 at none."""
+    from scipy.stats import norm
+
     mean, deviation = -0.1, 0.2
     posterior = Posterior(np.full(K, mean), np.full((K, K), deviation**2))
     ratios = np.array([0.0, 1.0])
