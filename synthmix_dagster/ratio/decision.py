@@ -88,7 +88,7 @@ def decide(risks: Floats, losses: Floats, rule: str, *, favoured: int | None = N
         high=high,
         equivalent=equivalent,
         excess_errors=errors,
-        shape=_shape(equivalent),
+        shape=shape_of(equivalent),
     )
 
 
@@ -129,7 +129,7 @@ def resampled_choices(
     return chosen
 
 
-def _shape(equivalent: NDArray[np.bool_]) -> str:
+def shape_of(equivalent: NDArray[np.bool_]) -> str:
     """Name the curve by which of its ends are as good as its best point."""
     if equivalent[0] and equivalent[-1]:
         return "flat"

@@ -80,6 +80,14 @@ class Posterior:
         variances = np.einsum("ij,jk,ik->i", at, self.covariance, at)
         return at @ self.mean, np.sqrt(np.maximum(variances, 0.0))
 
+    def difference_deviations(self, ratios: Floats, to: int) -> Floats:
+        """Standard deviation of the difference to the value at one of the ratios."""
+        weights = interpolation(ratios)
+        apart = weights - weights[to]
+        variances = np.einsum("ij,jk,ik->i", apart, self.covariance, apart)
+        deviations: Floats = np.sqrt(np.maximum(variances, 0.0))
+        return deviations
+
     def best(self, ratios: Floats) -> int:
         """Position of the lowest mean, of the first where several are as low."""
         return int(np.argmin(interpolation(ratios) @ self.mean))
