@@ -117,7 +117,7 @@ def record_of(run: Run, *, others: bool) -> Record:
         points["real"], points["synthetic"], rng=np.random.default_rng(run.seed)
     )
     n, m = sample.n, sample.m
-    paths = bandwidth_paths(sample, kernel, knot_counts(n, m))
+    paths, _ = bandwidth_paths(sample, kernel, knot_counts(n, m))
     evidence = Evidence.of_paths(paths, n)
     record: Record = {
         "pair": run.pair,

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Key = tuple[str, int, int]
 
 #: Numbers of real rows beside those of the folders.
-SIZES = [50, 1_600]
+SIZES = [50]
 #: Levels of the interval to choose from, and the share of cases whose best ratio it has to hold.
 LEVELS = (0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.998)
 COVERAGE = 0.9

@@ -61,7 +61,7 @@ def compared(n: int, bias: float) -> dict[str, Any]:
     kernel = NystroemMap.fit(
         sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(0)
     )
-    paths = bandwidth_paths(sample, kernel, candidate_counts(n, sample.m))
+    paths, _ = bandwidth_paths(sample, kernel, candidate_counts(n, sample.m))
     found = decide_by_posterior(paths, n, shipped_experience())
     path = np.array(found.effect.path_risks)
     chosen = found.decision.chosen

@@ -80,8 +80,8 @@ def bandwidth_paths(
     feature_map: NystroemMap,
     counts: Ints,
     bandwidths: Sequence[float] = BANDWIDTHS,
-) -> list[RiskPath]:
-    """The risk path at every bandwidth.
+) -> tuple[list[RiskPath], list[NystroemMap]]:
+    """The risk path at every bandwidth, and the features of each.
 
     Parameters
     ----------
@@ -96,4 +96,4 @@ def bandwidth_paths(
         NystroemMap.of_landmarks(feature_map.landmarks, factor * feature_map.bandwidth)
         for factor in bandwidths
     ]
-    return [sample_path(sample, wide.transform, counts) for wide in maps]
+    return [sample_path(sample, wide.transform, counts) for wide in maps], maps

@@ -6,8 +6,9 @@ real rows, with every dataset counted once: numbers from which no row can be rec
 add up, so a team's own cases join those that the package comes with.
 
 The prior is a smooth function of the number of real rows n: its mean is linear in ``1 / sqrt(n)``,
-its covariance the same for all, and the variance of what the judge gets wrong beyond the noise of
-its rows falls as ``n ** -DECAY``. So with many rows the evidence decides alone.
+its covariance the same for all, and what the judge gets wrong beyond the noise of its rows falls:
+its variance, and the square of its bias, as ``n ** -DECAY``. So with many rows the evidence decides
+alone.
 """
 
 import json
@@ -28,7 +29,7 @@ from synthmix_dagster.ratio.posterior import KNOTS, Prior
 Floats = NDArray[np.float64]
 
 #: Power of n with which the variance of the judge's own error falls.
-DECAY = 1.0
+DECAY = 1.5
 #: Number of real rows at which that error is stated.
 _UNIT = 100.0
 #: The file that the package comes with.
@@ -193,21 +194,25 @@ class Experience:
         spread = weights @ (rarity - center) ** 2
         slope = (weights * (rarity - center)) @ means / spread if spread > 1e-12 else 0.0 * mean
         at = max(float(n), sizes.min())
+        shrunk = (_UNIT / sizes) ** DECAY
         covariance = np.zeros((len(KNOTS), len(KNOTS)))
         error, bias = np.zeros_like(covariance), np.zeros(len(KNOTS))
-        for each, weight, rare in zip(self.moments, weights, rarity, strict=True):
-            fitted = mean + (rare - center) * slope
+        for i, each in enumerate(self.moments):
+            fitted = mean + (rarity[i] - center) * slope
             crossed = np.outer(each.truth / each.weight, fitted)
-            covariance += weight * (
+            covariance += weights[i] * (
                 each.truth_square / each.weight - crossed - crossed.T + np.outer(fitted, fitted)
             )
-            growth = (each.n / _UNIT) ** DECAY
-            error += weight * growth * (each.error_square - each.noise) / each.weight
-            bias += weight * np.sqrt(growth) * each.error / each.weight
+            # Least squares: with many rows there is little error beside the noise to learn from.
+            bias += weights[i] * np.sqrt(shrunk[i]) * each.error / each.weight
+            error += weights[i] * shrunk[i] * (each.error_square - each.noise) / each.weight
+        bias, error = bias / (weights @ shrunk), error / (weights @ shrunk**2)
+        now = (_UNIT / at) ** DECAY
         return Prior(
             mean=mean + (np.sqrt(_UNIT / at) - center) * slope,
             covariance=_positive(covariance),
-            error=_positive(error - np.outer(bias, bias)) * (_UNIT / at) ** DECAY,
+            bias=bias * np.sqrt(now),
+            error=_positive(error - np.outer(bias, bias)) * now,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -332,7 +337,7 @@ def _summed(cases: Sequence[Case], guess: Experience | None) -> Experience:
             # The noise of what was not seen is that of no rows: none is known, none is taken off.
             unseen = np.isnan(noise)
             noise = np.where(unseen, 0.0, noise)
-            error, error_spread = _filled(error, np.zeros(len(KNOTS)), prior.error + noise)
+            error, error_spread = _filled(error, prior.bias, prior.error + noise)
         moments.append(
             Moments(
                 n=case.n,

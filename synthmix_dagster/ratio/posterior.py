@@ -2,10 +2,10 @@
 
 With ``y(r) = log(R(r) / R(0))`` the logarithm of the risk at a ratio over that without synthetic
 rows, the prior says ``y ~ N(mean, covariance)`` at a few ratios, the knots, and a judge reports
-``x = H y + error`` with an error of covariance ``S + H E H'``: the noise of its finite rows, and
-what it gets wrong beyond that. Then
+``x = H (y + error) + noise``: an error ~ N(bias, E) that it makes on any rows, and the noise
+~ N(0, S) of the finite rows that it has. Then
 
-    y | x ~ N(mean + G (x - H mean), covariance - G H covariance),
+    y | x ~ N(mean + G (x - H (mean + bias)), covariance - G H covariance),
     G = covariance H' (H (covariance + E) H' + S)^-1.
 
 Without error the posterior repeats the data; where they say nothing it is the prior. Between the
@@ -13,7 +13,9 @@ knots a curve is a natural cubic spline in ``log(r + 0.05)``, so what is said of
 in the values at the knots.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +43,15 @@ class Prior:
         Expected logarithm of the risk over the risk without synthetic rows.
     covariance : ndarray of shape (n_knots, n_knots)
         How curves differ from it.
+    bias : ndarray of shape (n_knots,)
+        Expectation of what the judge gets wrong.
     error : ndarray of shape (n_knots, n_knots)
-        Covariance of what the judge gets wrong beyond the noise of its rows.
+        Covariance of what it gets wrong beyond the noise of its rows.
     """
 
     mean: Floats
     covariance: Floats
+    bias: Floats
     error: Floats
 
 
@@ -65,7 +70,7 @@ class Posterior:
 
     >>> knots = np.array(KNOTS)
     >>> seen = Evidence(knots, 0.1 * np.log(knots / 3) ** 2 - 0.5, np.zeros((8, 8)))
-    >>> posterior = condition(Prior(np.zeros(8), np.eye(8), np.zeros((8, 8))), seen)
+    >>> posterior = condition(Prior(np.zeros(8), np.eye(8), np.zeros(8), np.zeros((8, 8))), seen)
     >>> ratios = np.linspace(0, 16, 321)
     >>> bool(abs(ratios[posterior.best(ratios)] - 3) < 0.2)
     True
@@ -147,7 +152,7 @@ def condition(prior: Prior, evidence: Evidence) -> Posterior:
     gain = prior.covariance @ at.T @ np.linalg.pinv(seen, hermitian=True, rcond=1e-12)
     covariance = prior.covariance - gain @ at @ prior.covariance
     return Posterior(
-        mean=prior.mean + gain @ (evidence.values - at @ prior.mean),
+        mean=prior.mean + gain @ (evidence.values - at @ (prior.mean + prior.bias)),
         covariance=(covariance + covariance.T) / 2,
     )
 
@@ -177,9 +182,15 @@ def interpolation(ratios: Floats) -> Floats:
 
     Above the last knot a curve stays as it is there: nothing is known of higher ratios.
     """
+    weights: Floats = _spline()(np.log(np.clip(ratios, 0.0, KNOTS[-1]) + _OFFSET))[:, 1:]
+    return weights
+
+
+@cache
+def _spline() -> Callable[[Floats], Floats]:
+    """Curves that are 1 at one knot and 0 at the others."""
     from scipy.interpolate import CubicSpline
 
     knots = np.log(np.array([0.0, *KNOTS]) + _OFFSET)
-    at = np.log(np.clip(ratios, 0.0, KNOTS[-1]) + _OFFSET)
-    weights: Floats = CubicSpline(knots, np.eye(len(knots)), bc_type="natural")(at)[:, 1:]
-    return weights
+    spline: Callable[[Floats], Floats] = CubicSpline(knots, np.eye(len(knots)), bc_type="natural")
+    return spline

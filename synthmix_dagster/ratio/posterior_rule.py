@@ -15,7 +15,7 @@ from synthmix_dagster.ratio.decision import Decision, shape_of
 from synthmix_dagster.ratio.evidence import Evidence
 from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid
-from synthmix_dagster.ratio.posterior import Posterior, condition, knot_counts
+from synthmix_dagster.ratio.posterior import Prior, condition, knot_counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,21 +59,49 @@ class PosteriorDecision:
 
     Attributes
     ----------
-    counts : ndarray of shape (n_counts,)
-        Candidates.
+    n : int
+        Real rows.
+    paths : tuple of RiskPath
+        One for each bandwidth, at the candidates.
+    prior : Prior
     risks : ndarray of shape (n_counts,)
         Posterior risk: that without synthetic rows times the exponential of the posterior mean.
     decision : Decision
         Its equivalents are what the interval holds.
     effect : PriorEffect
-    posterior : Posterior
     """
 
-    counts: Ints
+    n: int
+    paths: tuple[RiskPath, ...]
+    prior: Prior
     risks: Floats
     decision: Decision
     effect: PriorEffect
-    posterior: Posterior
+
+    @property
+    def counts(self) -> Ints:
+        """Candidates."""
+        return self.paths[0].counts
+
+    def resampled_choices(self, draws: int, rng: np.random.Generator) -> Ints:
+        """What would be chosen by other rows: the decision on bootstrap samples of the judges.
+
+        Parameters
+        ----------
+        draws : int
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray of shape (draws,)
+            Positions of the chosen candidates.
+        """
+        judged = self.paths[0].losses.shape[1]
+        chosen = np.empty(draws, dtype=np.int64)
+        for draw in range(draws):
+            seen = _evidence(self.paths, self.n, rng.integers(judged, size=judged))
+            chosen[draw] = condition(self.prior, seen).best(self.counts / self.n)
+        return chosen
 
 
 def candidate_counts(n: int, most: int) -> Ints:
@@ -94,10 +122,9 @@ def decide_by_posterior(
         Real rows.
     experience : Experience
     """
-    counts = paths[0].counts
-    ratios, most = counts / n, int(counts[-1])
-    observed = np.searchsorted(counts, knot_counts(n, most))
-    posterior = condition(experience.prior(n), _evidence(paths, observed, n))
+    counts, prior = paths[0].counts, experience.prior(n)
+    ratios = counts / n
+    posterior = condition(prior, _evidence(paths, n))
     mean, _ = posterior.curve(ratios)
     seen = np.exp(np.mean([np.log(np.maximum(path.risks, 1e-300)) for path in paths], axis=0))
     best = posterior.best(ratios)
@@ -123,46 +150,13 @@ def decide_by_posterior(
         pairs=experience.pairs,
         version=experience.version,
     )
-    return PosteriorDecision(counts, risks, decision, effect, posterior)
+    return PosteriorDecision(n, tuple(paths), prior, risks, decision, effect)
 
 
-def resampled_posterior_choices(
-    paths: Sequence[RiskPath],
-    n: int,
-    experience: Experience,
-    *,
-    draws: int,
-    rng: np.random.Generator,
-) -> Ints:
-    """What would be chosen by other rows: the whole decision on bootstrap samples of the judges.
-
-    Parameters
-    ----------
-    paths, n, experience
-        As in `decide_by_posterior`.
-    draws : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of shape (draws,)
-        Positions of the chosen candidates.
-    """
-    counts, prior = paths[0].counts, experience.prior(n)
+def _evidence(paths: Sequence[RiskPath], n: int, rows: Ints | None = None) -> Evidence:
+    """The mean curve of the paths at the knots, as all judging rows or some of them see it."""
+    counts = paths[0].counts
     observed = np.searchsorted(counts, knot_counts(n, int(counts[-1])))
-    judged = paths[0].losses.shape[1]
-    chosen = np.empty(draws, dtype=np.int64)
-    for draw in range(draws):
-        rows = rng.integers(judged, size=judged)
-        posterior = condition(prior, _evidence(paths, observed, n, rows))
-        chosen[draw] = posterior.best(counts / n)
-    return chosen
-
-
-def _evidence(
-    paths: Sequence[RiskPath], observed: Ints, n: int, rows: Ints | None = None
-) -> Evidence:
-    """The mean curve of the paths at some counts, as all judging rows or some of them see it."""
     curves, losses = [], []
     for path in paths:
         all_rows = path.losses[observed]
@@ -170,4 +164,4 @@ def _evidence(
         # What a risk has beside the mean of its losses does not depend on who judges.
         curves.append(path.risks[observed] - all_rows.mean(axis=1) + some.mean(axis=1))
         losses.append(some)
-    return Evidence.of(paths[0].counts[observed] / n, curves, losses)
+    return Evidence.of(counts[observed] / n, curves, losses)

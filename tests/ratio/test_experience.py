@@ -28,6 +28,7 @@ def smooth(seed, scale):
     return root @ root.T + 1e-4 * np.eye(K)
 
 
+BIAS = 0.1 * np.linspace(0.2, 1, K)
 CURVES, ERRORS, NOISE = smooth(1, 0.3), smooth(2, 0.15), smooth(3, 0.1)
 
 
@@ -44,7 +45,8 @@ def history(datasets, seed=0, sizes=SIZES, generators=2, prefix="d", last=K):
             for n in sizes:
                 truth = rng.multivariate_normal(mean_at(n), CURVES)
                 noise = NOISE * 100 / n
-                error = rng.multivariate_normal(np.zeros(K), ERRORS * (100 / n) ** DECAY + noise)
+                shrunk = (100 / n) ** DECAY
+                error = rng.multivariate_normal(BIAS * np.sqrt(shrunk), ERRORS * shrunk + noise)
                 evidence = Evidence(AT[:last], (truth + error)[:last], noise[:last, :last])
                 known = np.where(np.arange(K) < last, truth, np.nan)
                 cases.append(Case(f"{prefix}{i}", f"g{generator}", n, evidence, known))
@@ -58,7 +60,7 @@ def learned():
 
 def priors_equal(one, other):
     for n in (30, 100, 250, 5000):
-        for name in ("mean", "covariance", "error"):
+        for name in ("mean", "covariance", "bias", "error"):
             np.testing.assert_allclose(
                 getattr(one.prior(n), name), getattr(other.prior(n), name), atol=1e-9
             )
@@ -72,6 +74,7 @@ def test_the_prior_of_a_known_world_is_found(n, learned):
     prior = learned.prior(n)
     np.testing.assert_allclose(prior.mean, mean_at(n), atol=0.05)
     np.testing.assert_allclose(prior.covariance, CURVES, atol=0.02)
+    np.testing.assert_allclose(prior.bias, BIAS * np.sqrt((100 / n) ** DECAY), atol=0.02)
     np.testing.assert_allclose(prior.error, ERRORS * (100 / n) ** DECAY, atol=0.01)
 
 
@@ -90,13 +93,13 @@ def test_priors_are_smooth_in_n(learned):
     """A hundredth more rows changes no number by more than a hundredth of its scale."""
     for n in (50, 99, 100, 101, 300, 400, 1600):
         before, after = learned.prior(n), learned.prior(round(1.01 * n))
-        for name, scale in (("mean", 0.35), ("covariance", 0.1), ("error", 0.05)):
+        for name, scale in (("mean", 0.35), ("covariance", 0.1), ("bias", 0.2), ("error", 0.05)):
             change = np.abs(getattr(after, name) - getattr(before, name)).max()
             assert change <= 0.02 * scale
 
 
 def test_fewer_rows_than_any_case_had_change_nothing(learned):
-    for name in ("mean", "covariance", "error"):
+    for name in ("mean", "covariance", "bias", "error"):
         np.testing.assert_array_equal(
             getattr(learned.prior(20), name), getattr(learned.prior(100), name)
         )
@@ -112,7 +115,7 @@ def test_the_posterior_errs_less_than_evidence_or_prior(learned):
     n, of_evidence, of_prior, of_posterior = 100, [], [], []
     for _ in range(300):
         truth = rng.multivariate_normal(mean_at(n), CURVES)
-        values = truth + rng.multivariate_normal(np.zeros(K), ERRORS + NOISE)
+        values = truth + rng.multivariate_normal(BIAS, ERRORS + NOISE)
         mean = condition(learned.prior(n), Evidence(AT, values, NOISE)).mean
         of_evidence.append(np.sum((values - truth) ** 2))
         of_prior.append(np.sum((learned.prior(n).mean - truth) ** 2))
@@ -245,7 +248,7 @@ def test_the_file_gives_the_same_prior_back(tmp_path):
     path.write_text(json.dumps(experience.to_dict()))
     again = Experience.read(path)
     assert (again.datasets, again.level, again.source) == (experience.datasets, 0.95, "simulated")
-    for name in ("mean", "covariance", "error"):
+    for name in ("mean", "covariance", "bias", "error"):
         np.testing.assert_allclose(
             getattr(again.prior(200), name), getattr(experience.prior(200), name), atol=1e-4
         )

@@ -17,7 +17,7 @@ from synthmix_dagster.ratio.posterior import (
 
 K = len(KNOTS)
 AT = np.array(KNOTS)
-ZERO = np.zeros((K, K))
+ZERO, NONE = np.zeros((K, K)), np.zeros(K)
 GRID = np.concatenate(([0.0], np.geomspace(0.05, 16, 40)))
 
 
@@ -33,7 +33,7 @@ def curve(seed):
 
 @pytest.fixture
 def prior():
-    return Prior(curve(0), covariance(1), covariance(2, 0.1))
+    return Prior(curve(0), covariance(1), NONE, covariance(2, 0.1))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def seen():
 
 def test_one_number_is_the_precision_weighted_mean():
     """At one knot, with everything else independent: the textbook's formula."""
-    prior = Prior(np.full(K, -0.2), 0.09 * np.eye(K), 0.02 * np.eye(K))
+    prior = Prior(np.full(K, -0.2), 0.09 * np.eye(K), NONE, 0.02 * np.eye(K))
     posterior = condition(prior, Evidence(AT[:1], np.array([-0.5]), np.array([[0.03]])))
     precision, seen = 1 / 0.09, 1 / 0.05
     assert posterior.mean[0] == pytest.approx((-0.2 * precision - 0.5 * seen) / (precision + seen))
@@ -80,15 +80,24 @@ def test_the_density_is_bayes_rule(prior, seen):
 
 def test_evidence_in_two_parts_is_evidence_at_once(prior):
     """Independent errors: conditioning twice is conditioning once."""
-    prior = Prior(prior.mean, prior.covariance, ZERO)
+    prior = Prior(prior.mean, prior.covariance, NONE, ZERO)
     values, noise = curve(3), 0.01 * np.eye(K)
     once = condition(prior, Evidence(AT, values, noise))
     half = condition(prior, Evidence(AT[:4], values[:4], noise[:4, :4]))
     twice = condition(
-        Prior(half.mean, half.covariance, ZERO), Evidence(AT[4:], values[4:], noise[4:, 4:])
+        Prior(half.mean, half.covariance, NONE, ZERO), Evidence(AT[4:], values[4:], noise[4:, 4:])
     )
     np.testing.assert_allclose(twice.mean, once.mean, rtol=1e-8)
     np.testing.assert_allclose(twice.covariance, once.covariance, atol=1e-10)
+
+
+def test_a_bias_that_is_known_is_taken_off(prior, seen):
+    bias = curve(8)
+    biased = Prior(prior.mean, prior.covariance, bias, prior.error)
+    shifted = Evidence(AT, seen.values + bias, seen.noise)
+    np.testing.assert_allclose(
+        condition(biased, shifted).mean, condition(prior, seen).mean, rtol=1e-8
+    )
 
 
 # --- limits --------------------------------------------------------------------------------------
@@ -96,7 +105,7 @@ def test_evidence_in_two_parts_is_evidence_at_once(prior):
 
 def test_evidence_without_error_is_believed(prior, seen):
     posterior = condition(
-        Prior(prior.mean, prior.covariance, ZERO), Evidence(AT, seen.values, ZERO)
+        Prior(prior.mean, prior.covariance, NONE, ZERO), Evidence(AT, seen.values, ZERO)
     )
     np.testing.assert_allclose(posterior.mean, seen.values, atol=1e-6)
     np.testing.assert_allclose(posterior.covariance, 0, atol=1e-8)
@@ -117,7 +126,7 @@ def test_no_evidence_leaves_the_prior(prior):
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, K))
 def test_evidence_never_adds_uncertainty(seed, seen):
-    prior = Prior(curve(seed), covariance(seed + 1), covariance(seed + 2, 0.1))
+    prior = Prior(curve(seed), covariance(seed + 1), NONE, covariance(seed + 2, 0.1))
     noise = covariance(seed + 3, 0.1)[:seen, :seen]
     posterior = condition(prior, Evidence(AT[:seen], curve(seed + 4)[:seen], noise))
     assert np.linalg.eigvalsh(prior.covariance - posterior.covariance).min() > -1e-9
@@ -128,7 +137,7 @@ def test_evidence_never_adds_uncertainty(seed, seen):
 @given(st.integers(0, 1000))
 def test_more_noise_moves_the_answer_towards_the_prior(seed):
     """In the metric of the prior, as a projection does."""
-    prior = Prior(curve(seed), covariance(seed + 1), ZERO)
+    prior = Prior(curve(seed), covariance(seed + 1), NONE, ZERO)
     noise, values = covariance(seed + 2, 0.1), curve(seed + 3)
     moved = []
     for factor in (0.1, 1.0, 10.0):
@@ -149,7 +158,7 @@ def test_the_order_of_ratios_does_not_matter(prior, seen):
 
 
 def test_help_and_harm_mirror_each_other(prior, seen):
-    mirrored = Prior(-prior.mean, prior.covariance, prior.error)
+    mirrored = Prior(-prior.mean, prior.covariance, NONE, prior.error)
     posterior = condition(prior, seen)
     other = condition(mirrored, Evidence(AT, -seen.values, seen.noise))
     np.testing.assert_allclose(other.mean, -posterior.mean)
@@ -229,7 +238,7 @@ def test_few_rows_are_no_special_case(last, prior):
     values = truth.curve(ratios)[0]
     noise = 1e-10 * np.eye(len(ratios))
     posterior = condition(
-        Prior(prior.mean, prior.covariance, ZERO), Evidence(ratios, values, noise)
+        Prior(prior.mean, prior.covariance, NONE, ZERO), Evidence(ratios, values, noise)
     )
     np.testing.assert_allclose(posterior.curve(ratios)[0], values, atol=1e-4)
     assert counts[-1] == min(int(last * n), 16 * n)

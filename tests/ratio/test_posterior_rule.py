@@ -10,7 +10,6 @@ from synthmix_dagster.ratio.posterior import KNOTS, condition, knot_counts
 from synthmix_dagster.ratio.posterior_rule import (
     candidate_counts,
     decide_by_posterior,
-    resampled_posterior_choices,
 )
 
 K = len(KNOTS)
@@ -140,17 +139,13 @@ def test_equivalents_are_the_interval():
 def test_resampling_spreads_with_the_noise_of_the_rows():
     others, spreads = experience(0.0, judge=0.1), []
     for noise in (0.01, 4.0):
-        chosen = resampled_posterior_choices(
-            [path(-0.02, noise=noise)], 100, others, draws=40, rng=np.random.default_rng(0)
-        )
+        result = decide_by_posterior([path(-0.02, noise=noise)], 100, others)
+        chosen = result.resampled_choices(40, np.random.default_rng(0))
         spreads.append(np.ptp(chosen))
     assert spreads[0] < spreads[1]
 
 
 def test_resampling_repeats():
-    others, one = experience(0.0, judge=0.1), path(-0.1, noise=0.5)
-    drawn = [
-        resampled_posterior_choices([one], 100, others, draws=10, rng=np.random.default_rng(3))
-        for _ in range(2)
-    ]
+    result = decide_by_posterior([path(-0.1, noise=0.5)], 100, experience(0.0, judge=0.1))
+    drawn = [result.resampled_choices(10, np.random.default_rng(3)) for _ in range(2)]
     np.testing.assert_array_equal(*drawn)
