@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +20,13 @@ from synthmix_dagster.data.locations import find_files
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
+
+
+class ArrowStream(Protocol):
+    """Any frame that hands its rows over by Arrow's stream protocol: polars, duckdb and others."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Export the rows as a capsule."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,12 @@ class Dataset:
         return (as_frame(source.slice(at, rows)) for at in range(0, self.rows, rows))
 
 
+#: What `open_dataset` opens: a path, a frame, an Arrow table, or a dataset that is open already.
+IntoDataset: TypeAlias = str | Path | pd.DataFrame | pa.Table | ArrowStream | Dataset
+
+
 def open_dataset(
-    source: Any,
+    source: IntoDataset,
     name: str = "dataset",
     *,
     columns: Sequence[str] | None = None,

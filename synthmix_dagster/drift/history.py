@@ -30,7 +30,7 @@ SERIES: Mapping[str, str] = {
 #: Batches that say what number of rows is usual.
 _RECENT = 9
 #: A batch of fewer blocks does not speak for its day.
-LEAST_BLOCKS = 4
+MIN_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -226,8 +226,8 @@ def _refusal(observation: Observation, unit: Unit) -> str:
         return observation.problem or "it is missing"
     if not (_finite(observation.square) and all(map(math.isfinite, observation.blocks))):
         return "it is not a number"
-    if unit == "block" and len(observation.blocks) < LEAST_BLOCKS:
-        return f"too few rows for {LEAST_BLOCKS} blocks"
+    if unit == "block" and len(observation.blocks) < MIN_BLOCKS:
+        return f"too few rows for {MIN_BLOCKS} blocks"
     return ""
 
 

@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from measuring import measure
 
 from synthmix_dagster.display.html import readable
 from synthmix_dagster.display.rendering import png
 from synthmix_dagster.distance.display import MOST_COLUMNS, plot_distance
 from synthmix_dagster.distance.estimate import signed_root
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.distance.report import DistanceReport
 
 

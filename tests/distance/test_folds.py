@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.folds import BLOCKS, MOST_CUTS, draw_cuts, draw_sides
+from synthmix_dagster.distance.folds import BLOCKS, MAX_CUTS, draw_cuts, draw_sides
 from synthmix_dagster.errors import DataError
 
 
@@ -73,7 +73,7 @@ def test_too_few_groups_are_refused_by_side(few, side):
 @given(n=st.integers(20, 200), m=st.integers(20, 200), seed=st.integers(0, 99))
 def test_cuts_differ_in_their_folds_but_leave_out_the_same_blocks(n, m, seed):
     cuts = draw_cuts(n, m, np.random.default_rng(seed))
-    assert len(cuts) == MOST_CUTS
+    assert len(cuts) == MAX_CUTS
     for side, rows in ((0, n), (1, m)):
         blocks, folds = [], []
         for cut in cuts:

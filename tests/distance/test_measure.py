@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from measuring import columns_of, distance_options_of, measure
 
-from synthmix_dagster.distance.measure import measure, signed_root
+from synthmix_dagster.distance.measure import signed_root
 from synthmix_dagster.distance.report import DistanceReport
 
 
@@ -276,7 +277,8 @@ def test_the_gap_alone_is_the_gap_of_the_whole_report():
     synthetic = pd.DataFrame({"x": rng.normal(1, 1, 200), "c": rng.choice(["a", "b"], 200)})
     options = {"categorical": ["c"], "directions": 20, "seed": 3}
     report = measure(real, synthetic, permutations=1, **options)
-    assert measure_gap(real, synthetic, **options) == report.gap
+    columns, how = columns_of(options), distance_options_of(options)
+    assert measure_gap(real, synthetic, columns=columns, options=how) == report.gap
 
 
 def test_p_values_do_not_see_whose_rows_set_the_scale():

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from measuring import measure
 
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 
 

@@ -233,7 +233,7 @@ def test_the_order_of_rows_the_origin_and_the_seed_do_not_matter():
 
 
 def test_many_rows_are_sampled_and_still_found(monkeypatch):
-    monkeypatch.setattr(memorisation, "_MOST_ROWS", 200)
+    monkeypatch.setattr(memorisation, "_MAX_ROWS", 200)
     rng = np.random.default_rng(11)
     real, others = (mixture(300, 5, rng) for _ in range(2))
     made = smoothed(real, 3000, 0.2, rng)
