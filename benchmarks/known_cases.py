@@ -21,8 +21,10 @@ from benchmarks.oracle import true_errors
 from benchmarks.pairs import Run, kind, runs
 from synthmix_dagster import SynthMixError
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.decision import decide
-from synthmix_dagster.ratio.evidence import Evidence, bandwidth_paths
+from synthmix_dagster.ratio.evidence import Evidence, bandwidth_paths, lowest_path, trusted_paths
 from synthmix_dagster.ratio.experience import Case
 from synthmix_dagster.ratio.learners import kernel_path
 from synthmix_dagster.ratio.path import ratio_grid
@@ -106,19 +108,16 @@ def further_runs(folder: Path, sizes: list[int], known: set[tuple[str, int, int]
 
 def record_of(run: Run, *, others: bool) -> Record:
     """The evidence of a run beside its truth, and what other rules choose of its rows."""
-    sample = EncodedSample.encode(
-        {"real": run.real, "synthetic": run.synthetic},
-        target=run.target,
-        task=run.task,
-        categorical=run.categorical,
-    )
+    code = TargetCode.fit(run.real, run.target, run.task)
+    frames = {"real": run.real, "synthetic": run.synthetic}
+    sample = EncodedSample.encode(frames, code, Columns(categorical=run.categorical))
     points = sample.points
     kernel = NystroemMap.fit(
         points["real"], points["synthetic"], rng=np.random.default_rng(run.seed)
     )
     n, m = sample.n, sample.m
     paths, _ = bandwidth_paths(sample, kernel, knot_counts(n, m))
-    evidence = Evidence.of_paths(paths, n)
+    evidence = Evidence.of_paths(trusted_paths(paths), n)
     record: Record = {
         "pair": run.pair,
         "kind": kind(run.pair),
@@ -127,14 +126,14 @@ def record_of(run: Run, *, others: bool) -> Record:
         "seed": run.seed,
         "ratios": run.ratios.tolist(),
         "errors": {name: _with_none(errors) for name, errors in run.errors.items()},
-        "risk_of_none": float(np.exp(np.mean([np.log(path.risks[0]) for path in paths]))),
+        "risk_of_none": float(paths[lowest_path(paths)].risks[0]),
         "evidence": {name: values.tolist() for name, values in vars(evidence).items()},
         "chosen": {},
     }
     if others:
         grid = ratio_grid(n, min(m, 16 * n))
         path, _ = kernel_path(sample, kernel, grid)
-        chosen = decide(path.risks, path.losses, "largest_equivalent").chosen
+        chosen = decide(path.risks, path.losses, "path").chosen
         best, one_error = grid_search(run)
         record["chosen"] = {
             "path": float(grid[chosen] / n),

@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.evidence import bandwidth_paths
 from synthmix_dagster.ratio.experience import shipped_experience
 from synthmix_dagster.ratio.posterior_rule import candidate_counts, decide_by_posterior
@@ -50,25 +52,20 @@ def main() -> int:
 
 def compared(n: int, bias: float) -> dict[str, Any]:
     """Posterior and path on one simulated pair."""
-    sample = EncodedSample.encode(
-        {
-            "real": simulated(n, 0.0, seed=0),
-            "synthetic": simulated(min(16 * n, MOST), bias, seed=1),
-        },
-        target="y",
-        task="regression",
-    )
+    real, made = simulated(n, 0.0, seed=0), simulated(min(16 * n, MOST), bias, seed=1)
+    code = TargetCode.fit(real, "y", "regression")
+    sample = EncodedSample.encode({"real": real, "synthetic": made}, code, Columns())
     kernel = NystroemMap.fit(
         sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(0)
     )
     paths, _ = bandwidth_paths(sample, kernel, candidate_counts(n, sample.m))
-    found = decide_by_posterior(paths, n, shipped_experience())
-    path = np.array(found.effect.path_risks)
-    chosen = found.decision.chosen
+    result = decide_by_posterior(paths, n, shipped_experience())
+    path = np.array(result.effect.path_risks)
+    chosen = result.decision.chosen
     return {
-        "largest difference": float(np.abs(np.log(found.risks / path)).max()),
-        "posterior": float(found.counts[chosen] / n),
-        "path": found.effect.path_ratio,
+        "largest difference": float(np.abs(np.log(result.risks / path)).max()),
+        "posterior": float(result.counts[chosen] / n),
+        "path": result.effect.path_ratio,
         "path's excess there": float(path[chosen] / path.min() - 1),
     }
 

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.sample import EncodedSample
 
@@ -27,18 +29,15 @@ def true_errors(
     seed: int,
 ) -> Floats:
     """Error at each ratio, NaN where there are too few synthetic rows; shape (n_ratios,)."""
-    sample = EncodedSample.encode(
-        {"real": real, "synthetic": synthetic},
-        target=meta["target"],
-        task=meta["task"],
-        categorical=meta["categorical"],
-    )
+    code = TargetCode.fit(real, meta["target"], meta["task"])
+    frames = {"real": real, "synthetic": synthetic}
+    sample = EncodedSample.encode(frames, code, Columns(categorical=meta["categorical"]))
     feature_map = NystroemMap.fit(
         sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(seed)
     )
     sides = [feature_map.transform(sample.points[side]) for side in ("real", "synthetic")]
     features, targets = np.concatenate(sides), np.concatenate(list(sample.targets.values()))
-    judges = feature_map.transform(sample.encoder.transform(test)), sample.code.encode(test, "test")
+    judges = feature_map.transform(sample.encoder.transform(test)), code.encode(test, "test")
     errors = np.full(len(ratios), np.nan)
     for i, ratio in enumerate(ratios):
         rows = sample.n + round(ratio * sample.n)

@@ -86,17 +86,22 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
         axes,
         "y",
         title=f"Recommended ratio {recommendation.ratio:.2f}; "
-        + (
-            f"{low:.2f} to {high:.2f} cannot be told from the best"
-            if low < high
-            else "every other ratio is worse by more than chance"
-        ),
+        + _title_of_interval(recommendation),
     )
     if own:
         legend_below(axes)
     else:
         axes.legend(frameon=False, fontsize=REMARK)
     return axes
+
+
+def _title_of_interval(recommendation: Recommendation) -> str:
+    low, high = recommendation.interval
+    if recommendation.experience is not None:
+        return f"the best lies between {low:.2f} and {high:.2f} in nine of ten cases"
+    if low < high:
+        return f"{low:.2f} to {high:.2f} cannot be told from the best"
+    return "every other ratio is worse by more than chance"
 
 
 def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
@@ -111,6 +116,15 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         lw=0,
         label="standard error of its difference to the best",
     )
+    if recommendation.experience is not None:
+        axes.plot(
+            ratios,
+            recommendation.experience.path_risks,
+            color=QUIET,
+            lw=1.2,
+            ls="-.",
+            label="predicted from these rows alone",
+        )
     axes.plot(ratios, [point.risk for point in curve], color=CURVE, lw=2, label="predicted risk")
     if refits:
         axes.errorbar(

@@ -1,7 +1,8 @@
 """What the rows at hand say of the risk curve: risk paths as one noisy observation of it.
 
-Wide kernels judge with less noise than narrow ones, even for a learner that uses the narrow one, so
-the curves of several bandwidths are averaged instead of choosing among them.
+Wide kernels judge with less noise than narrow ones, even for a learner that uses the narrow one. So
+the curves of two wide kernels are averaged, unless one of them fits worse by more than chance: then
+it is about another function than the one to learn.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,11 @@ from synthmix_dagster.ratio.sample import EncodedSample
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Bandwidths whose curves are averaged, relative to the median distance.
-BANDWIDTHS: tuple[float, ...] = (2.0, 4.0)
+#: Bandwidths relative to the median distance; the curves of all but the first are averaged.
+BANDWIDTHS: tuple[float, ...] = (1.0, 2.0, 4.0)
+#: Standard errors by which the lowest risk of a bandwidth has to be above that of the best one for
+#: its curve to be left out.
+WORSE = 2.0
 #: Risks below this share of the largest are taken for it: the logarithm of 0 is no number.
 _SMALLEST = 1e-6
 
@@ -97,3 +101,29 @@ def bandwidth_paths(
         for factor in bandwidths
     ]
     return [sample_path(sample, wide.transform, counts) for wide in maps], maps
+
+
+def trusted_paths(paths: Sequence[RiskPath]) -> list[RiskPath]:
+    """The curves to average: of the wide kernels that fit, or of the best kernel.
+
+    Parameters
+    ----------
+    paths : sequence of RiskPath
+        One for each of `BANDWIDTHS`, narrowest first.
+    """
+    best = paths[lowest_path(paths)]
+    fitting = [path for path in paths[1:] if _excess(path, best) <= WORSE]
+    return fitting or [best]
+
+
+def lowest_path(paths: Sequence[RiskPath]) -> int:
+    """Position of the path with the lowest risk."""
+    return int(np.argmin([path.risks.min() for path in paths]))
+
+
+def _excess(path: RiskPath, best: RiskPath) -> float:
+    """Lowest risk above that of the best path, in standard errors of the paired difference."""
+    at, of_best = int(np.argmin(path.risks)), int(np.argmin(best.risks))
+    difference = path.losses[at] - best.losses[of_best]
+    error = float(np.std(difference, ddof=1)) / np.sqrt(len(difference))
+    return float(path.risks[at] - best.risks[of_best]) / max(error, 1e-300)

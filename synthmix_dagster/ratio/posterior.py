@@ -146,15 +146,26 @@ def condition(prior: Prior, evidence: Evidence) -> Posterior:
     -------
     Posterior
     """
-    at = interpolation(evidence.ratios)
-    seen = at @ (prior.covariance + prior.error) @ at.T + evidence.noise
-    # A pseudo-inverse: ratios above the last knot repeat it, and a judge may make no error at all.
-    gain = prior.covariance @ at.T @ np.linalg.pinv(seen, hermitian=True, rcond=1e-12)
+    at, gain = interpolation(evidence.ratios), gain_of(prior, evidence)
     covariance = prior.covariance - gain @ at @ prior.covariance
     return Posterior(
         mean=prior.mean + gain @ (evidence.values - at @ (prior.mean + prior.bias)),
         covariance=(covariance + covariance.T) / 2,
     )
+
+
+def gain_of(prior: Prior, evidence: Evidence) -> Floats:
+    """By how much the posterior mean at each knot follows each value that is seen.
+
+    Returns
+    -------
+    ndarray of shape (n_knots, n_ratios)
+    """
+    at = interpolation(evidence.ratios)
+    seen = at @ (prior.covariance + prior.error) @ at.T + evidence.noise
+    # A pseudo-inverse: ratios above the last knot repeat it, and a judge may make no error at all.
+    gain: Floats = prior.covariance @ at.T @ np.linalg.pinv(seen, hermitian=True, rcond=1e-12)
+    return gain
 
 
 def knot_counts(n: int, most: int) -> Ints:

@@ -5,17 +5,24 @@ datasets is the prior. The interval, the regret to expect and the probability th
 follow from the posterior.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.ratio.decision import Decision, shape_of
-from synthmix_dagster.ratio.evidence import Evidence
+from synthmix_dagster.ratio.evidence import Evidence, lowest_path, trusted_paths
 from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid
-from synthmix_dagster.ratio.posterior import Prior, condition, knot_counts
+from synthmix_dagster.ratio.posterior import (
+    Prior,
+    condition,
+    gain_of,
+    interpolation,
+    knot_counts,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +59,13 @@ class PriorEffect:
     pairs: int
     version: int
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any] | None) -> "PriorEffect | None":
+        """Rebuild the effect from its fields, if there was any."""
+        if values is None:
+            return None
+        return cls(**{**values, "path_risks": tuple(values["path_risks"])})
+
 
 @dataclass(frozen=True, eq=False)
 class PosteriorDecision:
@@ -62,10 +76,11 @@ class PosteriorDecision:
     n : int
         Real rows.
     paths : tuple of RiskPath
-        One for each bandwidth, at the candidates.
+        Those that were averaged, at the candidates.
     prior : Prior
     risks : ndarray of shape (n_counts,)
-        Posterior risk: that without synthetic rows times the exponential of the posterior mean.
+        Posterior risk: that without synthetic rows, at the bandwidth of the lowest risk, times the
+        exponential of the posterior mean.
     decision : Decision
         Its equivalents are what the interval holds.
     effect : PriorEffect
@@ -86,6 +101,8 @@ class PosteriorDecision:
     def resampled_choices(self, draws: int, rng: np.random.Generator) -> Ints:
         """What would be chosen by other rows: the decision on bootstrap samples of the judges.
 
+        Fits, bandwidths and the noise of a curve stay as they are; only who judges changes.
+
         Parameters
         ----------
         draws : int
@@ -97,10 +114,20 @@ class PosteriorDecision:
             Positions of the chosen candidates.
         """
         judged = self.paths[0].losses.shape[1]
-        chosen = np.empty(draws, dtype=np.int64)
-        for draw in range(draws):
-            seen = _evidence(self.paths, self.n, rng.integers(judged, size=judged))
-            chosen[draw] = condition(self.prior, seen).best(self.counts / self.n)
+        weights = rng.multinomial(judged, np.full(judged, 1 / judged), size=draws) / judged
+        observed = _observed(self.paths, self.n)
+        values = []
+        for path in self.paths:
+            losses = path.losses[observed]
+            # What a risk has beside the mean of its losses does not depend on who judges.
+            added = path.risks[observed] - losses.mean(axis=1)
+            logs = np.log(np.maximum(losses @ weights.T + added[:, None], 1e-300))
+            values.append(logs[1:] - logs[0])
+        evidence = _evidence(self.paths, self.n)
+        at = interpolation(evidence.ratios)
+        off = np.mean(values, axis=0).T - at @ (self.prior.mean + self.prior.bias)
+        means = self.prior.mean + off @ gain_of(self.prior, evidence).T
+        chosen: Ints = np.argmin(means @ interpolation(self.counts / self.n).T, axis=1)
         return chosen
 
 
@@ -122,14 +149,19 @@ def decide_by_posterior(
         Real rows.
     experience : Experience
     """
+    lowest = paths[lowest_path(paths)]
+    paths = trusted_paths(paths)
     counts, prior = paths[0].counts, experience.prior(n)
     ratios = counts / n
     posterior = condition(prior, _evidence(paths, n))
     mean, _ = posterior.curve(ratios)
-    seen = np.exp(np.mean([np.log(np.maximum(path.risks, 1e-300)) for path in paths], axis=0))
+    # The level of the curve is that of the kernel that predicts best.
+    level = float(lowest.risks[0])
+    logs = [np.log(np.maximum(path.risks, 1e-300)) for path in paths]
+    seen = level * np.exp(np.mean([log - log[0] for log in logs], axis=0))
     best = posterior.best(ratios)
     low, high = posterior.interval(ratios, experience.level)
-    risks = seen[0] * np.exp(mean)
+    risks = level * np.exp(mean)
     equivalent = (np.arange(len(counts)) >= low) & (np.arange(len(counts)) <= high)
     decision = Decision(
         chosen=best,
@@ -153,15 +185,17 @@ def decide_by_posterior(
     return PosteriorDecision(n, tuple(paths), prior, risks, decision, effect)
 
 
-def _evidence(paths: Sequence[RiskPath], n: int, rows: Ints | None = None) -> Evidence:
-    """The mean curve of the paths at the knots, as all judging rows or some of them see it."""
+def _observed(paths: Sequence[RiskPath], n: int) -> Ints:
+    """Positions of the counts that the prior knows."""
     counts = paths[0].counts
-    observed = np.searchsorted(counts, knot_counts(n, int(counts[-1])))
-    curves, losses = [], []
-    for path in paths:
-        all_rows = path.losses[observed]
-        some = all_rows if rows is None else all_rows[:, rows]
-        # What a risk has beside the mean of its losses does not depend on who judges.
-        curves.append(path.risks[observed] - all_rows.mean(axis=1) + some.mean(axis=1))
-        losses.append(some)
-    return Evidence.of(counts[observed] / n, curves, losses)
+    return np.searchsorted(counts, knot_counts(n, int(counts[-1])))
+
+
+def _evidence(paths: Sequence[RiskPath], n: int) -> Evidence:
+    """The mean curve of the paths at the counts that the prior knows."""
+    observed = _observed(paths, n)
+    return Evidence.of(
+        paths[0].counts[observed] / n,
+        [path.risks[observed] for path in paths],
+        [path.losses[observed] for path in paths],
+    )

@@ -68,12 +68,25 @@ def test_the_curve_is_that_of_the_posterior():
     np.testing.assert_allclose(result.effect.path_risks, one.risks)
 
 
-def test_bandwidths_are_averaged_in_logarithms():
-    one, other = path(-0.4, seed=1), path(0.2, seed=2)
-    result = decide_by_posterior([one, other], 100, experience(0.0, judge=0.1))
-    np.testing.assert_allclose(result.effect.path_risks, np.sqrt(one.risks * other.risks))
-    swapped = decide_by_posterior([other, one], 100, experience(0.0, judge=0.1))
+def test_wide_kernels_are_averaged_in_logarithms():
+    narrow, one, other = path(-0.41, seed=0), path(-0.4, seed=1), path(0.2, seed=2, noise=9.0)
+    others = experience(0.0, judge=0.1)
+    result = decide_by_posterior([narrow, one, other], 100, others)
+    assert [id(each) for each in result.paths] == [id(one), id(other)]
+    shape = np.sqrt(one.risks / one.risks[0] * other.risks / other.risks[0])
+    np.testing.assert_allclose(result.effect.path_risks, narrow.risks[0] * shape)
+    swapped = decide_by_posterior([narrow, other, one], 100, others)
     np.testing.assert_allclose(swapped.risks, result.risks)
+
+
+@pytest.mark.parametrize(
+    ("slopes", "kept"),
+    [((-0.5, -0.2, -0.1), [0]), ((-0.5, -0.5, -0.1), [1]), ((-0.1, -0.2, -0.5), [2])],
+)
+def test_a_kernel_that_fits_worse_by_more_than_chance_has_no_say(slopes, kept):
+    paths = [path(slope, seed=i) for i, slope in enumerate(slopes)]
+    result = decide_by_posterior(paths, 100, experience(0.0, judge=0.1))
+    assert [id(each) for each in result.paths] == [id(paths[i]) for i in kept]
 
 
 def test_the_unit_of_the_risk_is_kept():
