@@ -1,10 +1,10 @@
 """The answer to "how far": one frozen result that gates, metadata and plots read."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from synthmix_dagster.distance.differences import Difference
+from synthmix_dagster.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ class WorstDirection:
 
 
 @dataclass(frozen=True, repr=False)
-class DistanceReport:
+class DistanceReport(Result):
     """How far the synthetic rows are from the real ones.
 
     Attributes
@@ -199,36 +199,6 @@ class DistanceReport:
         from synthmix_dagster.distance.display import plot_distance
 
         return plot_distance(self, axes, threshold=threshold)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "DistanceReport":
-        """Rebuild a report from `to_dict`."""
-        intervals = {
-            name: None if values[name] is None else (values[name][0], values[name][1])
-            for name in ("interval", "conditional_interval")
-        }
-        return cls(
-            **{
-                **values,
-                **intervals,
-                "columns": tuple(ColumnGap(**column) for column in values["columns"]),
-                "directions": tuple(
-                    WorstDirection(
-                        direction["gap"],
-                        tuple((name, share) for name, share in direction["columns"]),
-                    )
-                    for direction in values["directions"]
-                ),
-                "differences": tuple(Difference(**row) for row in values["differences"]),
-                "notes": tuple(values["notes"]),
-                # Reports stored by earlier versions have none.
-                "null": tuple(values.get("null", ())),
-            }
-        )
 
 
 def _between(interval: Interval | None) -> str:

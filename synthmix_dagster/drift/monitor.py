@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.drift import blocks
 from synthmix_dagster.drift.control import ControlChart, change_point, control_chart
-from synthmix_dagster.drift.history import Batch, Selection, Unit, select
+from synthmix_dagster.drift.history import Batch, Selection, select
 from synthmix_dagster.drift.martingale import log_martingale, tie_breakers
 from synthmix_dagster.drift.report import (
     STATUSES,
@@ -19,6 +19,7 @@ from synthmix_dagster.drift.report import (
     SeriesReport,
     Status,
 )
+from synthmix_dagster.drift.series import Unit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -6,7 +6,7 @@ because a blocking check only stops the run it is part of.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.conditional import MIN_OVERLAP
@@ -14,6 +14,9 @@ from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
+
+if TYPE_CHECKING:
+    from synthmix_dagster.release.manifest import Manifest
 
 #: Part of a gap that makes a column worth naming.
 _LEAST_SHARE = 0.01
@@ -237,26 +240,24 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
     return Verdict(True, recommendation.reason)
 
 
-def judge_realised(
-    ratio: float, manifest: Mapping[str, Any], severity: Severity = "ERROR"
-) -> Verdict:
+def judge_realised(ratio: float, manifest: "Manifest", severity: Severity = "ERROR") -> Verdict:
     """Compare what a release holds with what was recommended.
 
     Parameters
     ----------
     ratio : float
         Recommended synthetic rows per real row.
-    manifest : mapping
-        Manifest of a release that was verified, so that its counts are those on disk.
+    manifest : Manifest
+        Of a release that was verified, so that its counts are those on disk.
     """
-    realised, notes = manifest["realised"], manifest["notes"]
-    real, synthetic = int(realised["real_rows"]), int(realised["synthetic_rows"])
-    due_real, due = int(manifest["inputs"]["real"]["rows"]), round(ratio * real)
+    realised, notes = manifest.realised, manifest.notes
+    real, synthetic = realised.real_rows, realised.synthetic_rows
+    due_real, due = manifest.real.rows, round(ratio * real)
     if notes:
-        due = min(due, int(manifest["mix"]["synthetic_rows"]))
-    found = f"{real} real and {synthetic} synthetic rows, ratio {realised['ratio']:.4f}"
+        due = min(due, manifest.mix.synthetic_rows)
+    found = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
     # With weights every synthetic row is there, and all of them weigh as much as those due.
-    weight = synthetic if manifest["mix"]["mode"] == "rows" else round(realised["ratio"] * real)
+    weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
     if (real, weight) == (due_real, due):
         said = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
         return Verdict(True, f"The release holds {found}, {said}.")

@@ -1,12 +1,10 @@
-"""The picture of a recommendation: predicted risk at every ratio, and what was made of it."""
+"""A recommendation as a picture and as HTML: predicted risk at every ratio, and the choice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from typing import TYPE_CHECKING
 
-from synthmix_dagster.display.html import table
 from synthmix_dagster.display.rendering import picture
 from synthmix_dagster.display.style import (
     CHOSEN,
@@ -21,6 +19,7 @@ from synthmix_dagster.display.style import (
     own_axes,
     quiet_frame,
 )
+from synthmix_dagster.display.templates import render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from synthmix_dagster.ratio.recommendation import Recommendation
 
 _TICKS = (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256)
-#: Baselines beside "none", as they are called and drawn.
+#: Baselines beside "none": label and marker.
 _GUESSES = {
-    "one_to_one": ("as many as real rows", "s"),
+    "one_to_one": ("as many as real rows (ratio 1)", "s"),
     "all": ("all synthetic rows", "^"),
 }
 #: Ratios closer than this share of the axis are labelled together.
@@ -98,9 +97,9 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
 def _title_of_interval(recommendation: Recommendation) -> str:
     low, high = recommendation.interval
     if recommendation.experience is not None:
-        return f"the best lies between {low:.2f} and {high:.2f} in nine of ten cases"
+        return f"{low:.2f}\N{EN DASH}{high:.2f} holds the best in nine of ten cases"
     if low < high:
-        return f"{low:.2f} to {high:.2f} cannot be told from the best"
+        return f"{low:.2f}\N{EN DASH}{high:.2f} are statistically indistinguishable from the best"
     return "every other ratio is worse by more than chance"
 
 
@@ -114,7 +113,7 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         color=CURVE,
         alpha=0.18,
         lw=0,
-        label="standard error of its difference to the best",
+        label="standard error of the difference from the best",
     )
     if recommendation.experience is not None:
         axes.plot(
@@ -137,7 +136,7 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
             mfc=PAPER,
             capsize=3,
             clip_on=False,
-            label=f"cross-validated risk of {recommendation.learner}, which decides",
+            label=f"cross-validated risk of {recommendation.learner}, used for the choice",
         )
 
 
@@ -151,7 +150,7 @@ def _draw_interval(axes: Axes, low: float, high: float) -> None:
         lw=5,
         alpha=0.55,
         solid_capstyle="butt",
-        label="not distinguishable from the best",
+        label="statistically indistinguishable from the best",
     )
 
 
@@ -159,7 +158,7 @@ def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
     risks = recommendation.baselines
     axes.axhline(risks["none"], color=QUIET, lw=1.2, ls=":", label="no synthetic rows")
     ratios = {"one_to_one": 1.0, "all": recommendation.curve[-1].ratio}
-    for name, (said, marker) in _GUESSES.items():
+    for name, (label, marker) in _GUESSES.items():
         if name in risks and ratios[name]:
             axes.plot(
                 [ratios[name]],
@@ -169,7 +168,7 @@ def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
                 mfc=PAPER,
                 ms=7,
                 clip_on=False,
-                label=said,
+                label=label,
             )
 
 
@@ -217,34 +216,8 @@ def _place(axes: Axes, ratio: float) -> float:
 
 
 def recommendation_html(recommendation: Recommendation) -> str:
-    """Return a recommendation as HTML."""
-    low, high = recommendation.interval
-    facts: list[tuple[str, object]] = [
-        ("ratio", f"{recommendation.ratio:.3g} ({low:.3g} to {high:.3g})"),
-        ("chosen in nine of ten resamples", "{:.3g} to {:.3g}".format(*recommendation.resampled)),
-        ("learner", recommendation.learner),
-        ("shape of the curve", recommendation.shape),
-        *(
-            (f"predicted risk, {name.replace('_', ' ')}", risk)
-            for name, risk in recommendation.baselines.items()
-        ),
-        ("risk", recommendation.metric),
-        ("judged by", recommendation.provenance.sentence),
-    ]
-    if recommendation.weighted is not None:
-        facts.append(("weights instead of rows", recommendation.weighted.reason))
-    if recommendation.exchange is not None:
-        facts.append(("worth in real rows", recommendation.exchange.reason))
-    parts = [
-        f"<p><b>{escape(recommendation.reason)}</b></p>",
-        table((), facts),
-        table(
-            ("bound, a prior", "ratio", "interior", "agrees"),
-            [(b.name, b.row_ratio, b.interior, b.equivalent) for b in recommendation.bounds],
-        ),
-        *(f"<p>{escape(note)}</p>" for note in recommendation.notes),
-    ]
-    return "".join(parts)
+    """Return a recommendation as HTML for a notebook."""
+    return render("ratio/templates/recommendation.html.jinja", advice=recommendation)
 
 
 def risk_curve_markdown(recommendation: Recommendation) -> str:

@@ -153,8 +153,8 @@ def memorisation_test(
     center = real.mean(axis=0)
     real, synthetic = real - center, synthetic - center
     copies, expected = _copies(real, synthetic)
-    own_side, by_neighbours, by_copies = _neighbours(real, synthetic, rng)
-    disagreement, by_means, by_shares = _columns(real, synthetic, rng)
+    own_side, by_neighbours, by_copies = neighbour_test(real, synthetic, rng)
+    disagreement, by_means, by_shares = column_test(real, synthetic, rng)
     nearness = 1 - own_side
     words = {
         "copies": f"{copies:,} synthetic rows equal a real row, chance explains {expected:,.0f}",
@@ -212,7 +212,7 @@ def _none_kept(rows: int, kept: int, first: Ints) -> Floats:
     return np.where(possible, np.exp(logs), 0.0)
 
 
-def _neighbours(
+def neighbour_test(
     real: Floats, synthetic: Floats, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """How often the nearest neighbour is of the own side; p-values of neighbours and of copies.
@@ -301,7 +301,7 @@ def _count_p(observed: float, redraw: Callable[[], float]) -> float:
     return float(1 + np.sum(null >= observed - 1e-12)) / (1 + _REDRAWINGS)
 
 
-def _columns(
+def column_test(
     real: Floats, synthetic: Floats, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """Disagreement of the columns, and the p-values of their means and of their shares."""

@@ -28,8 +28,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.seeds import rng_of
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -132,9 +130,9 @@ def risk_path(
 def judging_folds(judged: int) -> Ints:
     """Fold of every judging row, of shape (judged,).
 
-    The same every time: a curve should not move because a seed did.
+    One fixed assignment, no stream of a seed: a curve should not move because a seed did.
     """
-    return rng_of(0, "judging folds").permutation(judged) % min(FOLDS, judged)
+    return np.random.default_rng(0).permutation(judged) % min(FOLDS, judged)
 
 
 def judge(fits: Iterator[Fits], counts: Ints, judged: int) -> RiskPath:

@@ -5,9 +5,8 @@ datasets is the prior. The interval, the regret to expect and the probability th
 follow from the posterior.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +57,6 @@ class PriorEffect:
     datasets: int
     pairs: int
     version: int
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any] | None) -> "PriorEffect | None":
-        """Rebuild the effect from its fields, if there was any."""
-        if values is None:
-            return None
-        return cls(**{**values, "path_risks": tuple(values["path_risks"])})
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,11 +33,9 @@ from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.arrow_engine import ArrowEngine
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import mix_datasets
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
-from synthmix_dagster.release.report.page import release_documents
 from synthmix_dagster.threads import one_thread
 from synthmix_dagster.verbs.samples import draw_samples, require_usable
 
@@ -390,6 +388,17 @@ def mix(
             fix="Write to a local directory and copy the finished release from there, its "
             "manifest.json last",
         )
+    options = MixOptions(
+        mode=mode,
+        seed=seed,
+        stratify=stratify,
+        max_rows=max_rows,
+        shortage=shortage,
+        provenance=provenance,
+        rows_per_shard=rows_per_shard,
+        keep_releases=keep_releases,
+        memory_mb=memory_mb,
+    )
     gates = gates_of(threshold, conditional_threshold)
     evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     if isinstance(synthetic, Mapping):
@@ -401,20 +410,11 @@ def mix(
         generated,
         ratio=ratio,
         output=Path(output),
-        mode=mode,
-        seed=seed,
-        stratify=stratify,
+        options=options,
         key=listed(key),
         optional=[*listed(ignore), *listed(key)],
-        max_rows=max_rows,
-        shortage=shortage,
-        provenance=provenance,
-        rows_per_shard=rows_per_shard,
-        keep_releases=keep_releases,
         # Where a release lies must not change its bytes, and the name of a folder says no more.
-        evidence=replace(evidence, mix="").to_dict(),
-        documents=release_documents,
-        engine=ArrowEngine(memory_mb),
+        evidence=replace(evidence, mix=""),
     )
 
 

@@ -275,6 +275,7 @@ def test_a_block_left_out_leaves_fits_and_center_alone():
     assert outlying.square > 1.1 * found.square
 
 
+@pytest.mark.slow
 def test_the_jackknife_interval_covers():
     from scipy.stats import t
 

@@ -81,7 +81,7 @@ def test_equivalence_is_about_risks_not_losses():
     assert decision.chosen == 0
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(count=st.integers(1, 12), judged=st.integers(2, 30), seed=st.integers(0, 9999))
 def test_the_interval_holds_the_best_and_every_choice(count, judged, seed):
     losses = np.random.default_rng(seed).gamma(1.0, size=(count, judged))
