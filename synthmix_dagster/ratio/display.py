@@ -62,7 +62,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
     _draw_baselines(axes, recommendation)
     low, high = recommendation.interval
     if low < high:
-        _draw_interval(axes, low, high)
+        _draw_interval(axes, low, high, _meaning_of_interval(recommendation))
     axes.plot(
         [recommendation.ratio],
         [recommendation.baselines["recommended"]],
@@ -140,7 +140,13 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         )
 
 
-def _draw_interval(axes: Axes, low: float, high: float) -> None:
+def _meaning_of_interval(recommendation: Recommendation) -> str:
+    if recommendation.experience is not None:
+        return "holds the best ratio in nine of ten cases"
+    return "statistically indistinguishable from the best"
+
+
+def _draw_interval(axes: Axes, low: float, high: float, meaning: str) -> None:
     axes.axvspan(low, high, color=CHOSEN, alpha=0.05, lw=0)
     axes.plot(
         [low, high],
@@ -150,7 +156,7 @@ def _draw_interval(axes: Axes, low: float, high: float) -> None:
         lw=5,
         alpha=0.55,
         solid_capstyle="butt",
-        label="statistically indistinguishable from the best",
+        label=meaning,
     )
 
 
