@@ -23,7 +23,7 @@ Key = tuple[str, int, int]
 #: Numbers of real rows beside those of the folders.
 SIZES = [50]
 #: Levels of the interval to choose from, and the share of cases whose best ratio it has to hold.
-LEVELS = (0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.998)
+LEVELS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.998)
 COVERAGE = 0.9
 BOOTSTRAPS = 1_000
 REGIMES = ("hurts", "interior", "more")

@@ -1,8 +1,8 @@
 """What the rows at hand say of the risk curve: risk paths as one noisy observation of it.
 
 Wide kernels judge with less noise than narrow ones, even for a learner that uses the narrow one. So
-the curves of two wide kernels are averaged, unless one of them fits worse by more than chance: then
-it is about another function than the one to learn.
+the curves of two wide kernels are averaged. One that fits worse than another by more than chance is
+about another function than the one to learn, and the best kernel takes its place.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 #: Bandwidths relative to the median distance; the curves of all but the first are averaged.
 BANDWIDTHS: tuple[float, ...] = (1.0, 2.0, 4.0)
 #: Standard errors by which the lowest risk of a bandwidth has to be above that of the best one for
-#: its curve to be left out.
+#: its curve to be replaced.
 WORSE = 2.0
 #: Risks below this share of the largest are taken for it: the logarithm of 0 is no number.
 _SMALLEST = 1e-6
@@ -104,7 +104,7 @@ def bandwidth_paths(
 
 
 def trusted_paths(paths: Sequence[RiskPath]) -> list[RiskPath]:
-    """The curves to average: of the wide kernels that fit, or of the best kernel.
+    """The curves to average: of each wide kernel, or of the best one where that fits worse.
 
     Parameters
     ----------
@@ -112,8 +112,7 @@ def trusted_paths(paths: Sequence[RiskPath]) -> list[RiskPath]:
         One for each of `BANDWIDTHS`, narrowest first.
     """
     best = paths[lowest_path(paths)]
-    fitting = [path for path in paths[1:] if _excess(path, best) <= WORSE]
-    return fitting or [best]
+    return [path if _excess(path, best) <= WORSE else best for path in paths[1:]] or [best]
 
 
 def lowest_path(paths: Sequence[RiskPath]) -> int:

@@ -81,9 +81,9 @@ def test_wide_kernels_are_averaged_in_logarithms():
 
 @pytest.mark.parametrize(
     ("slopes", "kept"),
-    [((-0.5, -0.2, -0.1), [0]), ((-0.5, -0.5, -0.1), [1]), ((-0.1, -0.2, -0.5), [2])],
+    [((-0.5, -0.2, -0.1), [0, 0]), ((-0.5, -0.5, -0.1), [1, 1]), ((-0.1, -0.2, -0.5), [2, 2])],
 )
-def test_a_kernel_that_fits_worse_by_more_than_chance_has_no_say(slopes, kept):
+def test_the_best_kernel_takes_the_place_of_one_that_fits_worse(slopes, kept):
     paths = [path(slope, seed=i) for i, slope in enumerate(slopes)]
     result = decide_by_posterior(paths, 100, experience(0.0, judge=0.1))
     assert [id(each) for each in result.paths] == [id(paths[i]) for i in kept]
