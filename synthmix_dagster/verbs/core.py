@@ -6,20 +6,16 @@ very functions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
-from synthmix_dagster.data.splitting import split_by_column
+from synthmix_dagster.data.dataset import IntoDataset, open_dataset
 from synthmix_dagster.distance.measure import measure, measure_gap
 from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.columns import shared_columns
 from synthmix_dagster.encoding.options import (
-    MIN_ROWS,
     Columns,
     Names,
     Scaling,
@@ -37,10 +33,7 @@ from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import mix_datasets
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import draw_samples, require_usable
-
-#: Synthetic rows that may be read for each row of the sample, which bounds memory.
-_SYNTHETIC_PER_SAMPLE = 5
+from synthmix_dagster.verbs.samples import draw_samples, judges_of, require_usable, sizes_of
 
 
 def measure_distance(
@@ -219,9 +212,13 @@ def recommend_ratio(
         Your learner itself, in the place of `learner`. It gets the columns as they are.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
-        risk itself, or the fewest rows statistically indistinguishable from the best.
+    rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
+        ``posterior`` takes the lowest risk that these rows and the experience of other datasets
+        together predict; it applies to the kernel learner, others use ``path``. The rest look at
+        these rows alone: ``path`` takes the most synthetic rows within half a standard error of
+        the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
+        itself, ``smallest_equivalent`` the fewest rows statistically indistinguishable from the
+        best.
     sample_rows : int
         Maximum number of real rows to learn the curve from, drawn uniformly, with the same fraction
         of the synthetic rows, so that ratios keep their meaning; of those at most five times as
@@ -262,9 +259,9 @@ def recommend_ratio(
     )
     pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
     require_usable(pair, columns, target)
-    judges = _judges(pair[0], evaluation, evaluation_column)
+    judges = judges_of(pair[0], evaluation, evaluation_column)
     pair = judges.rest, pair[1]
-    sizes = _sizes(*pair, sample_rows)
+    sizes = sizes_of(*pair, sample_rows)
     samples = draw_samples(pair, sizes.max_rows, seed, columns, target)
     code = TargetCode.fit(samples.labels[0], target, task)
     # Whatever was sampled, a mix cannot hold more rows than there are.
@@ -423,54 +420,6 @@ def _with_levels(columns: Columns, target: str, task: Task | None) -> Columns:
     if task != "classification" or target in columns.categorical:
         return columns
     return replace(columns, categorical=(*columns.categorical, target))
-
-
-@dataclass(frozen=True, eq=False)
-class _Judges:
-    """The real rows to learn from, and those that judge, if there are any."""
-
-    rest: Dataset
-    frame: pd.DataFrame | None
-
-
-def _judges(real: Dataset, evaluation: IntoDataset | None, column: str | None) -> _Judges:
-    if column is None:
-        frame = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
-        return _Judges(real, frame)
-    if evaluation is not None:
-        raise ConfigError(
-            "evaluation rows are given as well",
-            option="evaluation_column",
-            fix="Pass one of 'evaluation' and 'evaluation_column'",
-        )
-    rest, marked = split_by_column(real, column)
-    return _Judges(rest, marked.frame())
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """Rows to draw of either side, and what a reader has to know of it."""
-
-    max_rows: tuple[int, int]
-    notes: tuple[str, ...]
-
-
-def _sizes(real: Dataset, synthetic: Dataset, sample_rows: int) -> _Sizes:
-    """One fraction for both sides: sampling them apart would change the ratio available."""
-    n, m = real.rows, synthetic.rows
-    used = min(n, sample_rows)
-    max_synthetic = _SYNTHETIC_PER_SAMPLE * sample_rows
-    notes = []
-    if used < n:
-        notes.append(
-            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
-        )
-    if m * used // n > max_synthetic:
-        notes.append(
-            f"ratios above {max_synthetic / used:g} were not considered: raise 'sample_rows' to "
-            "see them"
-        )
-    return _Sizes((used, max(min(m * used // n, max_synthetic), MIN_ROWS)), tuple(notes))
 
 
 def _shift_squared(distance: DistanceReport | None, task: Task) -> float | None:

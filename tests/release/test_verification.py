@@ -1,6 +1,7 @@
 """Realised, not requested: what the shards hold is counted from the shards."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -112,10 +113,10 @@ def test_an_engine_that_is_wrong_publishes_nothing(tmp_path, change, named):
         def shuffle(self, parts, folder, layout):
             written = super().shuffle(parts, folder, layout)
             (shard,) = written.shards
-            path = folder / shard["path"]
+            path = folder / shard.path
             pq.write_table(change(pq.read_table(path)), path)
-            shard |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
-            return written
+            known = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            return replace(written, shards=[replace(shard, **known)])
 
     real, synthetic = frame(0, 60), frame(1000, 1100)
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")

@@ -1,8 +1,10 @@
 """What stops a release: thresholds, what is compared with them, and how each check acts."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
+import dagster as dg
 from pydantic import field_validator, model_validator
 
 from synthmix_dagster.errors import did_you_mean
@@ -28,9 +30,9 @@ class CheckConfig(Settings):
     Attributes
     ----------
     severity : {"ERROR", "WARN"}, optional
-        Of a failure. A gate that only warns stops no release.
+        Severity of a failure. A gate that only warns stops no release.
     blocking : bool, optional
-        Whether a failure of severity ERROR stops what follows in the run, and the release.
+        Whether a failure of severity ERROR stops everything downstream in the run, and the release.
     """
 
     severity: Severity | None = None
@@ -43,12 +45,12 @@ class GateConfig(Settings):
     Attributes
     ----------
     threshold : float or str
-        Largest gap that may be released, in real standard deviations; ``3 x floor`` for a multiple
+        Maximum gap for a release, in real standard deviations; ``3 x floor`` for a multiple
         of the floor, or ``auto`` for the gap at which the stability bound takes no synthetic rows.
     warn_threshold : float or str, optional
-        Largest gap without a warning, written like `threshold`.
+        Maximum gap without a warning, written like `threshold`.
     conditional_threshold : float, optional
-        Largest conditional gap that may be released: how far the target moved for given inputs.
+        Maximum conditional gap for a release: how far the target moved for given inputs.
     compare : {"estimate", "upper", "lower"}
         What is compared with a threshold: the estimate, or an end of its 95 % interval.
     contract : ContractConfig, optional
@@ -58,25 +60,28 @@ class GateConfig(Settings):
         Severity and blocking of checks, by their names.
     """
 
-    threshold: float | str
-    warn_threshold: float | str | None = None
-    conditional_threshold: float | None = None
+    threshold: Annotated[Threshold, dg.Resolver.default(model_field_type=float | str)]
+    warn_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    conditional_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
     compare: Compare = "estimate"
     contract: ContractConfig | None = None
     checks: Annotated[Mapping[str, CheckConfig], by_name(CheckConfig)] = {}
 
-    @field_validator("threshold", "warn_threshold")
+    @field_validator("threshold", "warn_threshold", "conditional_threshold", mode="before")
     @classmethod
-    def _can_be_read(cls, value: Any) -> Any:
-        if value is None:
-            return None
-        threshold = Threshold.parse(value)
-        return threshold.value if threshold.kind == "number" else str(threshold)
+    def _parsed_once(cls, value: Any) -> Threshold | None:
+        return None if value is None else Threshold.parse(value)
 
     @field_validator("conditional_threshold")
     @classmethod
-    def _is_a_number(cls, value: float | None) -> float | None:
-        return None if value is None else Threshold.parse(value).value
+    def _is_a_number(cls, value: Threshold | None) -> Threshold | None:
+        if value is not None and value.kind != "number":
+            raise ValueError(f"it is '{value}'. Set it to a number of 0 or more")
+        return value
 
     @field_validator("checks")
     @classmethod
@@ -88,12 +93,11 @@ class GateConfig(Settings):
 
     @model_validator(mode="after")
     def _warns_before_it_fails(self) -> "GateConfig":
-        if self.warn_threshold is not None:
-            warn, fail = Threshold.parse(self.warn_threshold), Threshold.parse(self.threshold)
-            if warn.kind == fail.kind and warn.value >= fail.value:
-                raise ValueError(
-                    f"'warn_threshold' ({warn}) is not below 'threshold' ({fail}). Lower it"
-                )
+        warn, fail = self.warn_threshold, self.threshold
+        if warn is not None and warn.kind == fail.kind and warn.value >= fail.value:
+            raise ValueError(
+                f"'warn_threshold' ({warn}) is not below 'threshold' ({fail}). Lower it"
+            )
         return self
 
     def acts(self, check: str) -> tuple[Severity, bool]:
@@ -108,18 +112,18 @@ class GateConfig(Settings):
         """Whether a release is refused while a check fails."""
         return self.acts(check) == ("ERROR", True)
 
-    @property
+    @cached_property
     def gates(self) -> list[Gate]:
         """The gates that are set."""
-        warn = None if self.warn_threshold is None else Threshold.parse(self.warn_threshold)
-        severity, _ = self.acts("wasserstein_gap")
-        threshold = Threshold.parse(self.threshold)
-        gates = [Gate("wasserstein_gap", threshold, warn, self.compare, severity)]
-        if self.conditional_threshold is not None:
-            severity, _ = self.acts("conditional_gap")
-            limit = Threshold("number", self.conditional_threshold)
-            gates.append(Gate("conditional_gap", limit, None, self.compare, severity))
-        return gates
+        thresholds = {
+            "wasserstein_gap": (self.threshold, self.warn_threshold),
+            "conditional_gap": (self.conditional_threshold, None),
+        }
+        return [
+            Gate(name, threshold, warn, self.compare, self.acts(name)[0])
+            for name, (threshold, warn) in thresholds.items()
+            if threshold is not None
+        ]
 
     @property
     def judged_after_ratio(self) -> bool:
