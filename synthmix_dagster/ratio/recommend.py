@@ -18,7 +18,7 @@ from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
 from synthmix_dagster.ratio.estimated import estimated_bounds
 from synthmix_dagster.ratio.evidence import bandwidth_paths, lowest_path
 from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate
-from synthmix_dagster.ratio.experience import shipped_experience
+from synthmix_dagster.ratio.experience import Experience, shipped_experience
 from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_path, tree_inputs
 from synthmix_dagster.ratio.memorisation import memorisation_test
 from synthmix_dagster.ratio.options import RatioOptions
@@ -61,6 +61,7 @@ def recommend(
     evaluation: pd.DataFrame | None = None,
     generator: Generator | None = None,
     estimator: Any = None,
+    experience: Experience | None = None,
     notes: Sequence[str] = (),
 ) -> Recommendation:
     """Recommend a ratio from two frames.
@@ -91,6 +92,8 @@ def recommend(
         the fold then judges.
     estimator : scikit-learn estimator, optional
         The learner itself, to be fitted to the proposed mixes in the place of a built-in one.
+    experience : Experience, optional
+        What happened on other datasets; by default what the package comes with.
     notes : sequence of str
         Remarks of the caller to keep with the result.
 
@@ -120,7 +123,7 @@ def recommend(
         and generator is None
     )
     if by_posterior:
-        predicted, on_path = _by_posterior(sample, options)
+        predicted, on_path = _by_posterior(sample, options, experience or shipped_experience())
     else:
         predicted = _predicted(sample, generator, options)
         on_path = _Judged.of(sample.n, predicted.path, options)
@@ -235,11 +238,13 @@ def _predicted(
     return _Predicted(path, kernel.transform, kernel)
 
 
-def _by_posterior(sample: EncodedSample, options: RatioOptions) -> tuple[_Predicted, "_Judged"]:
+def _by_posterior(
+    sample: EncodedSample, options: RatioOptions, experience: Experience
+) -> tuple[_Predicted, "_Judged"]:
     """Predict the risk at several bandwidths, and decide with the experience of other datasets."""
     counts = candidate_counts(sample.n, _max_rows(sample, options))
     paths, maps = bandwidth_paths(sample, _landmarks(sample, options), counts)
-    result = decide_by_posterior(paths, sample.n, shipped_experience())
+    result = decide_by_posterior(paths, sample.n, experience)
     best = lowest_path(paths)
     judged = _Judged(
         n=sample.n,

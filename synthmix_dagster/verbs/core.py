@@ -26,6 +26,7 @@ from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.gates.evidence import Evidence, gates_of
 from synthmix_dagster.ratio.crossfit import Generator
+from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -182,6 +183,7 @@ def recommend_ratio(
     rule: Rule = RatioOptions.rule,
     sample_rows: int = RatioOptions.sample_rows,
     distance: DistanceReport | None = None,
+    experience: Experience | None = None,
     seed: int = RatioOptions.seed,
 ) -> Recommendation:
     """Recommend how many synthetic rows to add for each real one.
@@ -226,6 +228,9 @@ def recommend_ratio(
     distance : DistanceReport, optional
         A distance measured before, of whose gap and conditional gap the bounds are made; without it
         the gap alone is measured.
+    experience : Experience, optional
+        What happened on other datasets, such as your own (`learn_experience`); by default what the
+        package comes with.
     seed : int
 
     Returns
@@ -288,6 +293,7 @@ def recommend_ratio(
             evaluation=judges.frame,
             generator=generator,
             estimator=estimator,
+            experience=experience,
             notes=(*samples.notes, *sizes.notes),
         )
 

@@ -7,7 +7,9 @@ import pytest
 from scenario import good, rows
 
 from synthmix_dagster import recommend_ratio
-from synthmix_dagster.ratio.experience import shipped_experience
+from synthmix_dagster.ratio.evidence import Evidence
+from synthmix_dagster.ratio.experience import Case, learn_experience, shipped_experience
+from synthmix_dagster.ratio.posterior import KNOTS
 from synthmix_dagster.ratio.recommendation import Recommendation
 
 
@@ -101,3 +103,16 @@ def test_it_survives_json(advice):
     stored = advice.to_dict()
     del stored["experience"]
     assert Recommendation.from_dict(stored).experience is None
+
+
+def test_a_team_whose_generators_hurt_is_advised_by_its_own_experience(advice, real):
+    """Path and truth far apart on its own datasets, and rows that always hurt there."""
+    rng, knots, cases = np.random.default_rng(0), np.array(KNOTS), []
+    for i in range(200):
+        truth = (0.6 + 0.1 * rng.normal()) * np.log1p(knots)
+        wrong = truth + rng.normal() * np.log1p(knots)
+        evidence = Evidence(knots, wrong, np.zeros((len(knots), len(knots))))
+        cases.append(Case(f"team {i}", "ours", 100, evidence, truth))
+    found = ask(real, good(), experience=learn_experience(cases, base=shipped_experience()))
+    assert found.ratio < advice.ratio
+    assert found.experience.datasets == advice.experience.datasets + 200
