@@ -124,10 +124,11 @@ def log_martingale(
     for t in range(warm_up + 1, n + 1):
         oldest = max(warm_up, t - LONGEST)
         firsts = np.arange(oldest, t)
-        ages = highest_first[highest_first < t] - firsts[:, None]
-        won = LASTING * _odds(ages >= 0, two_sided)
+        order = highest_first[highest_first < t]
+        since = order >= firsts[:, None]
+        won = LASTING * _odds(since, two_sided)
         for period in PERIODS:
-            recurs = (ages >= 0) & (ages % period == 0)
+            recurs = since & (order % period == firsts[:, None] % period)
             won += RECURRING / len(PERIODS) * _odds(recurs, two_sided)
         sporadic = np.exp(np.minimum(rises[:, [t]] - rises[:, firsts], 600.0))
         won += SPORADIC * np.mean(sporadic, axis=0)

@@ -65,7 +65,9 @@ class KeptAlarms:
         from synthmix_dagster.drift.standing import StandingAlarm
 
         try:
-            record = self.records.read(_RECORD) or {"alarms": []}
+            record = self.records.read(_RECORD)
+            if record is None:
+                return []
             return [StandingAlarm.from_dict(one) for one in record["alarms"]]
         except (ReleaseError, KeyError, TypeError, ValueError):
             raise ReleaseError(
