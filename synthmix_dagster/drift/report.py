@@ -169,8 +169,8 @@ class DriftReport(Result):
         if self.status == "alarm":
             return (
                 f"{said} The chance of ever raising a false alarm is at most {self.delta:.2g}. "
-                "Mend what moved; or accept it as the new normal with a new 'generator_version' or "
-                "'baseline'."
+                "Fix what changed, or accept it as the new normal with a new 'generator_version' "
+                "or 'baseline'."
             )
         watched = [one for one in self.series if one.counted > self.history]
         if self.status == "quiet":

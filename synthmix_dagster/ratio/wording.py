@@ -49,7 +49,7 @@ def reason_of(
     span = (
         "no other ratio is equivalent to it"
         if low == high
-        else f"ratios from {low:.2f} to {high:.2f} cannot be told from the best one"
+        else f"ratios {low:.2f}\u2013{high:.2f} are statistically indistinguishable from the best"
         + ("" if decision.unbroken else ", though not all between them")
     )
     if ratio == 0:

@@ -9,6 +9,7 @@ import dagster as dg
 from synthmix_dagster.drift.series import Unit
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.redaction import without_secrets
 
 if TYPE_CHECKING:
     from synthmix_dagster.drift.report import DriftReport
@@ -86,7 +87,8 @@ def build_drift_check(watch: Watch) -> dg.AssetChecksDefinition:
             return dg.AssetCheckResult(
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=f"Drift cannot be judged: {type(error).__name__}: {error}",
+                description="Drift cannot be judged: "
+                + without_secrets(f"{type(error).__name__}: {error}"),
             )
         alarm = report.status == "alarm"
         return dg.AssetCheckResult(
