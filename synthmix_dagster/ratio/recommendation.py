@@ -51,7 +51,7 @@ class Recommendation(Result):
     interval : tuple of float
         Lowest and highest ratio that may be the best one. Under the posterior rule it held the
         ratio that is truly best in nine of ten cases of datasets that were left out; otherwise it
-        is what is statistically indistinguishable from the best, which held it in four of five.
+        is what is statistically indistinguishable from the best, and held it in four of five.
     resampled : tuple of float
         Between which ratios the choice lies in nine of ten bootstrap samples of the judging rows.
     rule : str
@@ -93,11 +93,11 @@ class Recommendation(Result):
     seed : int
     notes : tuple of str
         What a reader has to know, such as a bound that disagrees.
-    inputs : mapping of str to str
-        Fingerprints of the datasets it was computed from, by their names.
     experience : PriorEffect, optional
         What other datasets did to the curve, beside what the rows at hand alone say. None where
         they took no part.
+    inputs : mapping of str to str
+        Fingerprints of the datasets it was computed from, by their names.
     """
 
     ratio: float
@@ -120,8 +120,8 @@ class Recommendation(Result):
     n_synthetic: int
     seed: int
     notes: tuple[str, ...] = field(default=())
-    inputs: Mapping[str, str] = field(default_factory=dict)
     experience: PriorEffect | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         low, high = self.interval
