@@ -75,7 +75,8 @@ class DatasetConfig(Settings):
     @field_validator("deps", mode="before")
     @classmethod
     def _dep_keys(cls, value: Any) -> Any:
-        keys = value if isinstance(value, list | tuple) else [value]
+        single = isinstance(value, dg.AssetKey) or not isinstance(value, list | tuple)
+        keys = [value] if single else value
         return [asset_key_of(key) for key in keys]
 
     @model_validator(mode="after")
@@ -238,10 +239,10 @@ def _dimensions(
 
 def asset_key_of(value: Any) -> dg.AssetKey:
     """Read ``"a/b"`` as a key of two parts, as Dagster's YAML does."""
+    if isinstance(value, dg.AssetKey):
+        return value
     parts = value if isinstance(value, list | tuple) else [value]
-    if not (parts and all(isinstance(part, str) and part for part in parts)) and not isinstance(
-        value, dg.AssetKey
-    ):
+    if not parts or not all(isinstance(part, str) and part for part in parts):
         raise ValueError(
             f"{value!r} is not an asset key. Write it as 'warehouse/flights', or as a list of names"
         )
