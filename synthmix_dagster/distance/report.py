@@ -1,6 +1,7 @@
 """The answer to "how far": one frozen result that gates, metadata and plots read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from synthmix_dagster.distance.differences import Difference
@@ -120,6 +121,9 @@ class DistanceReport(Result):
         What random relabellings show, as gaps: their 0, 5, ..., 100 % quantiles in standard
         deviations, with what they show on average taken off. The p-value ranks a statistic of all
         rows among them, which chance moves less than the gap. Empty without permutations.
+    inputs : mapping of str to str
+        Fingerprint of each dataset that was measured, by its name; empty where frames were handed
+        to the numerics directly.
     """
 
     gap: float
@@ -149,6 +153,7 @@ class DistanceReport(Result):
     seed: int
     notes: tuple[str, ...]
     null: tuple[float, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def effect_size(self) -> float:

@@ -84,7 +84,7 @@ def judge_gap(report: DistanceReport, gate: Gate, critical_gap: float | None = N
     return Verdict(
         False,
         f"{found} is over the threshold {threshold} ({evidence}). {_worst(report)} "
-        "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
+        "Fix or retrain the generator, or raise 'threshold' if this gap is acceptable.",
         gate.severity,
         limit,
     )
@@ -117,7 +117,7 @@ def judge_conditional_gap(
         return Verdict(
             False,
             f"The conditional gap cannot be judged: {overlap:.0%} of the real rows have synthetic "
-            "ones with inputs like theirs, so that labels can hardly be compared. Mend the inputs "
+            "ones with inputs like theirs, so that labels can hardly be compared. Fix the inputs "
             "first, beginning with the columns that have the largest parts of the gap.",
             gate.severity,
             limit,
@@ -138,8 +138,8 @@ def judge_conditional_gap(
         )
     return Verdict(
         False,
-        f"{found} is over its threshold {limit:g}: rows that are alike have other labels in "
-        "synthetic than in real. Mend how the generator labels its rows, or raise "
+        f"{found} is over its threshold {limit:g}: similar rows carry different labels in "
+        "the synthetic data than in the real data. Fix how the generator assigns labels, or raise "
         "'conditional_threshold' if this is acceptable.",
         gate.severity,
         limit,
@@ -199,8 +199,8 @@ def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return Verdict(
         False,
-        f"Columns are not as they should be: {said}{more}. Mend the data, or change 'contract' if "
-        "this is as intended.",
+        f"Columns are not as they should be: {said}{more}. Fix the data, or change 'contract' if "
+        "this is intended.",
         severity,
     )
 
@@ -240,30 +240,44 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
     return Verdict(True, recommendation.reason)
 
 
-def judge_realised(ratio: float, manifest: "Manifest", severity: Severity = "ERROR") -> Verdict:
-    """Compare what a release holds with what was recommended.
+def judge_realised(
+    recommended: float,
+    manifest: "Manifest",
+    severity: Severity = "ERROR",
+    *,
+    requested: float | None = None,
+) -> Verdict:
+    """Compare what a release holds with what was recommended, or requested in its place.
 
     Parameters
     ----------
-    ratio : float
+    recommended : float
         Recommended synthetic rows per real row.
     manifest : Manifest
         Of a release that was verified, so that its counts are those on disk.
+    severity : {"ERROR", "WARN"}
+    requested : float, optional
+        Synthetic rows per real row that the run asked for; by default those recommended.
     """
+    ratio = recommended if requested is None else requested
     realised, notes = manifest.realised, manifest.notes
     real, synthetic = realised.real_rows, realised.synthetic_rows
     due_real, due = manifest.real.rows, round(ratio * real)
     if notes:
         due = min(due, manifest.mix.synthetic_rows)
-    found = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    asked = ratio != recommended
     # With weights every synthetic row is there, and all of them weigh as much as those due.
     weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
-    if (real, weight) == (due_real, due):
-        said = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
-        return Verdict(True, f"The release holds {found}, {said}.")
-    return Verdict(
-        False,
-        f"The release holds {found}, where {due_real} real and {due} synthetic rows, ratio "
-        f"{ratio:.4f}, were recommended. Materialise 'training_data' again.",
-        severity,
-    )
+    if (real, weight) != (due_real, due):
+        return Verdict(
+            False,
+            f"The release holds {held}, where {due_real} real and {due} synthetic rows, ratio "
+            f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
+            "'training_data' again.",
+            severity,
+        )
+    how = f"as requested in the run config; {recommended:.4f} was recommended"
+    if not asked:
+        how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
+    return Verdict(True, f"The release holds {held}, {how}.")

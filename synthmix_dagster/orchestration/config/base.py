@@ -182,7 +182,9 @@ RESERVED = frozenset(
 def plain_name(value: str) -> str:
     """Refuse a name that is not an identifier, or that is one of the folders of a mix."""
     if not (value.isidentifier() and value.isascii()):
-        raise ValueError(f"'{value}' is not a valid identifier. Use letters, digits and '_'")
+        raise ValueError(
+            f"'{value}' is not a valid identifier. Use letters, digits and underscores"
+        )
     return unreserved(value)
 
 
