@@ -5,7 +5,11 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 from typing_extensions import Self
 
-from synthmix_dagster.orchestration.config.dataset import DatasetConfig, an_asset
+from synthmix_dagster.orchestration.config.dataset import (
+    DatasetConfig,
+    an_asset,
+    require_placeholders,
+)
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig
 from synthmix_dagster.orchestration.config.orchestration import Partitions, partitions_of_mapping
@@ -54,6 +58,12 @@ class PairConfig(MeasureConfig, GateConfig):
             raise ValueError("'conditional_threshold' is of the target. Set 'target' with it")
         return self
 
+    @model_validator(mode="after")
+    def _placeholders_are_filled(self) -> Self:
+        for name in ("real", "synthetic"):
+            require_placeholders(name, getattr(self, name), self.partitions_def)
+        return self
+
     @property
     def names(self) -> list[str]:
         """Names of the checks."""
@@ -64,4 +74,4 @@ class PairConfig(MeasureConfig, GateConfig):
         sides = {"real": self.real, "synthetic": self.synthetic}
         if partition is None:
             return sides
-        return {name: source.at(partition) for name, source in sides.items()}
+        return {name: source.at(partition, self.partitions_def) for name, source in sides.items()}
