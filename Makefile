@@ -1,7 +1,10 @@
-# make demo   the whole job on real data        make test   the tests
-# make ui     Dagster's web UI on the demo      make check  format, lint, types, definitions
-# make docs   the documentation as a site in site/, built strictly
-# make bench  the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
+# make demo      the whole job on real data
+# make ui        Dagster's web UI on the demo
+# make check     format, lint, types, definitions
+# make test      the tests that need minutes and nothing but this machine
+# make test-all  these, then those that are slow or need a browser or a server
+# make docs      the documentation as a site in site/, built strictly
+# make bench     the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
 PYTHON ?= python3
 BIN := .venv/bin
 EXAMPLE_HOME := $(CURDIR)/.demo
@@ -9,7 +12,7 @@ export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs ui bench constraints clean
+.PHONY: help demo test test-all check docs ui bench constraints clean
 
 help:
 	@grep '^# make' Makefile | cut -c3-
@@ -25,8 +28,14 @@ help:
 demo: .venv/.installed
 	$(BIN)/python -m example_repo.demo
 
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+LARGE := slow or browser or server or cluster
+
 test: .venv/.installed
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(PYTEST) -m 'not ($(LARGE))'
+
+test-all: test
+	$(PYTEST) -m '$(LARGE)'
 
 # The example's own Dagster instance; nothing is sent anywhere.
 $(DAGSTER_HOME)/dagster.yaml:

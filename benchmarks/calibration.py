@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from benchmarks.simulation import repeated
 from synthmix_dagster.distance.folds import draw_sides
 from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
+from synthmix_dagster.encoding.options import Columns
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -156,11 +158,11 @@ def _null(seed: int, **options: Any) -> tuple[float, float]:
     report = measure(
         real,
         synthetic,
-        groups="session" if kind == "sessions" else None,
-        scaling=options.get("scaling", "standard"),
-        directions=DIRECTIONS,
-        permutations=99,
-        seed=seed,
+        columns=Columns(
+            groups="session" if kind == "sessions" else None,
+            scaling=options.get("scaling", "standard"),
+        ),
+        options=DistanceOptions(directions=DIRECTIONS, permutations=99, seed=seed),
     )
     assert report.p_value is not None
     return report.p_value, report.gap_squared
@@ -209,12 +211,14 @@ def _covered(seed: int, **options: Any) -> tuple[bool, float]:
     report = measure(
         pd.DataFrame(real).add_prefix("c"),
         pd.DataFrame(synthetic + shift / np.sqrt(d)).add_prefix("c"),
-        method=options.get("method", "sliced"),
-        p=options.get("p", 2),
-        scaling=scaling,
-        directions=DIRECTIONS,
-        permutations=99,
-        seed=seed,
+        columns=Columns(scaling=scaling),
+        options=DistanceOptions(
+            method=options.get("method", "sliced"),
+            p=options.get("p", 2),
+            directions=DIRECTIONS,
+            permutations=99,
+            seed=seed,
+        ),
     )
     assert report.interval is not None
     low, high = report.interval
@@ -228,8 +232,7 @@ def _parts(seed: int, *, n: int, d: int, shift: float) -> tuple[float, float, fl
     report = measure(
         pd.DataFrame(real).add_prefix("c"),
         pd.DataFrame(synthetic).add_prefix("c"),
-        permutations=0,
-        seed=seed,
+        options=DistanceOptions(permutations=0, seed=seed),
     )
     shares = {column.column: column.part / report.gap_squared for column in report.columns}
     moved = shares.pop("c0")

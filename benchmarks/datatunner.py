@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.pairs import Run
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.learners import tree_inputs
 from synthmix_dagster.ratio.refits import gradient_boosting
 from synthmix_dagster.ratio.sample import EncodedSample
@@ -44,9 +46,8 @@ def ratios(run: Run) -> dict[str, float]:
     from datatunner.core.config import AlphaSpec, ExperimentConfig, MetricSpec
 
     frames = {"real": run.real, "synthetic": run.synthetic}
-    sample = EncodedSample.encode(
-        frames, target=run.target, task=run.task, categorical=run.categorical
-    )
+    code = TargetCode.fit(run.real, run.target, run.task)
+    sample = EncodedSample.encode(frames, code, Columns(categorical=run.categorical))
     arrays, categorical = tree_inputs(sample)
     tables = {
         side: pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])]).assign(

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from benchmarks.pairs import Run
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.sample import EncodedSample
 
@@ -20,9 +22,8 @@ def grid_search(run: Run) -> tuple[float, float]:
     of the risk path; for each ratio the ridge of the lowest error.
     """
     frames = {"real": run.real, "synthetic": run.synthetic}
-    sample = EncodedSample.encode(
-        frames, target=run.target, task=run.task, categorical=run.categorical
-    )
+    code = TargetCode.fit(run.real, run.target, run.task)
+    sample = EncodedSample.encode(frames, code, Columns(categorical=run.categorical))
     points = sample.points
     feature_map = NystroemMap.fit(points["real"], points["synthetic"], rng=np.random.default_rng(0))
     features = {side: feature_map.transform(at) for side, at in points.items()}

@@ -30,6 +30,7 @@ from synthmix_dagster.distance.folds import Side, draw_sides
 from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.ratio.path import risk_path
 
 Floats = NDArray[np.float64]
@@ -147,7 +148,7 @@ def measure_run(run: Run) -> dict[str, float]:
     """Debiased squares of one run, and what they are compared with."""
     rng = np.random.default_rng(run.seed)
     labels = [run.target] if run.task == "classification" else []
-    encoder = Encoder.fit(run.real, run.synthetic, categorical=[*run.categorical, *labels])
+    encoder = Encoder.fit(run.real, run.synthetic, Columns(categorical=[*run.categorical, *labels]))
     real, synthetic = encoder.transform(run.real), encoder.transform(run.synthetic)
     code = encoder.code(run.target)
     target = slice(code.start, code.stop)

@@ -26,6 +26,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.pairs import kind
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.ratio.memorisation import LEVEL, memorisation_test
 
 Floats = NDArray[np.float64]
@@ -97,7 +98,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def judge(case: Case, source: str) -> dict[str, Any]:
     """Test one case."""
-    encoder = Encoder.fit(case.real, case.synthetic, categorical=case.categorical)
+    encoder = Encoder.fit(case.real, case.synthetic, Columns(categorical=case.categorical))
     real, synthetic, evaluation = (
         encoder.transform(frame) for frame in (case.real, case.synthetic, case.evaluation)
     )
@@ -197,7 +198,7 @@ def smote(
     real: pd.DataFrame, categorical: list[str], m: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Rows between a real row and one of its five nearest; categories of the real row."""
-    points = Encoder.fit(real, real, categorical=categorical).transform(real)
+    points = Encoder.fit(real, real, Columns(categorical=categorical)).transform(real)
     near = NearestNeighbors(n_neighbors=6).fit(points).kneighbors(points, return_distance=False)
     first = rng.integers(len(real), size=m)
     second = near[first, rng.integers(1, 6, size=m)]

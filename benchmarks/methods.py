@@ -5,15 +5,15 @@ Both sides are normal with ten columns, so the squared distance between them has
 out what looks like the noise inside a side, and slices what few directions show.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.simulation import repeated
-from synthmix_dagster.distance.estimate import METHODS
 from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.distance.options import DistanceOptions, Method
 
 COLUMNS = 10
 CORRELATION = 0.8
@@ -32,7 +32,7 @@ def methods(sizes: list[int], repetitions: int) -> list[dict[str, Any]]:
     rows = []
     for name, difference in DIFFERENCES.items():
         for n in sizes:
-            for method in METHODS:
+            for method in get_args(Method):
                 found = repeated(_square, repetitions, n=n, method=method, difference=difference)
                 rows.append(
                     {
@@ -63,7 +63,9 @@ def _square(seed: int, *, n: int, method: str, difference: tuple[float, float, f
     real = _rows(rng, n, *DIFFERENCES["none"])
     synthetic = _rows(rng, n, *difference)
     sides = (pd.DataFrame(side).add_prefix("c") for side in (real, synthetic))
-    return measure(*sides, method=method, permutations=0, seed=seed).gap_squared
+    return measure(
+        *sides, options=DistanceOptions(method=method, permutations=0, seed=seed)
+    ).gap_squared
 
 
 def _rows(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster import measure_distance
 from synthmix_dagster.distance.measure import measure_gap
+from synthmix_dagster.distance.options import DistanceOptions
 
 Floats = NDArray[np.float64]
 Estimator = Callable[[Floats, Floats], float]
@@ -56,7 +57,7 @@ def _imports(name: str) -> bool:
 
 
 def gap_alone(real: pd.DataFrame, synthetic: pd.DataFrame, *, directions: int) -> float:
-    return measure_gap(real, synthetic, directions=directions)
+    return measure_gap(real, synthetic, options=DistanceOptions(directions=directions))
 
 
 def synthmix_sliced(real: Floats, synthetic: Floats) -> float:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from synthmix_dagster.display.rendering import png
-from synthmix_dagster.drift.history import Batch, Observation, Unit
+from synthmix_dagster.drift.history import Batch, Observation
 from synthmix_dagster.drift.monitor import judge_history
+from synthmix_dagster.drift.series import Unit
 
 UNITS: dict[str, Unit] = {"gap": "batch", "generator": "block", "reality": "batch"}
 DAYS, NEW_VERSION, CHANGE = 70, 20, 50

@@ -22,7 +22,9 @@ from benchmarks.pairs import kind
 from benchmarks.simulation import repeated
 from synthmix_dagster import SynthMixError
 from synthmix_dagster.distance.measure import measure
+from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 
 Floats = NDArray[np.float64]
 LEVEL = 0.05
@@ -59,8 +61,13 @@ def _p_values(seed: int, *, folder: Path, n: int) -> tuple[float, float, float]:
     categorical = meta["categorical"]
     if meta["task"] == "classification":
         categorical = [*categorical, meta["target"]]
-    report = measure(real, synthetic, categorical=categorical, permutations=PERMUTATIONS, seed=seed)
-    encoder = Encoder.fit(real, synthetic, categorical=categorical)
+    report = measure(
+        real,
+        synthetic,
+        columns=Columns(categorical=categorical),
+        options=DistanceOptions(permutations=PERMUTATIONS, seed=seed),
+    )
+    encoder = Encoder.fit(real, synthetic, Columns(categorical=categorical))
     points = encoder.transform(real), encoder.transform(synthetic)
     assert report.p_value is not None
     return report.p_value, _mmd(*points, rng), _classifier(*points, rng)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks.gridsearch import grid_search
 from benchmarks.pairs import LEARNERS, Run, kind, regime, runs
 from synthmix_dagster import Recommendation, SynthMixError, recommend_ratio
-from synthmix_dagster.ratio.decision import RULES
+from synthmix_dagster.ratio.options import Rule
 from synthmix_dagster.threads import one_thread
 
 BASELINES = ("none", "one_to_one", "all", "grid_search", "grid_search_one_error")
@@ -57,7 +57,9 @@ def main() -> int:
                 options.json.write_text(json.dumps(rows, indent=1))
     table = pd.DataFrame(rows)
     pd.set_option("display.width", 160, "display.max_columns", 20)
-    print_regret(table, [*(f"{s}: {r}" for s in SETUPS for r in (*RULES, "reported")), *BASELINES])
+    print_regret(
+        table, [*(f"{s}: {r}" for s in SETUPS for r in (*get_args(Rule), "reported")), *BASELINES]
+    )
     if options.datatunner:
         some = table.dropna(subset=["ratio_datatunner_star"])
         print(f"\nthe pairs that DataTunner was run on: {', '.join(sorted(set(some['pair'])))}")

@@ -26,6 +26,7 @@ import pandas as pd
 
 from benchmarks.gridsearch import grid_losses
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.learners import kernel_path
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.sample import EncodedSample
@@ -62,7 +63,7 @@ def rows(count: int, seed: int) -> pd.DataFrame:
 
 def encoded(n: int, m: int) -> EncodedSample:
     frames = {"real": rows(n, 0), "synthetic": rows(m, 1)}
-    return EncodedSample.encode(frames, target="y", task="regression")
+    return EncodedSample.encode(frames, TargetCode.fit(frames["real"], "y", "regression"))
 
 
 def cpu(work: Callable[[], Any]) -> float:

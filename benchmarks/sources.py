@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.pairs import Run, kind, runs
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.sources import mix_sources
@@ -141,7 +142,9 @@ def encoded_run(
     code = TargetCode.fit(run.real, run.target, run.task)
     everything = pd.concat(pools.values(), ignore_index=True)
     categorical = [column for column in run.categorical if column != run.target]
-    encoder = Encoder.fit(run.real, everything, categorical=categorical, ignore=[run.target])
+    encoder = Encoder.fit(
+        run.real, everything, Columns(categorical=categorical, ignore=[run.target])
+    )
     feature_map = NystroemMap.fit(
         encoder.transform(run.real),
         encoder.transform(everything),

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from servers import unavailable
 
 #: Where pictures of what was seen are kept, for people to look at.
 ARTEFACTS = Path(__file__).parents[1] / "artefacts"
@@ -19,11 +19,10 @@ def chromium() -> Iterator[Chrome]:
     """Start the browser; a machine without one skips, but CI must not."""
     missing = [name for name in _NEEDED if shutil.which(name) is None]
     if missing:
-        told = f"no {' and no '.join(missing)} is installed; with apt they are 'chromium' and "
-        told += "'chromium-driver'"
-        if os.environ.get("CI") == "true":
-            pytest.fail(told)
-        pytest.skip(told)
+        unavailable(
+            f"no {' and no '.join(missing)} is installed; with apt they are 'chromium' and "
+            "'chromium-driver'"
+        )
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     for argument in (

@@ -1,23 +1,65 @@
-"""Fixtures shared by all tests."""
+"""Fixtures and settings shared by all tests."""
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
+import hypothesis
 import pytest
+
+# Where every processor has a test of its own, threads of linear algebra wait for each other and
+# cost ten times the time. The package holds its measurements to one thread; this holds tests of
+# their parts to one as well. Libraries read it when numpy is first imported.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
 
 # `from scenario import ...` in every test module, wherever it lies.
 sys.path.insert(0, str(Path(__file__).parent))
 
+# The same examples in every run, on machines of every speed; a test says only how many.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an instance that has its databases and no run."""
+    home = tmp_path_factory.mktemp("dagster_home")
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        # Databases are made when they are first asked.
+        assert not instance.get_runs()
+        assert not instance.all_asset_keys()
+        assert not instance.all_instigator_state()
+    return home
+
+
+@contextmanager
+def _copied(template: Path, folder: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance of its own in a folder: new databases take five times as long as their copies."""
+    home = folder / "dagster_home"
+    shutil.copytree(template, home)
+    with dg.instance_for_test(temp_dir=str(home)) as instance:
+        yield instance
+
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(tmp_path: Path, dagster_home: Path) -> Iterator[dg.DagsterInstance]:
     """A real Dagster instance on SQLite."""
-    home = tmp_path / "dagster_home"
-    home.mkdir()
-    with dg.instance_for_test(temp_dir=str(home)) as found:
-        yield found
+    with _copied(dagster_home, tmp_path) as copied:
+        yield copied
+
+
+@pytest.fixture(scope="module")
+def module_instance(
+    tmp_path_factory: pytest.TempPathFactory, dagster_home: Path
+) -> Iterator[dg.DagsterInstance]:
+    """One for a whole module: for runs of which its tests only read what came out."""
+    with _copied(dagster_home, tmp_path_factory.mktemp("module")) as copied:
+        yield copied
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

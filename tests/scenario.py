@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from synthmix_dagster import DistanceReport
+
 #: The settings of a mix that cannot do without.
 MINIMAL: dict[str, Any] = {
     "name": "demo",
@@ -29,6 +31,25 @@ def rows(n: int, seed: int, *, shift: float = 0.0, shuffled_target: bool = False
     if shuffled_target:
         frame["y"] = rng.permutation(frame["y"].to_numpy())
     return frame
+
+
+def table(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
+    """A column of every kind: two numbers that go together, a category and a flag."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(shift, 1.0, n)
+    return pd.DataFrame(
+        {
+            "x": x,
+            "y": 2 * x + rng.normal(size=n),
+            "colour": rng.choice(["red", "green", "blue"], n),
+            "on": rng.random(n) < 0.4,
+        }
+    )
+
+
+def gaps(report: DistanceReport) -> dict[str, float]:
+    """Gap of every column."""
+    return {column.column: column.gap for column in report.columns}
 
 
 def good(n: int = 400) -> pd.DataFrame:

@@ -56,10 +56,10 @@ def print_recommendation(advice: "Recommendation") -> None:
 
 def print_release(release: "Release", said: str) -> None:
     """Print where a release lies and what it holds."""
-    realised = release.manifest["realised"]
+    realised = release.details.realised
     click.echo(
-        f"{said} {release.release_id}: {realised['real_rows']:,} real and "
-        f"{realised['synthetic_rows']:,} synthetic rows, ratio {realised['ratio']:.4f}, "
+        f"{said} {release.release_id}: {realised.real_rows:,} real and "
+        f"{realised.synthetic_rows:,} synthetic rows, ratio {realised.ratio:.4f}, "
         f"{len(release.shards)} files"
     )
     click.echo(str(release.path))

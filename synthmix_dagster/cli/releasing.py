@@ -167,7 +167,7 @@ def verify(release: Path, as_json: bool) -> None:
       synthmix verify mixes/churn && python train.py mixes/churn/latest/data
     """  # noqa: D301
     from synthmix_dagster.errors import ReleaseError
-    from synthmix_dagster.release.handle import verify_release
+    from synthmix_dagster.release.verification import verify_release
 
     with progress(1) as step:
         step("reading every file")

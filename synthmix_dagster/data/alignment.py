@@ -12,8 +12,8 @@ from synthmix_dagster.errors import DataError
 def align(table: pa.Table, schema: pa.Schema, dataset: str) -> pa.Table:
     """Give rows the columns, order and types of a schema.
 
-    Only casts that lose nothing are made. Columns that are not there are empty; further ones are
-    left out.
+    Only casts that lose nothing are made. Missing columns are filled with nulls; further ones
+    are left out.
 
     Raises
     ------
@@ -25,9 +25,9 @@ def align(table: pa.Table, schema: pa.Schema, dataset: str) -> pa.Table:
     >>> align(pa.table({"x": [1.0, 2.0]}), pa.schema([("x", pa.int8())]), "synthetic")["x"].type
     DataType(int8)
     """
-    columns = []
+    columns, there = [], set(table.column_names)
     for field in schema:
-        if field.name in table.column_names:
+        if field.name in there:
             columns.append(_cast(table.column(field.name), field, dataset))
         else:
             columns.append(pa.nulls(table.num_rows, field.type))
@@ -48,17 +48,18 @@ def require_fit(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ())
     DataError
         A column is missing, or a value does not fit.
     """
+    there, may_lack = set(synthetic.columns), set(optional)
     for name in real.columns:
-        if name not in synthetic.columns and name not in optional:
+        if name not in there and name not in may_lack:
             raise DataError(
-                "the synthetic rows lack this column of the real ones",
+                "the synthetic rows lack this column of the real rows",
                 dataset=synthetic.name,
                 column=name,
-                fix="Generate it, or add it to 'ignore' to leave it empty in synthetic rows",
+                fix="Generate it, or add it to 'ignore' to leave it empty in the synthetic rows",
             )
-    shared = [name for name in real.columns if name in synthetic.columns]
-    wanted = {name: unpacked(real.schema.field(name).type) for name in shared}
-    other = [name for name in shared if unpacked(synthetic.schema.field(name).type) != wanted[name]]
+    wanted = {field.name: unpacked(field.type) for field in real.schema}
+    kinds = {field.name: unpacked(field.type) for field in synthetic.schema}
+    other = [name for name in wanted if name in kinds and kinds[name] != wanted[name]]
     if other:
         schema = pa.schema([(name, wanted[name]) for name in other])
         for table in synthetic.select(other).tables():
@@ -85,10 +86,10 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
         return values
     if pa.types.is_null(field.type):
         raise DataError(
-            f"it holds no value, so that its type is unknown, but is {values.type} in {dataset}",
+            f"it holds no values, so its type is unknown; in {dataset} it is {values.type}",
             dataset="real",
             column=field.name,
-            fix="Give it a type where it is written, or drop it on both sides",
+            fix="Write it with an explicit type, or drop it from both datasets",
         )
     if pa.types.is_null(values.type):
         return pa.chunked_array([pa.nulls(len(values), field.type)], type=field.type)
@@ -100,7 +101,7 @@ def _cast(values: pa.ChunkedArray, field: pa.Field, dataset: str) -> pa.ChunkedA
     except (ValueError, TypeError, pa.ArrowException) as error:
         problem = f" ({error})"
     raise DataError(
-        f"its type {values.type} does not fit the real {field.type} without loss{problem}",
+        f"its type {values.type} does not convert to the real {field.type} without loss{problem}",
         dataset=dataset,
         column=field.name,
         fix="Round or convert it in the generator",

@@ -1,8 +1,8 @@
 """Where rows enter: files, folders and frames become one kind of object.
 
 A `Dataset` has a name, a fingerprint of its content and, when it came from files, the place of
-every row in them. Everything downstream asks it and nothing else. Rows of files stay there until
-they are asked for (`tables.reading`).
+every row in them. Everything downstream reads this object only. Rows of files stay there until
+they are needed (`data.reading`).
 """
 
 import hashlib
@@ -10,16 +10,24 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
+from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.locations import find_files
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
+
+
+class ArrowStream(Protocol):
+    """Any frame that hands its rows over by Arrow's stream protocol: polars, duckdb and others."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Export the rows as a capsule."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +148,12 @@ class Dataset:
         return (as_frame(source.slice(at, rows)) for at in range(0, self.rows, rows))
 
 
+#: What `open_dataset` opens: a path, a frame, an Arrow table, or a dataset that is open already.
+IntoDataset: TypeAlias = str | Path | pd.DataFrame | pa.Table | ArrowStream | Dataset
+
+
 def open_dataset(
-    source: Any,
+    source: IntoDataset,
     name: str = "dataset",
     *,
     columns: Sequence[str] | None = None,
@@ -162,15 +174,15 @@ def open_dataset(
     rename : mapping of str to str, optional
         New names of columns.
     filters : sequence, optional
-        Conditions such as ``("year", ">=", 2024)`` that a row has to meet, by the names in
-        `source`; a list of lists is several groups, one of which has to be met.
+        Conditions such as ``("year", ">=", 2024)`` that every row must meet, by the names in
+        `source`; a list of lists is several groups, of which a row must meet at least one.
 
     Raises
     ------
     DataError
-        Nothing is there, it has no rows, it cannot be read, or its type is not supported.
+        It does not exist, has no rows, cannot be read, or its type is not supported.
     ConfigError
-        A column is not there, or a condition cannot be understood.
+        A column does not exist, or a condition is not valid.
 
     Examples
     --------
@@ -183,9 +195,9 @@ def open_dataset(
     if isinstance(source, Dataset):
         if view:
             raise ConfigError(
-                f"dataset '{source.name}' is open already",
+                f"dataset '{source.name}' is already open",
                 option="columns, rename or filters",
-                fix="Give them where it is opened",
+                fix="Pass these options to the call that opens it",
             )
         dataset = source
     elif isinstance(source, str | Path):
@@ -195,11 +207,11 @@ def open_dataset(
         dataset = Dataset(name, table, content_sha256(table))
     if dataset.rows == 0:
         what = source if isinstance(source, str | Path) else "an empty frame"
-        problem = "no row meets its filters" if view.filters else f"it has no rows ({what})"
+        problem = "no rows match its filters" if view.filters else f"it has no rows ({what})"
         raise DataError(
             problem,
             dataset=name,
-            fix="Check what writes it, and run that first",
+            fix="Check the process that writes it, and run that first",
         )
     require_unique(dataset.columns, name)
     return dataset
@@ -221,7 +233,7 @@ def _seen(table: pa.Table, name: str, view: View) -> pa.Table:
     require_unique(table.column_names, name)
     names = view.handed_out(table.column_names, name)
     if view.filters:
-        table = table.filter(view.mask(table))
+        table = table.filter(filter_mask(view, table))
     return table.select(list(names.values())).rename_columns(list(names))
 
 
@@ -239,7 +251,7 @@ def _to_arrow(source: Any, name: str) -> pa.Table:
             return _without_views(pa.table(source))
     except (ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
-            f"it cannot be read as an Arrow table ({error})",
+            f"it cannot be converted to an Arrow table ({error})",
             dataset=name,
             fix="Give every column one type",
         ) from error

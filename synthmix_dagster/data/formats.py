@@ -18,13 +18,13 @@ from synthmix_dagster.data.locations import Location
 Ints = NDArray[np.int64]
 Pieces = Iterator[tuple[int, pa.Table]]
 
-#: Most rows of a piece of a Parquet file, and bytes of one of a text file.
+#: Maximum rows of a piece of a Parquet file, and bytes of one of a text file.
 PIECE_ROWS = 65_536
 TEXT_BLOCK = 2**20
 
 
 class Format(Protocol):
-    """What has to be known of a format."""
+    """What a format must provide."""
 
     def look(self, file: Location) -> tuple[pa.Schema, int]:
         """Columns and number of rows."""
@@ -94,7 +94,8 @@ class Arrow:
     ) -> Iterator[pa.RecordBatch]:
         with file.open() as source:
             names = (schema or pa.ipc.open_file(source).schema).names
-            options = pa.ipc.IpcReadOptions(included_fields=[names.index(c) for c in columns])
+            places = {name: place for place, name in enumerate(names)}
+            options = pa.ipc.IpcReadOptions(included_fields=[places[c] for c in columns])
             with pa.ipc.open_file(source, options=options) as opened:
                 for number in range(opened.num_record_batches):
                     yield opened.get_batch(number)

@@ -1,4 +1,4 @@
-"""Who a row is: an integer that does not depend on when, or with what, the row is read.
+"""The identity of a row: an integer that depends neither on when nor on how the row is read.
 
 In order of preference: the user's key columns; the file's relative path and the row's number in
 it; a hash of the row's content, with a counter that tells copies apart.
@@ -26,7 +26,7 @@ ID_BITS = 60
 NUMBER_BITS = 30
 
 #: Identities of keys that are looked at together for one that occurs twice, 8 bytes each.
-_KEYS_AT_A_TIME = 2**24
+KEYS_AT_A_TIME = 2**24
 
 
 class Rows(NamedTuple):
@@ -59,12 +59,12 @@ def scan(
         Columns to read, all by default. Without any, identities that are places in files come
         without reading them.
     rows : int
-        Most rows at a time.
+        Maximum number of rows at a time.
 
     Raises
     ------
     DataError
-        A key column is not there or holds missing values.
+        A key column does not exist or holds missing values.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def shared_key(dataset: Dataset, key: Sequence[str]) -> Sequence[str]:
 
 
 def identify(dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
-    """Say what identifies the rows, and make sure that it does.
+    """Return what identifies the rows, and check that it does.
 
     Examples
     --------
@@ -118,17 +118,17 @@ def identify(dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
     if not key:
         return {"by": "content" if isinstance(dataset.source, pa.Table) else "file and row number"}
     # Identities are spread over so many parts that one part of them can be held.
-    parts = 1 + dataset.rows // _KEYS_AT_A_TIME
+    parts = 1 + dataset.rows // KEYS_AT_A_TIME
     for part in range(parts):
         scanned = (rows.ids for rows in scan(dataset, key, [], 2**20))
         here = np.sort(np.concatenate([ids[ids % parts == part] for ids in scanned]))
         twice = here[1:][here[1:] == here[:-1]]
         if len(twice):
             raise DataError(
-                f"the key '{_named(dataset, key, twice[0])}' occurs more than once",
+                f"key value '{_named(dataset, key, twice[0])}' occurs more than once",
                 dataset=dataset.name,
                 column=", ".join(key),
-                fix="Name columns that identify a row, or leave 'key' out",
+                fix="Set 'key' to columns that identify a row, or leave it out",
             )
     return {"by": "key", "columns": list(key)}
 
@@ -147,10 +147,10 @@ def _require_key(dataset: Dataset, key: Sequence[str]) -> None:
     for column in key:
         if column not in dataset.columns:
             raise DataError(
-                "this key column is not there",
+                "key column not found",
                 dataset=dataset.name,
                 column=column,
-                fix="Name columns that this dataset has as 'key', or leave 'key' out",
+                fix="Set 'key' to columns of this dataset, or leave it out",
             )
 
 
@@ -158,10 +158,10 @@ def _key_ids(table: pa.Table, key: Sequence[str], dataset: str) -> Ints:
     for column in key:
         if table.column(column).null_count:
             raise DataError(
-                "this key column holds missing values",
+                "key column holds missing values",
                 dataset=dataset,
                 column=column,
-                fix="Fill them, or name another key",
+                fix="Fill them, or use another key",
             )
     if len(key) == 1 and pa.types.is_integer(table.column(key[0]).type):
         return _number_ids(table.column(key[0]))

@@ -103,7 +103,7 @@ class Location:
             return found.st_size, found.st_mtime_ns, found.st_ino
         (info,) = self.filesystem.get_file_info([self.path])
         if info.type != pa_fs.FileType.File:
-            raise FileNotFoundError(f"there is no object '{self.shown}'")
+            raise FileNotFoundError(f"object '{self.shown}' not found")
         handler = getattr(self.filesystem, "handler", None)
         tag = handler.fs.checksum(self.path) if isinstance(handler, pa_fs.FSSpecHandler) else None
         return info.size, info.mtime_ns, tag
@@ -135,9 +135,9 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
     Raises
     ------
     DataError
-        Nothing is there, or files of several formats are.
+        No file is found, or files of several formats are.
     """
-    filesystem, path, prefix = _resolve(source, dataset)
+    filesystem, path, prefix = resolve(source, dataset)
     try:
         found = _listed(filesystem, path, prefix)
     except (OSError, pa.ArrowException) as error:
@@ -150,19 +150,19 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
         raise DataError(
             f"there is no file or folder '{prefix}{path}'",
             dataset=dataset,
-            fix="Check the path, or run what writes it first",
+            fix="Check the path, or run the process that writes it first",
         )
     if not found:
         raise DataError(
-            f"'{prefix}{path}' holds no file ending in {', '.join(FORMATS)}",
+            f"'{prefix}{path}' contains no file ending in {', '.join(FORMATS)}",
             dataset=dataset,
-            fix="Check the path, or run what writes it first",
+            fix="Check the path, or run the process that writes it first",
         )
     _require_one_format(found, f"{prefix}{path}", dataset)
     return found
 
 
-def _resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
+def resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
     """Filesystem, path there, and what stands before the path when it is shown."""
     text = str(source)
     if not (isinstance(source, str) and _URI.match(text)):
@@ -183,7 +183,7 @@ def _through_fsspec(
 ) -> tuple[pa_fs.FileSystem, str]:
     """Filesystem and path by fsspec, for what pyarrow refused to open."""
     # Some refusals quote the address, in which there may be a password.
-    said = "" if "://" in refusal else f" (pyarrow: {refusal.rstrip('.')})"
+    reason = "" if "://" in refusal else f" (pyarrow: {refusal.rstrip('.')})"
     package = _PACKAGES.get(scheme)
     try:
         from fsspec.core import url_to_fs
@@ -192,10 +192,10 @@ def _through_fsspec(
     except ImportError as error:
         itself = (error.name or "").partition(".")[0] == "fsspec"
         lacking = [*(["fsspec"] if itself else []), *([package] if package else [])]
-        problem = f"'{scheme}://' is read through a package that is not installed{said}"
+        problem = f"'{scheme}://' needs a package that is not installed{reason}"
         fix = f"Install {' and '.join(lacking)}" if lacking else f"Install it ({error})"
     except (ValueError, OSError) as error:
-        problem = f"'{scheme}://' cannot be opened ({error}){said}"
+        problem = f"'{scheme}://' cannot be opened ({error}){reason}"
         fix = "Check the address"
     else:
         return pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), path
@@ -203,7 +203,7 @@ def _through_fsspec(
 
 
 def _listed(filesystem: pa_fs.FileSystem, path: str, prefix: str) -> list[Location] | None:
-    """Files at a path, or None where there is nothing."""
+    """Files at a path; None if nothing exists there."""
     (info,) = filesystem.get_file_info([path])
     if info.type == pa_fs.FileType.File:
         return [Location(filesystem, path, path.rsplit("/", 1)[-1], prefix + path)]
@@ -242,13 +242,13 @@ def _require_one_format(found: Sequence[Location], shown: str, dataset: str) -> 
     kinds = sorted({file.format for file in found})
     if kinds == [""]:
         raise DataError(
-            f"the file '{shown}' has an ending that is not known",
+            f"the file '{shown}' has an unknown extension",
             dataset=dataset,
             fix=f"Use one of {', '.join(FORMATS)}",
         )
     if len(kinds) > 1:
         raise DataError(
-            f"'{shown}' holds files of more than one format ({', '.join(kinds)})",
+            f"'{shown}' contains files of more than one format ({', '.join(kinds)})",
             dataset=dataset,
-            fix="Keep one format in a folder, or name one of them by a glob such as '*.parquet'",
+            fix="Keep one format per folder, or select one with a glob such as '*.parquet'",
         )

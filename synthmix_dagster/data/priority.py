@@ -18,7 +18,7 @@ PRIORITY_BITS = 62
 #: The leading half of a priority decides nearly always, and costs half as much.
 LEADING_BITS = PRIORITY_BITS // 2
 _MODULUS = np.uint64(PRIME)
-_BLOCK_ROWS, _CACHED_ROWS = 2**20, 2**13
+BLOCK_ROWS, _CACHED_ROWS = 2**20, 2**13
 
 
 def priorities(ids: Ints, seed: int | str) -> Ints:
@@ -87,7 +87,7 @@ def sample_positions(dataset: Dataset, rows: int, seed: int, key: Sequence[str] 
     """
     kept = positions = np.empty(0, dtype=np.int64)
     start = 0
-    for ids, _ in scan(dataset, key, [], _BLOCK_ROWS):
+    for ids, _ in scan(dataset, key, [], BLOCK_ROWS):
         candidates = np.concatenate((kept, ids))
         places = np.concatenate((positions, np.arange(start, start + len(ids))))
         lowest = in_priority_order(candidates, seed)[:rows]

@@ -1,4 +1,4 @@
-"""Rows that stay in their files until they are asked for, and then pass by a piece at a time.
+"""Rows that stay in their files until they are needed, and are then read a piece at a time.
 
 Opening looks at every file once: its bytes for the fingerprint, its columns and the number of its
 rows. Every row keeps its number in its file, whatever is filtered out before it.
@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.formats import PIECE_ROWS, READERS, Ints, holds
 from synthmix_dagster.data.locations import Location
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import DataError
 
-#: Files that are looked at at a time; digests are most of the work, and leave Python to others.
+#: Files opened at a time; digests are most of the work and release the interpreter lock.
 _READERS = 2
 
 
@@ -100,7 +101,7 @@ class StoredRows:
         Raises
         ------
         DataError
-            A file cannot be read, or types do not go together.
+            A file cannot be read, or column types are incompatible.
         """
         view = view or View()
         with ThreadPoolExecutor(_READERS) as pool:
@@ -169,7 +170,7 @@ class StoredRows:
         Parameters
         ----------
         rows : int
-            Most rows of a piece of a Parquet or Arrow file.
+            Maximum rows of a piece of a Parquet or Arrow file.
         wanted : ndarray of int, optional
             Sorted positions; parts of files that hold none of them are skipped.
         """
@@ -188,14 +189,15 @@ class StoredRows:
         self, file: StoredFile, rows: int, wanted: Ints | None = None
     ) -> Iterator[Piece]:
         needed = dict.fromkeys([column for _, column in self.names] + self.view.filtered_columns)
-        there = pa.schema([file.schema.field(c) for c in needed if c in file.schema.names])
+        in_file = set(file.schema.names)
+        there = pa.schema([file.schema.field(c) for c in needed if c in in_file])
         with _naming(file.location, self.dataset):
             _require_unchanged(file.location, file.state, self.dataset)
             for start, piece in self._raw_pieces(file, there, rows, wanted):
                 table = self._completed(piece, file, list(needed))
                 numbers = np.arange(start, start + table.num_rows, dtype=np.int64)
                 if self.view.filters:
-                    mask = self.view.mask(table)
+                    mask = filter_mask(self.view, table)
                     numbers, table = numbers[mask.to_numpy()], table.filter(mask)
                 table = table.select([column for _, column in self.names])
                 yield Piece(start, file, numbers, table.rename_columns(self.column_names))
@@ -207,17 +209,17 @@ class StoredRows:
         if there.names:
             yield from READERS[file.location.format].pieces(file.location, there, rows, wanted)
             return
-        # Only what the folder's name says is asked for: nothing has to be read.
+        # Only columns of the folder's name are needed: nothing has to be read.
         for start in range(0, file.rows, rows):
             size = min(rows, file.rows - start)
             yield start, pa.table({"": pa.nulls(size)})
 
     def _completed(self, piece: pa.Table, file: StoredFile, needed: list[str]) -> pa.Table:
         """The piece with what its folder's name says, and in types that go for all files."""
-        columns = []
+        columns, in_file = [], set(file.schema.names)
         for column in needed:
             kind = self.stored.field(column).type
-            if column in file.schema.names:
+            if column in in_file:
                 columns.append(_promoted(piece.column(column), kind))
             else:
                 value = pa.scalar(file.location.partition.get(column)).cast(kind)
@@ -229,11 +231,12 @@ class StoredRows:
 
     def _require_lossless(self) -> None:
         """Whether 64-bit integers fit a float depends on their values: look at all of them."""
+        stored = set(self.stored.names)
         for file in self.files:
             changed = tuple(
                 (f.name, f.name)
                 for f in file.schema
-                if f.name in self.stored.names
+                if f.name in stored
                 and f.type != self.stored.field(f.name).type
                 and not pa.types.is_null(f.type)
             )
@@ -297,9 +300,9 @@ def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
 
 def _clash(dataset: str, error: BaseException) -> DataError:
     return DataError(
-        f"its files have columns of types that do not go together ({error})",
+        f"its files have columns of incompatible types ({error})",
         dataset=dataset,
-        fix="Write all of them with one schema",
+        fix="Write all files with one schema",
     )
 
 
@@ -322,7 +325,7 @@ def _require_unchanged(location: Location, state: tuple[Any, ...], dataset: str)
         raise DataError(
             f"the file '{location.shown}' changed while it was read",
             dataset=dataset,
-            fix="Wait until it is written, then run again",
+            fix="Wait until the file is complete, then run again",
         )
 
 
@@ -335,5 +338,5 @@ def _naming(location: Location, dataset: str) -> Iterator[None]:
         raise DataError(
             f"the file '{location.shown}' cannot be read as {location.format} ({error})",
             dataset=dataset,
-            fix="Write it again; it may be damaged or only half written",
+            fix="Write the file again; it may be damaged or incomplete",
         ) from error

@@ -1,4 +1,4 @@
-"""Whether a dataset has the columns it should: missing, extra, type, missing values, new levels."""
+"""The schema contract of a dataset: missing and extra columns, types, missing values, levels."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from synthmix_dagster.data.alignment import unpacked
 from synthmix_dagster.data.dataset import Dataset
 
-#: A column with more different texts than this has no levels that one could miss.
-MOST_LEVELS = 1_000
+#: A column with more different texts than this has no contract of levels.
+MAX_LEVELS = 1_000
 #: Levels that are named when they are new.
 _NAMED = 5
 #: Probability below which the real rows would have shown what the synthetic ones have.
@@ -31,7 +31,7 @@ class ColumnContract:
     levels : frozenset of str, optional
         The only values there may be, as text.
     rows : int, optional
-        Rows that it was read off. What so many rows might have lacked by chance breaks nothing.
+        Rows that it was derived from. What so many rows may lack by chance does not break it.
     """
 
     type: str | None = None
@@ -68,7 +68,7 @@ class Violation:
 
 
 def contract_of(real: Dataset, categorical: Collection[str] = ()) -> dict[str, ColumnContract]:
-    """What the real rows say about each column. All of them are read, some at a time.
+    """Derive the contract of every column from the real rows, which are all read in pieces.
 
     Parameters
     ----------
@@ -124,16 +124,16 @@ def violations(
     >>> [(found.column, found.rule) for found in violations(made, contract_of(real))]
     [('x', 'nullability'), ('kind', 'levels')]
     """
-    shared = [name for name in contract if name in dataset.columns]
-    listed = [name for name in shared if contract[name].levels is not None]
+    kinds = {field.name: unpacked(field.type) for field in dataset.schema}
+    listed = [name for name in contract if name in kinds and contract[name].levels is not None]
     seen = _Seen(dataset, listed)
     found = []
     for name, held in contract.items():
-        if name not in dataset.columns:
+        if name not in kinds:
             if name not in optional:
-                found.append(Violation(dataset.name, name, "missing", "it is not there"))
+                found.append(Violation(dataset.name, name, "missing", "column not found"))
             continue
-        kind = unpacked(dataset.schema.field(name).type)
+        kind = kinds[name]
         if held.type is not None and held.type not in (kind_of(kind), _name_of(kind)):
             words = f"it is {_name_of(kind)}, not {held.type}"
             found.append(Violation(dataset.name, name, "type", words))
@@ -145,8 +145,8 @@ def violations(
             if words:
                 found.append(Violation(dataset.name, name, "levels", words))
     if not extra:
-        more = [name for name in dataset.columns if name not in contract]
-        found += [Violation(dataset.name, name, "extra", "it is not expected") for name in more]
+        more = [name for name in kinds if name not in contract]
+        found += [Violation(dataset.name, name, "extra", "unexpected column") for name in more]
     return found
 
 
@@ -170,7 +170,7 @@ def kind_of(kind: pa.DataType) -> str:
 
 
 def _name_of(kind: pa.DataType) -> str:
-    """Its name in Arrow. How long its buffers may be is nobody's business."""
+    """Its name in Arrow, whatever the width of its offsets."""
     return str(kind).removeprefix("large_")
 
 
@@ -188,7 +188,7 @@ class _Seen:
                     values = table[name].cast(unpacked(table[name].type)).drop_null()
                     for level in pc.value_counts(values).to_pylist():
                         known[str(level["values"])] += level["counts"]
-                    self.levels[name] = known if len(known) <= MOST_LEVELS else None
+                    self.levels[name] = known if len(known) <= MAX_LEVELS else None
 
 
 def _missing(values: pa.ChunkedArray) -> int:
@@ -209,9 +209,9 @@ def _levels(seen: Counter[str] | None) -> frozenset[str] | None:
 
 
 def _new_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> str:
-    """Which levels should not be there, or nothing."""
+    """Which levels are not in the contract; empty if all are."""
     if seen is None:
-        return f"it has more than {MOST_LEVELS} different values"
+        return f"it has more than {MAX_LEVELS} different values"
     known = held.levels or frozenset()
     counts = {level: seen[level] for level in seen if level not in known}
     new = sorted(level for level, count in counts.items() if held.broken_by(count, rows))

@@ -1,4 +1,4 @@
-"""Which real rows judge: evaluation rows by a column that marks them, or put aside by identity."""
+"""Evaluation rows: by a column that marks them, or held out by the identity of rows."""
 
 import hashlib
 from collections.abc import Collection
@@ -28,20 +28,20 @@ def split_by_column(real: Dataset, column: str) -> tuple[Dataset, Dataset]:
     Raises
     ------
     DataError
-        The column is missing, is not boolean, has missing values, or is the same everywhere.
+        The column does not exist, is not boolean, has missing values, or is constant.
     """
     if column not in real.columns:
         raise DataError(
-            f"it has no column '{column}' ({', '.join(real.columns)})",
+            f"it has no column '{column}' (columns are {', '.join(real.columns)})",
             dataset=real.name,
-            fix="Name a boolean column of the real dataset as 'evaluation_column'",
+            fix="Set 'evaluation_column' to a boolean column of the real dataset",
         )
     kind = real.schema.field(column).type
     marked = real.select([column]).table.column(column)
     if not pa.types.is_boolean(kind) or marked.null_count:
         found = f"{marked.null_count} missing values" if marked.null_count else f"the type {kind}"
         raise DataError(
-            f"it has {found}, and cannot say which rows judge",
+            f"it has {found}, so it cannot mark the evaluation rows",
             dataset=real.name,
             column=column,
             fix="Make it boolean: true for evaluation rows, which the generator never saw",
@@ -53,13 +53,13 @@ def split_by_column(real: Dataset, column: str) -> tuple[Dataset, Dataset]:
 def split_evaluation(
     real: Any, *, share: float = 0.2, key: str | Collection[str] | None = None, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Put real rows aside before a generator is fitted, so that they can judge it.
+    """Hold out real rows before a generator is fitted, to evaluate it on them.
 
     Parameters
     ----------
     real : path, DataFrame or Arrow table
     share : float
-        Share of the rows to put aside, about.
+        Approximate share of the rows to hold out.
     key : sequence of str, optional
         Columns that identify a row. With them a row stays on its side whatever else is added.
     seed : int
@@ -101,7 +101,7 @@ def split_by_share(
         raise ConfigError(f"it is {share}", option="share", fix="Set it above 0 and below 1")
     keys = [key] if isinstance(key, str) else list(key or ())
     ids = np.concatenate([part.ids for part in scan(real, keys, columns=[])])
-    # Another hash than that of a mix: rows that are put aside are no sample of those mixed.
+    # Another hash than that of a mix, so that the split is independent of the selection.
     low = priorities(ids, f"{seed}|evaluation") < share * _PRIORITIES
     return _split(real, low, f"share {share} seed {seed} key {','.join(keys)}")
 
@@ -112,9 +112,9 @@ def _split(real: Dataset, evaluation: NDArray[np.bool_], how: str) -> tuple[Data
     for name, kept in ((real.name, ~evaluation), ("evaluation", evaluation)):
         if not kept.any():
             raise DataError(
-                f"no row is left for '{name}' ({how})",
+                f"no rows are left for '{name}' ({how})",
                 dataset=real.name,
-                fix="Mark or keep some rows on either side",
+                fix="Change the split so that both sides get rows",
             )
         digest = hashlib.sha256(f"{real.fingerprint}|{how}|{name}".encode()).hexdigest()
         parts.append(Dataset(name, table.filter(pa.array(kept)), digest))

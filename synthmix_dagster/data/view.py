@@ -1,29 +1,21 @@
 """Which part of a dataset is meant: filters, then columns, then new names, in that order.
 
 Filters and columns speak of the names that the data have where they lie. Filters are data, never
-code: a comparison is a triple such as ``["year", ">=", 2024]``.
+code: a comparison is a triple such as ``["year", ">=", 2024]``. Settings are read
+with this module, so it needs no engine; which rows meet the filters is in `filtering`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError, did_you_mean
 
 Condition = tuple[str, str, Any]
 
-_COMPARISONS: dict[str, Callable[[pa.ChunkedArray, Any], pa.ChunkedArray]] = {
-    "==": pc.equal,
-    "!=": pc.not_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-}
-OPERATORS = (*_COMPARISONS, "in", "not in", "is null", "is not null")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+OPERATORS = (*COMPARISONS, "in", "not in", "is null", "is not null")
 
 
 @dataclass(frozen=True)
@@ -81,25 +73,26 @@ class View:
     def handed_out(self, names: Sequence[str], dataset: str) -> dict[str, str]:
         """Column where it lies by the name it is handed out under, in order."""
         kept = list(names if self.columns is None else self.columns)
+        there, selected = set(names), set(kept)
         for option, asked in {
             "columns": kept,
             "rename": list(self.rename),
             "filters": [column for group in self.filters for column, _, _ in group],
         }.items():
             for column in asked:
-                if column not in (names if option != "rename" else kept):
+                if column not in (there if option != "rename" else selected):
                     raise ConfigError(
                         f"dataset '{dataset}' has no column '{column}'",
                         option=option,
                         fix=did_you_mean(column, names),
                     )
         renamed = [self.rename.get(column, column) for column in kept]
-        for name in renamed:
-            if renamed.count(name) > 1:
+        for name, count in Counter(renamed).items():
+            if count > 1:
                 raise ConfigError(
-                    f"two columns of dataset '{dataset}' would be called '{name}'",
+                    f"two columns of dataset '{dataset}' would have the name '{name}'",
                     option="rename" if self.rename else "columns",
-                    fix="Give each its own name",
+                    fix="Give each column its own name",
                 )
         return dict(zip(renamed, kept, strict=True))
 
@@ -107,46 +100,6 @@ class View:
     def filtered_columns(self) -> list[str]:
         """Columns that filters look at."""
         return list(dict.fromkeys(column for group in self.filters for column, _, _ in group))
-
-    def mask(self, table: pa.Table) -> pa.ChunkedArray:
-        """Which rows meet the filters; what is missing meets none but ``is null``."""
-        groups = []
-        for group in self.filters:
-            met = [_met(table.column(column), *rest) for column, *rest in group]
-            groups.append(_reduced(pc.and_, met))
-        return pc.fill_null(_reduced(pc.or_, groups), False)
-
-
-def _met(values: pa.ChunkedArray, operator: str, value: Any) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if operator in ("is null", "is not null"):
-        return pc.is_null(values) if operator == "is null" else pc.is_valid(values)
-    try:
-        if operator in _COMPARISONS:
-            return pc.fill_null(_COMPARISONS[operator](values, _scalar(value, values.type)), False)
-        among = pc.is_in(values, value_set=pa.array(list(value)).cast(values.type))
-        wanted = among if operator == "in" else pc.invert(among)
-        return pc.and_(wanted, pc.is_valid(values))
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"values of type {values.type} cannot be compared with {value!r} ({error})",
-            option="filters",
-            fix="Write a value of the column's type",
-        ) from error
-
-
-def _scalar(value: Any, kind: pa.DataType) -> pa.Scalar:
-    """The value in the column's own type where it is text, such as a date out of YAML."""
-    scalar = pa.scalar(value)
-    return scalar.cast(kind) if pa.types.is_string(scalar.type) else scalar
-
-
-def _reduced(join: Callable[[Any, Any], Any], masks: Sequence[Any]) -> Any:
-    joined = masks[0]
-    for mask in masks[1:]:
-        joined = join(joined, mask)
-    return joined
 
 
 def _is_condition(found: Any) -> bool:
@@ -156,7 +109,7 @@ def _is_condition(found: Any) -> bool:
 def _condition(found: Any) -> Condition:
     if not _is_condition(found) or len(found) not in (2, 3):
         raise ConfigError(
-            f"{found!r} is no condition",
+            f"{found!r} is not a valid condition",
             option="filters",
             fix="Write it as [column, operator, value], such as ['year', '>=', 2024]",
         )
@@ -166,13 +119,13 @@ def _condition(found: Any) -> Condition:
         raise UnknownChoiceError(operator, option="filters", known=OPERATORS)
     if bool(value) == operator.endswith("null"):
         raise ConfigError(
-            f"'{operator}' of '{column}' goes with {len(value)} values",
+            f"'{operator}' of '{column}' has {len(value)} values",
             option="filters",
-            fix="Give a value to every operator but 'is null' and 'is not null'",
+            fix="Give one value to every operator but 'is null' and 'is not null'",
         )
     if operator in ("in", "not in") and (isinstance(value[0], str) or not _iterable(value[0])):
         raise ConfigError(
-            f"'{operator}' of '{column}' goes with a list, not {value[0]!r}",
+            f"'{operator}' of '{column}' needs a list, not {value[0]!r}",
             option="filters",
             fix="Write the values as a list",
         )

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.display.markup import text
+from markupsafe import Markup
+
 from synthmix_dagster.display.style import ON_DARK, variable
+from synthmix_dagster.display.templates import part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +41,7 @@ def picture(axes: "Axes") -> str:
     return "data:image/png;base64," + base64.b64encode(png(axes)).decode("ascii")
 
 
-def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
+def inline_svg(axes: "Axes", name: str, title: str, description: str) -> Markup:
     """Return the figure of `axes` as an SVG element that takes its colours from the page around it.
 
     The same figure gives the same text: there is no date in it and no random name.
@@ -50,12 +52,12 @@ def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
     name : str
         What it is called on its page, which no other picture there is.
     title, description : str
-        What those who do not see it are told.
+        Text alternative, for readers who do not see it.
     """
     nothing = {"Date": None, "Creator": None}
     drawn = _saved(axes, salt=name, format="svg", metadata=nothing).decode("utf-8")
     drawn = drawn[drawn.index("<svg") :]
-    _, viewed, rest = re.split(r'(viewBox="[^"]*")', drawn, maxsplit=1)
+    _, view, rest = re.split(r'(viewBox="[^"]*")', drawn, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
     # The page has a rule for lines of its own; this one would hold for everything on it.
     body = re.sub(r"<(metadata|style)\b.*?</\1>\s*|<defs>\s*</defs>\s*", "", body, flags=re.DOTALL)
@@ -63,22 +65,26 @@ def inline_svg(axes: "Axes", name: str, title: str, description: str) -> str:
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     for colour in ON_DARK:
         body = body.replace(colour, f"var({variable(colour)})")
-    return (
-        f'<svg {viewed} role="img" aria-labelledby="{name}-title {name}-description">'
-        f'<title id="{name}-title">{text(title)}</title>'
-        f'<desc id="{name}-description">{text(description)}</desc>{body.strip()}'
+    # matplotlib has escaped the words in it.
+    drawing = {"view": Markup(view), "body": Markup(body.strip())}  # noqa: S704
+    return part(
+        "display/templates/picture.html.jinja",
+        name=name,
+        title=title,
+        description=description,
+        **drawing,
     )
 
 
 def _saved(axes: "Axes", *, salt: str | None = None, **options: Any) -> bytes:
     import matplotlib as mpl
 
-    figure, buffer = axes.get_figure(root=True), io.BytesIO()
+    # The figure of a subfigure is the whole one; `get_figure(root=True)` is newer than 3.8.
+    figure, buffer = axes.figure.figure, io.BytesIO()
     # Names of clips and markers are hashes with this salt, so pictures of one page share none.
     settings = mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt})
     with _ONE_AT_A_TIME, settings, warnings.catch_warnings():
         # Names in scripts that the font lacks are boxes in a PNG and right in an SVG.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        if figure is not None:
-            figure.savefig(buffer, **options)
+        figure.savefig(buffer, **options)
     return buffer.getvalue()

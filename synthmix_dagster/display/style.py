@@ -23,6 +23,9 @@ ON_DARK = {
     "#009e73": "#35c99f",
 }
 INK, QUIET, LINE, PAPER, CURVE, CHOSEN, PRIOR = ON_DARK
+_NAMES = dict(
+    zip(ON_DARK, ("ink", "quiet", "line", "paper", "curve", "chosen", "prior"), strict=True)
+)
 #: Real and synthetic rows, in every picture.
 REAL, SYNTHETIC = PRIOR, CHOSEN
 #: Points of the words in a picture: its title, its labels, what is written beside marks.
@@ -79,7 +82,7 @@ def legend_below(axes: "Axes", *, columns: int = 2) -> None:
     )
 
 
-def label_of(name: str, most: int = 28) -> str:
+def label_of(name: str, max_length: int = 28) -> str:
     r"""A name of the user as a label: short, on one line, and never a formula.
 
     Examples
@@ -88,10 +91,16 @@ def label_of(name: str, most: int = 28) -> str:
     'price \\$xxxxxxxxxxxxxxxxxxxx…'
     """
     line = "".join(character if character.isprintable() else " " for character in name)
-    short = line if len(line) <= most else line[: most - 1] + "…"
+    short = line if len(line) <= max_length else line[: max_length - 1] + "…"
     return short.replace("$", r"\$")
 
 
 def variable(colour: str) -> str:
-    """Name of the variable that a page keeps a colour of the palette in."""
-    return f"--on-{colour.removeprefix('#')}"
+    """Name of the CSS variable that a page keeps a colour of the palette in.
+
+    Examples
+    --------
+    >>> variable(INK)
+    '--ink'
+    """
+    return f"--{_NAMES[colour]}"

@@ -35,15 +35,15 @@ Singles = NDArray[np.float32]
 #: Landmarks of the features; the contrast is a smoother function than the target itself.
 LANDMARKS = 150
 #: Folds used of a side: with two on the other, more would lower the noise by a few per cent only.
-MOST_FOLDS = 8
+MAX_FOLDS = 8
 #: Ridges tried, relative to the mean squared feature norm, which is 1 for a Gaussian kernel.
 RIDGES: tuple[float, ...] = tuple(10.0 ** np.arange(-5.0, 1.25, 0.5))
 #: Ridge of the constants in g and t: next to none, for a shift of all labels is no rough function.
 CONSTANT_RIDGE = 1e-3
 #: Below this overlap a small square tells that little could be compared, not that labels agree.
-LEAST_OVERLAP = 0.3
+MIN_OVERLAP = 0.3
 #: A fit using up more than this share of its rows interpolates: leave-one-out is 0/0 there.
-MOST_LEVERAGE = 0.8
+MAX_LEVERAGE = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def conditional_estimate(
 
     def folds(x: Floats | Singles, y: Floats | Singles, w: Floats, side: Side) -> list[_Fold]:
         found = []
-        for rows, blocks in list(zip(side.folds, side.blocks, strict=True))[:MOST_FOLDS]:
+        for rows, blocks in list(zip(side.folds, side.blocks, strict=True))[:MAX_FOLDS]:
             features = feature_map.transform(x[rows].astype(np.float64))
             constant = np.ones((len(rows), 1))
             features = np.hstack((features, constant))
@@ -241,7 +241,7 @@ def _left_out_errors(features: Floats, target: Floats) -> Iterator[Floats]:
     for ridge in RIDGES:
         inverse = 1 / (np.maximum(spectrum, 0) + ridge)
         leverage = squares @ inverse
-        if leverage.sum() > MOST_LEVERAGE * n:
+        if leverage.sum() > MAX_LEVERAGE * n:
             yield np.full(target.shape, np.inf)
         else:
             yield (target - turned @ (inverse[:, None] * pull)) / (1 - leverage)[:, None]

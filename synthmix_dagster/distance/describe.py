@@ -15,7 +15,7 @@ from synthmix_dagster.encoding.encoder import Encoder
 #: Columns whose statistics are compared.
 WORST_COLUMNS = 5
 #: A direction names the columns that have at least this share of it.
-LEAST_SHARE = 0.05
+MIN_SHARE = 0.05
 
 
 def column_gaps(
@@ -66,7 +66,7 @@ def named_directions(
             for code in encoder.codes
         }
         leaning = sorted(shares.items(), key=lambda item: -item[1])
-        columns = [(name, share) for name, share in leaning if share >= LEAST_SHARE]
+        columns = [(name, share) for name, share in leaning if share >= MIN_SHARE]
         named.append(WorstDirection(signed_root(direction.square), tuple(columns or leaning[:1])))
     return tuple(named)
 

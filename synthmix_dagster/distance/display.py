@@ -1,11 +1,9 @@
-"""The picture of a distance: the gap beside chance and threshold, and which columns make it up."""
+"""The picture of a distance: the gap beside chance and threshold, and the columns behind it."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
-from synthmix_dagster.display.html import readable, table
 from synthmix_dagster.display.rendering import picture
 from synthmix_dagster.display.style import (
     CHOSEN,
@@ -22,6 +20,7 @@ from synthmix_dagster.display.style import (
     own_axes,
     quiet_frame,
 )
+from synthmix_dagster.display.templates import render
 from synthmix_dagster.distance.estimate import NULL_LEVELS, signed_root
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from synthmix_dagster.distance.report import DistanceReport
 
 #: Columns drawn at most.
-MOST_COLUMNS = 20
+MAX_COLUMNS = 20
 #: A line is drawn up to so many times as far out as everything else.
 _FARTHEST_LINE = 3.0
 #: Half the height of the bands of chance, in rows.
@@ -42,10 +41,10 @@ _BANDS = ((0.0, 0.16), (0.05, 0.16), (0.25, 0.2))
 def plot_distance(
     report: DistanceReport, axes: Axes | None = None, *, threshold: float | None = None
 ) -> Axes:
-    """Draw the gap beside chance, floor and threshold, and below it what every column has in it.
+    """Draw the gap beside chance, floor and threshold, and below it what every column contributes.
 
-    Squares add up, but a threshold is a distance: bars are roots of the parts, so that everything
-    has one unit, and are labelled with their share of the square.
+    Squares add up, but a threshold is a distance: bars are roots of the contributions, so that
+    everything has one unit, and are labelled with their share of the squared gap.
 
     Parameters
     ----------
@@ -53,13 +52,13 @@ def plot_distance(
     axes : matplotlib Axes, optional
         Where to draw; a figure of its own by default.
     threshold : float, optional
-        Largest gap to release.
+        Maximum gap for a release.
 
     Returns
     -------
     matplotlib Axes
     """
-    columns = report.columns[:MOST_COLUMNS]
+    columns = report.columns[:MAX_COLUMNS]
     own = axes is None
     axes = own_axes(2.5 + 0.28 * len(columns)) if axes is None else axes
     low, high = report.interval or (report.gap, report.gap)
@@ -102,12 +101,12 @@ def plot_distance(
 
 
 def _draw_columns(axes: Axes, report: DistanceReport, *, shares: bool) -> None:
-    """A bar for the part of every column, and a mark for its own gap."""
-    columns = report.columns[:MOST_COLUMNS]
+    """A bar for the contribution of every column, and a mark for its gap alone."""
+    columns = report.columns[:MAX_COLUMNS]
     places = range(1, 1 + len(columns))
     parts = [signed_root(column.part) for column in columns]
     gaps = [column.gap for column in columns]
-    axes.barh(places, parts, color=CURVE, height=0.6, label="root of its part, % of squared gap")
+    axes.barh(places, parts, color=CURVE, height=0.6, label="contribution (root), % of squared gap")
     axes.plot(
         gaps,
         places,
@@ -117,10 +116,10 @@ def _draw_columns(axes: Axes, report: DistanceReport, *, shares: bool) -> None:
         mew=1,
         ms=7,
         ls="",
-        label="gap of the column by itself",
+        label="gap of the column alone",
     )
     if not shares:
-        # Shares of what may be nothing say nothing.
+        # A gap that may be zero has no shares.
         return
     for place, column, *ends in zip(places, columns, parts, gaps, strict=True):
         share = column.part / report.gap_squared
@@ -138,7 +137,7 @@ def _draw_columns(axes: Axes, report: DistanceReport, *, shares: bool) -> None:
 
 
 def _draw_chance(axes: Axes, report: DistanceReport) -> None:
-    """What chance alone shows, as bands behind the gap: the darker, the more relabellings."""
+    """What chance alone produces, as bands behind the gap: the darker, the more permutations."""
     if not report.null:
         return
     ends = dict(zip(NULL_LEVELS, report.null, strict=True))
@@ -150,90 +149,35 @@ def _draw_chance(axes: Axes, report: DistanceReport) -> None:
             color=QUIET,
             alpha=alpha,
             lw=0,
-            label="" if low else "chance alone: all, nine in ten, half of the relabellings",
+            label="" if low else "chance alone: all, 90 % and 50 % of permutations",
         )
 
 
 def _reference(
     axes: Axes, value: float, reach: float, name: str, remark: str, color: str, dashes: str
 ) -> None:
-    """A line to compare with; one that would squeeze the rest is only told."""
+    """A line to compare with; one that would squeeze the rest is in the legend only."""
     label = ", ".join(filter(None, (f"{name} {value:.3f}", remark)))
     if value <= _FARTHEST_LINE * reach:
         axes.axvline(value, color=color, ls=dashes, lw=1.5, label=label)
     else:
-        label += ", to the right of the picture"
+        label += ", beyond the axis"
         axes.plot([], [], color=color, ls=dashes, lw=1.5, label=label)
 
 
 def distance_html(report: DistanceReport) -> str:
-    """Return a distance report as HTML."""
-    facts: list[tuple[str, object]] = [
-        ("gap", readable(report.gap) + _between(report.interval)),
-        ("floor", report.floor),
-        ("effect size (gap / floor)", report.effect_size),
+    """Return a distance report as HTML for a notebook."""
+    directions = [
+        {
+            "gap": direction.gap,
+            "columns": ", ".join(f"{name} {share:.0%}" for name, share in direction.columns),
+        }
+        for direction in report.directions
     ]
-    if report.p_value is not None:
-        facts.append(("p-value", report.p_value))
-    if report.input_gap is not None:
-        facts.append(("gap without the target", report.input_gap))
-    if report.conditional_gap is not None:
-        facts.append(
-            (
-                "gap of the target given the rest",
-                readable(report.conditional_gap) + _between(report.conditional_interval),
-            )
-        )
-        facts.append(("overlap of the inputs", report.overlap))
-    facts.append(
-        (
-            "measured on",
-            f"{report.n_real} real and {report.n_synthetic} synthetic rows "
-            f"({report.method}, p = {report.p}, {report.scaling} scaling, {report.rows} rows)",
-        )
-    )
-    if report.rows == "all":
-        facts.append(("share of values beyond the bins", report.clipped))
-    parts = [
-        "<p><b>How far the synthetic rows are from the real ones</b>, in real standard "
-        "deviations</p>",
-        table((), facts),
-        table(
-            (
-                "column",
-                "part of squared gap",
-                "gap by itself",
-                "missing real",
-                "missing synthetic",
-                "unseen",
-                "clipped",
-            ),
-            [
-                (c.column, c.part, c.gap, c.real_missing, c.synthetic_missing, c.unseen, c.clipped)
-                for c in report.columns[:10]
-            ],
-        ),
-        table(
-            ("widest direction: gap", "leans on"),
-            [
-                (d.gap, ", ".join(f"{name} {share:.0%}" for name, share in d.columns))
-                for d in report.directions
-            ],
-        ),
-        table(
-            ("what differs", "statistic", "real", "synthetic"),
-            [(row.column, row.statistic, row.real, row.synthetic) for row in report.differences],
-        ),
-    ]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return "".join(parts) + (f"<ul>{notes}</ul>" if notes else "")
-
-
-def _between(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
+    return render("distance/templates/report.html.jinja", report=report, directions=directions)
 
 
 def distance_markdown(report: DistanceReport, threshold: float | None) -> str:
-    """Return the gap and its parts as Markdown with the picture inside it."""
+    """Return the gap and the contributions to it as Markdown with the picture inside it."""
     axes = plot_distance(report, threshold=threshold)
-    return f"![Part of every column in the gap]({picture(axes)})"
+    return f"![Gap, and the contribution of every column]({picture(axes)})"

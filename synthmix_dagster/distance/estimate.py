@@ -13,6 +13,7 @@ from synthmix_dagster.distance.conditional import conditional_estimate
 from synthmix_dagster.distance.folds import Sides, thinned
 from synthmix_dagster.distance.histograms import StreamedEstimate
 from synthmix_dagster.distance.inference import jackknife, jackknife_variance, squared_interval
+from synthmix_dagster.distance.options import Method, Order
 from synthmix_dagster.distance.transport import transport_estimate
 from synthmix_dagster.distance.wasserstein import (
     Floats,
@@ -22,9 +23,8 @@ from synthmix_dagster.distance.wasserstein import (
     sliced_estimate,
 )
 
-METHODS = ("sliced", "exact", "sinkhorn", "gaussian")
 #: Rows of a fold that the fits of the conditional gap take: more would hardly sharpen them.
-MOST_FITTED = 5_000
+MAX_FITTED = 5_000
 #: Confidence of the intervals.
 LEVEL = 0.95
 #: Quantiles that stand for what random relabellings show.
@@ -105,7 +105,7 @@ class TargetGaps:
 
 
 def estimate_gap(
-    points: Points, directions: Floats, method: str, p: int, factors: Floats | None
+    points: Points, directions: Floats, method: Method, p: Order, factors: Floats | None
 ) -> Estimate:
     """Estimate the debiased square of all coordinates together.
 
@@ -211,7 +211,7 @@ def target_gaps(
         return TargetGaps()
     turned = orthonormal_directions(d, directions, rng)
     squares = cut_estimate(replace(points, real=inputs[0], synthetic=inputs[1]), turned, p).squares
-    sides = thinned(points.cuts[0], MOST_FITTED)
+    sides = thinned(points.cuts[0], MAX_FITTED)
     found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], sides, rng)
     interval = None
     if factors is not None:

@@ -22,10 +22,10 @@ Ints = NDArray[np.int64]
 #: Blocks of the jackknife: enough for a stable variance, few enough to be cheap.
 BLOCKS = 20
 #: Rows are cut up to so many times, as long as all cuts together fold no more rows than this.
-MOST_CUTS = 8
+MAX_CUTS = 8
 FOLDED_ROWS = 40_000
 #: Two folds a side, and two groups in each for the jackknife to leave one out.
-LEAST_GROUPS = 4
+MIN_GROUPS = 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def draw_cuts(
     """
     if groups is not None:
         return [draw_sides(n, m, rng, groups)]
-    cuts = max(1, min(MOST_CUTS, FOLDED_ROWS // (n + m)))
+    cuts = max(1, min(MAX_CUTS, FOLDED_ROWS // (n + m)))
     orders = rng.permutation(n), rng.permutation(m)
     return [_cut(orders, rng) for _ in range(cuts)]
 
@@ -131,11 +131,11 @@ def draw_sides(
     cut = []
     for name, labels, count in zip(("real", "synthetic"), groups, _fold_counts(n, m), strict=True):
         sizes = np.bincount(labels)
-        if len(sizes) < LEAST_GROUPS:
+        if len(sizes) < MIN_GROUPS:
             raise DataError(
                 f"it has {len(sizes)} groups",
                 dataset=name,
-                fix=f"Provide rows of at least {LEAST_GROUPS} groups, or leave out 'groups'",
+                fix=f"Provide rows of at least {MIN_GROUPS} groups, or leave out 'groups'",
             )
         cut.append((labels, _spread(sizes, min(count, len(sizes) // 2), rng)))
     smallest = min(int(np.bincount(fold_of).min()) for _, fold_of in cut)

@@ -1,9 +1,9 @@
 """What a measurement is planned to need: memory is bounded before anything is allocated."""
 
-from synthmix_dagster.distance.conditional import LANDMARKS, MOST_FOLDS
-from synthmix_dagster.distance.estimate import MOST_FITTED
+from synthmix_dagster.distance.conditional import LANDMARKS, MAX_FOLDS
+from synthmix_dagster.distance.estimate import MAX_FITTED
 from synthmix_dagster.distance.folds import BLOCKS
-from synthmix_dagster.distance.transport import MOST_ROWS
+from synthmix_dagster.distance.transport import MAX_ROWS
 from synthmix_dagster.distance.wasserstein import CHUNK
 
 #: What libraries that are imported on the way take.
@@ -26,11 +26,11 @@ def planned_memory(
     lines = CHUNK * rows * 40
     labels = rows * (permutations + 1)
     directions = 8 * dimension * (max(dimension, 100) + 4 * dimension)
-    transports = 6 * 8 * (min(n, m) // 2) ** 2 if method in MOST_ROWS else 0
+    transports = 6 * 8 * (min(n, m) // 2) ** 2 if method in MAX_ROWS else 0
     fits = 0
     if with_target:
-        fold = min(min(n, m) // 2 + 1, MOST_FITTED)
-        fitted = fold * (2 + min(m // fold, MOST_FOLDS))
+        fold = min(min(n, m) // 2 + 1, MAX_FITTED)
+        fitted = fold * (2 + min(m // fold, MAX_FOLDS))
         # Features of all folds, the joint rows of one pair with copies, moments of every block.
         width = 2 * LANDMARKS
         fits = 8 * (fitted * LANDMARKS + 2 * fold * width * 4 + 2 * BLOCKS * width**2 * 2)

@@ -51,10 +51,10 @@ from synthmix_dagster.distance.wasserstein import Floats, Singles
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 
 #: Rows a side that a method takes in seconds; the caller draws that many and says so.
-MOST_ROWS = {"exact": 2000, "sinkhorn": 4000}
-METHODS = (*MOST_ROWS, "gaussian")
+MAX_ROWS = {"exact": 2000, "sinkhorn": 4000}
+METHODS = (*MAX_ROWS, "gaussian")
 #: Folds used of one side. When it has more, the other side has about two, which set the precision.
-MOST_FOLDS = 32
+MAX_FOLDS = 32
 #: The entropic regularisation, as a fraction of the mean cost between two rows of one side.
 ENTROPY = 0.05
 #: Marginal error at which Sinkhorn stops, relative. The dual value is off by its square only.
@@ -63,7 +63,7 @@ CHECK_EVERY = 10
 #: Scalings above this are moved into the kernel. POT's own limit of 1000 is what they are at after
 #: each such move with 1000 rows, so that it never ends; two of these still fit into a double.
 LARGEST_SCALING = 1e50
-MOST_ITERATIONS = {"exact": 10_000_000, "sinkhorn": 5_000}
+MAX_ITERATIONS = {"exact": 10_000_000, "sinkhorn": 5_000}
 #: Directions with less than this share of the largest variance are taken to have none.
 NO_VARIANCE = 1e-12
 
@@ -110,7 +110,7 @@ def transport_estimate(
     """Estimate the debiased squared W_p between two samples.
 
     All pairs of a real and a synthetic fold are compared, and within a side every fold with the
-    next one, at most 64 and 64 pairs (`MOST_FOLDS`).
+    next one, at most 64 and 64 pairs (`MAX_FOLDS`).
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def transport_estimate(
 
 def _chosen_folds(folds: int) -> list[int]:
     """Folds to use, evenly spaced: with groups, the first folds hold the largest."""
-    return np.linspace(0, folds - 1, min(folds, MOST_FOLDS)).round().astype(int).tolist()
+    return np.linspace(0, folds - 1, min(folds, MAX_FOLDS)).round().astype(int).tolist()
 
 
 def _pairs(real: int, synthetic: int) -> list[tuple[int, int, float]]:
@@ -254,7 +254,7 @@ def _exact(x: Floats, y: Floats, p: int) -> _Solution:
     import ot
 
     cost = _costs(x, y, p)
-    plan, log = ot.emd([], [], cost, log=True, numItermax=MOST_ITERATIONS["exact"])
+    plan, log = ot.emd([], [], cost, log=True, numItermax=MAX_ITERATIONS["exact"])
     if log["warning"] is not None:
         raise _gave_up("exact")
     parts = _split(plan, cost, x, y, p)
@@ -276,7 +276,7 @@ def _sinkhorn(x: Floats, y: Floats, p: int, epsilon: float, shares: Floats) -> _
         [],
         cost,
         epsilon,
-        numItermax=MOST_ITERATIONS["sinkhorn"],
+        numItermax=MAX_ITERATIONS["sinkhorn"],
         stopThr=tolerance,
         warmstart=(alpha, beta),
         print_period=CHECK_EVERY,
@@ -363,7 +363,7 @@ def _mean_cost(pairs: Sequence[tuple[Floats, Floats, float]], p: int) -> tuple[f
 
 def _gave_up(method: str) -> ConfigError:
     return ConfigError(
-        f"the solver of '{method}' did not converge in {MOST_ITERATIONS[method]} iterations",
+        f"the solver of '{method}' did not converge in {MAX_ITERATIONS[method]} iterations",
         option="method",
         fix="Use method 'sliced', or clip far outliers",
     )

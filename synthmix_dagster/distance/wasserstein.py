@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 #: Above this dimension one orthonormal set of this many directions is used.
-MOST_DIRECTIONS = 512
+MAX_DIRECTIONS = 512
 #: Directions are projected this many at a time, which bounds the memory.
 CHUNK = 16
 
@@ -63,7 +63,7 @@ def orthonormal_directions(
     >>> directions.shape
     (6, 3)
     """
-    width = min(dimension, MOST_DIRECTIONS)
+    width = min(dimension, MAX_DIRECTIONS)
     blocks = []
     for _ in range(max(1, -(-at_least // width)) if dimension > 1 else 1):
         q, r = np.linalg.qr(rng.standard_normal((dimension, width)))

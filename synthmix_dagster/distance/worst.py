@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthmix_dagster.distance.folds import LEAST_GROUPS, Ints, draw_sides
+from synthmix_dagster.distance.folds import MIN_GROUPS, Ints, draw_sides
 from synthmix_dagster.distance.wasserstein import Floats, Singles, sliced_estimate
 
 #: Numbers, and at most rows, of each of the four quarters that the climb looks at.
 _CLIMB_NUMBERS = 200_000
 _CLIMB_ROWS = 2_000
 _STEPS = 40
-_LEAST_STEP = 0.02
+_MIN_STEP = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def worst_directions(
         The widest gap first; none where a side has fewer than eight groups.
     """
     members = groups or (np.arange(len(real)), np.arange(len(synthetic)))
-    if groups is not None and min(1 + int(labels.max()) for labels in groups) < 2 * LEAST_GROUPS:
+    if groups is not None and min(1 + int(labels.max()) for labels in groups) < 2 * MIN_GROUPS:
         return []
     halves = [_halved(np.arange(len(labels)), labels, rng) for labels in members]
     seekers = [
@@ -128,7 +128,7 @@ def _climb(quarters: list[Floats], basis: Floats) -> Floats:
             tangent = free @ slope
             tangent -= (tangent @ vector) * vector
             length = float(np.linalg.norm(tangent))
-            if length < 1e-12 or step < _LEAST_STEP:
+            if length < 1e-12 or step < _MIN_STEP:
                 break
             trial = vector + step * tangent / length
             trial /= np.linalg.norm(trial)

@@ -18,7 +18,7 @@ EWMA_WEIGHT = 0.2
 #: Width of the control limits, in standard deviations of the average.
 EWMA_LIMIT = 3.0
 #: Fewer scores than this say nothing of their spread.
-LEAST_KNOWN = 5
+MIN_KNOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,8 @@ def control_chart(scores: Floats, warm_up: int) -> ControlChart:
     for t, score in enumerate(scores):
         level += EWMA_WEIGHT * (float(score) - level)
         average[t] = level
-        if t >= max(warm_up, LEAST_KNOWN):
-            known = scores[: max(warm_up, LEAST_KNOWN, (t + 1) // 2)]
+        if t >= max(warm_up, MIN_KNOWN):
+            known = scores[: max(warm_up, MIN_KNOWN, (t + 1) // 2)]
             # Variance of the average of independent scores, and of the mean it is compared with.
             spread = EWMA_WEIGHT / (2 - EWMA_WEIGHT) + 1 / len(known)
             width = _limit(len(known) - 1) * float(np.std(known, ddof=1)) * np.sqrt(spread)

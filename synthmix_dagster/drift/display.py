@@ -1,12 +1,10 @@
-"""Drift as a picture and as HTML: what every series did, and what the capital made of it."""
+"""Drift as a picture and as HTML: every series, and the evidence that it changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
-from synthmix_dagster.display.html import table
 from synthmix_dagster.display.rendering import picture
 from synthmix_dagster.display.style import (
     CHOSEN,
@@ -20,25 +18,26 @@ from synthmix_dagster.display.style import (
     REMARK,
     quiet_frame,
 )
+from synthmix_dagster.display.templates import render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from synthmix_dagster.drift.report import DriftReport, Point, SeriesReport
+    from synthmix_dagster.drift.report import Change, DriftReport, Point, SeriesReport
 
 _TITLES = {
-    "gap": "gap: real against synthetic",
-    "generator": "generator drift: synthetic against its reference",
-    "reality": "reality drift: real against its reference",
+    "gap": "gap: real vs. synthetic",
+    "generator": "generator drift: synthetic vs. its reference",
+    "reality": "reality drift: real vs. its reference",
 }
 _COLOURS = {"gap": CURVE, "generator": CHOSEN, "reality": PRIOR}
 _DASHES = {"gap": "-", "generator": "--", "reality": "-."}
-#: Ticks on the axis of batches.
-_MOST_TICKS = 7
+#: Ticks on the axis of batches at most.
+_MAX_TICKS = 7
 
 
 def plot_drift(report: DriftReport, axes: Sequence[Axes] | None = None) -> list[Axes]:
-    """Draw every series with its moving average, and the capital against its alarm line.
+    """Draw every series with its moving average, and the test martingales with their alarm line.
 
     Parameters
     ----------
@@ -55,11 +54,11 @@ def plot_drift(report: DriftReport, axes: Sequence[Axes] | None = None) -> list[
     places = {label: place for place, label in enumerate(labels)}
     for one, panel in zip(report.series, panels, strict=False):
         _draw_series(panel, one, places, report)
-    _draw_capital(panels[len(report.series)], report, places)
+    _draw_evidence(panels[len(report.series)], report, places)
     for panel in panels:
         panel.set_xlim(-0.5, max(len(labels) - 0.5, 1))
         panel.tick_params(axis="x", labelbottom=panel is panels[-1])
-    step = max(1, -(-len(labels) // _MOST_TICKS))
+    step = max(1, -(-len(labels) // _MAX_TICKS))
     ticks = list(range(0, len(labels), step))
     for panel in panels:
         panel.set_xticks(ticks, [labels[tick] for tick in ticks])
@@ -73,49 +72,63 @@ def drift_markdown(report: DriftReport) -> str:
 
 
 def drift_html(report: DriftReport) -> str:
-    """Return a drift report as HTML."""
-    moved = [
-        (
-            one.series,
-            one.change.since,
-            one.change.before,
-            one.change.after,
-            "-" if one.change.deviations is None else round(one.change.deviations, 1),
-            ", ".join(f"{name} {share:.0%}" for name, share in one.change.columns),
-        )
+    """Return a drift report as HTML for a notebook."""
+    series = [
+        {
+            "name": one.series,
+            "unit": one.unit,
+            "status": one.status,
+            "batches": one.counted,
+            "log_martingale": one.log_martingale,
+            "alarm_line": report.alarm_line,
+        }
+        for one in report.series
+    ]
+    moves = [
+        {
+            "series": one.series,
+            "since": one.change.since,
+            "before": one.change.before,
+            "after": one.change.after,
+            "deviations": one.change.deviations,
+            "columns": ", ".join(f"{name} {share:.0%}" for name, share in one.change.columns),
+        }
         for one in report.series
         if one.change is not None
     ]
-    notes = [*report.notes, *(f"{one.series}: {n}" for one in report.series for n in one.notes)]
-    return "".join(
-        (
-            f"<p><b>Drift: {escape(report.status)}.</b> {escape(report.sentence)}</p>",
-            table(
-                ("series", "unit", "status", "batches", "highest log capital", "alarm at"),
-                [
-                    (
-                        one.series,
-                        one.unit,
-                        one.status,
-                        one.counted,
-                        one.log_martingale,
-                        report.alarm_line,
-                    )
-                    for one in report.series
-                ],
-            ),
-            table(("moved", "since", "before", "after", "deviations", "columns"), moved),
-            f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else "",
-        )
+    notes = [f"{one.series}: {note}" for one in report.series for note in one.notes]
+    return render(
+        "drift/templates/report.html.jinja",
+        report=report,
+        series=series,
+        moves=moves,
+        notes=[*report.notes, *notes],
     )
 
 
 def _draw_series(
     panel: Axes, one: SeriesReport, places: dict[str, int], report: DriftReport
 ) -> None:
-    colour = _COLOURS[one.series]
-    counted = [point for point in one.points if point.counted]
-    others = [point for point in one.points if not point.counted]
+    """One panel: the batches of a series, what they are compared with, and what was found."""
+    _draw_floor(panel, one, places)
+    if one.series == "gap" and report.threshold is not None:
+        panel.axhline(
+            report.threshold, color=CHOSEN, lw=1.2, ls="--", label="threshold of the gate"
+        )
+    _draw_batches(panel, one, places)
+    panel.axhline(0, color=QUIET, lw=0.8)
+    if one.change is not None:
+        _draw_change(panel, one.change, places)
+    if one.series != "reality":
+        _draw_versions(panel, one, places)
+    # Room for what is written along the upper edge.
+    panel.margins(y=0.18)
+    panel.set_ylabel("standard\ndeviations")
+    quiet_frame(panel, "y", title=f"{_TITLES[one.series]}  ({_outcome(one)})")
+    _legend_beside(panel)
+
+
+def _draw_floor(panel: Axes, one: SeriesReport, places: dict[str, int]) -> None:
     floors = [point for point in one.points if point.floor is not None]
     if floors:
         panel.fill_between(
@@ -127,11 +140,14 @@ def _draw_series(
             lw=0,
             label="floor: chance alone, before debiasing",
         )
-    if one.series == "gap" and report.threshold is not None:
-        panel.axhline(
-            report.threshold, color=CHOSEN, lw=1.2, ls="--", label="threshold of the gate"
-        )
-    limits = [point for point in counted if point.low is not None]
+
+
+def _draw_batches(panel: Axes, one: SeriesReport, places: dict[str, int]) -> None:
+    """Every batch, and of those that are compared the moving average and its control limits."""
+    colour = _COLOURS[one.series]
+    compared = [point for point in one.points if point.counted]
+    others = [point for point in one.points if not point.counted]
+    limits = [point for point in compared if point.low is not None]
     if limits:
         panel.fill_between(
             [places[point.label] for point in limits],
@@ -142,9 +158,10 @@ def _draw_series(
             lw=0,
             label="control limits",
         )
-    panel.plot(*_at(others, places), "o", ms=3.5, mfc="none", color=QUIET, label="not compared")
-    panel.plot(*_at(counted, places), "o", ms=3.5, color=colour, alpha=0.65, label="batch")
-    averaged = [point for point in counted if point.average is not None]
+    if others:
+        panel.plot(*_at(others, places), "o", ms=3.5, mfc="none", color=QUIET, label="not compared")
+    panel.plot(*_at(compared, places), "o", ms=3.5, color=colour, alpha=0.65, label="batch")
+    averaged = [point for point in compared if point.average is not None]
     if averaged:
         panel.plot(
             [places[point.label] for point in averaged],
@@ -153,40 +170,29 @@ def _draw_series(
             lw=2,
             label="moving average",
         )
-    panel.axhline(0, color=QUIET, lw=0.8)
-    if one.change is not None:
-        panel.axvline(places[one.change.since] - 0.5, color=INK, lw=1.3)
-        panel.annotate(
-            f"since {one.change.since}",
-            (places[one.change.since] - 0.5, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(-5, -3),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=REMARK,
-            color=INK,
-            bbox=HALO,
-        )
-    if one.series != "reality":
-        _draw_versions(panel, one, places)
-    # Room for what is written along the upper edge.
-    panel.margins(y=0.18)
-    panel.set_ylabel("standard\ndeviations")
-    quiet_frame(panel, "y", title=f"{_TITLES[one.series]}  ({_said(one)})")
-    handles, labels = panel.get_legend_handles_labels()
-    kept = [
-        (handle, label)
-        for handle, label in zip(handles, labels, strict=True)
-        if label != "not compared" or others
-    ]
-    panel.legend(
-        *zip(*kept, strict=True),
-        frameon=False,
+
+
+def _draw_change(panel: Axes, change: Change, places: dict[str, int]) -> None:
+    """A line before the first batch that is different, and its name."""
+    start = places[change.since] - 0.5
+    panel.axvline(start, color=INK, lw=1.3)
+    panel.annotate(
+        f"since {change.since}",
+        (start, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-5, -3),
+        textcoords="offset points",
+        ha="right",
+        va="top",
         fontsize=REMARK,
-        labelcolor=INK,
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
+        color=INK,
+        bbox=HALO,
+    )
+
+
+def _legend_beside(panel: Axes) -> None:
+    panel.legend(
+        frameon=False, fontsize=REMARK, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1)
     )
 
 
@@ -213,7 +219,7 @@ def _draw_versions(panel: Axes, one: SeriesReport, places: dict[str, int]) -> No
         before = point.version
 
 
-def _draw_capital(panel: Axes, report: DriftReport, places: dict[str, int]) -> None:
+def _draw_evidence(panel: Axes, report: DriftReport, places: dict[str, int]) -> None:
     highest = max((one.log_martingale for one in report.series), default=0.0)
     top = min(max(highest, report.alarm_line) * 1.25, 3 * report.alarm_line)
     lowest = -1.0
@@ -246,23 +252,23 @@ def _draw_capital(panel: Axes, report: DriftReport, places: dict[str, int]) -> N
         color=INK,
         lw=1.2,
         ls="--",
-        label=f"alarm: false at most\nonce in {1 / report.delta:.0f} monitors, ever",
+        label=f"alarm line: at most {report.delta:.2g} of all\nmonitors ever raise a false alarm",
     )
     panel.set_ylim(lowest - 0.06 * top, top)
-    panel.set_ylabel("log capital")
-    quiet_frame(panel, "y", title="evidence: logarithm of the capital won by betting on a change")
-    panel.legend(
-        frameon=False, fontsize=REMARK, labelcolor=INK, loc="upper left", bbox_to_anchor=(1, 1)
+    panel.set_ylabel("log e-value")
+    quiet_frame(
+        panel, "y", title="evidence of a change: logarithm of the test martingale (e-value)"
     )
+    _legend_beside(panel)
 
 
 def _at(points: Sequence[Point], places: dict[str, int]) -> tuple[list[int], list[float]]:
     return [places[point.label] for point in points], [point.gap for point in points]
 
 
-def _said(one: SeriesReport) -> str:
+def _outcome(one: SeriesReport) -> str:
     if one.change is None or one.status != "alarm":
-        return {"watch": "average beyond its limits", "unable": "cannot be judged"}.get(
+        return {"watch": "moving average outside its limits", "unable": "cannot be judged"}.get(
             one.status, one.status
         )
     return f"alarm, {one.change.before:.2f} to {one.change.after:.2f}"

@@ -17,20 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import median_high
-from typing import Any, Literal
+from typing import Any
 
-Unit = Literal["batch", "block"]
+from synthmix_dagster.drift.series import Unit
 
-#: The series, and what each compares.
-SERIES: Mapping[str, str] = {
-    "gap": "real against synthetic",
-    "generator": "synthetic against its reference",
-    "reality": "real against its reference",
-}
 #: Batches that say what number of rows is usual.
 _RECENT = 9
 #: A batch of fewer blocks does not speak for its day.
-LEAST_BLOCKS = 4
+MIN_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -226,8 +220,8 @@ def _refusal(observation: Observation, unit: Unit) -> str:
         return observation.problem or "it is missing"
     if not (_finite(observation.square) and all(map(math.isfinite, observation.blocks))):
         return "it is not a number"
-    if unit == "block" and len(observation.blocks) < LEAST_BLOCKS:
-        return f"too few rows for {LEAST_BLOCKS} blocks"
+    if unit == "block" and len(observation.blocks) < MIN_BLOCKS:
+        return f"too few rows for {MIN_BLOCKS} blocks"
     return ""
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.drift import blocks
 from synthmix_dagster.drift.control import ControlChart, change_point, control_chart
-from synthmix_dagster.drift.history import Batch, Selection, Unit, select
+from synthmix_dagster.drift.history import Batch, Selection, select
 from synthmix_dagster.drift.martingale import log_martingale, tie_breakers
 from synthmix_dagster.drift.report import (
     STATUSES,
@@ -19,6 +19,7 @@ from synthmix_dagster.drift.report import (
     SeriesReport,
     Status,
 )
+from synthmix_dagster.drift.series import Unit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,8 +27,8 @@ Ints = NDArray[np.int64]
 #: A gap may fall as well as rise; a distance to a reference that falls is no drift.
 TWO_SIDED = {"gap": True, "generator": False, "reality": False}
 #: Columns that are named, and the share of a change that is worth naming.
-MOST_COLUMNS = 5
-LEAST_SHARE = 0.05
+MAX_COLUMNS = 5
+MIN_SHARE = 0.05
 
 
 def judge_history(
@@ -197,8 +198,8 @@ def _change(batches: Sequence[Batch], name: str, squares: Floats, first: int) ->
     whole = float(np.sum(moved[moved > 0]))
     shares = [
         (names[i], float(moved[i]) / whole)
-        for i in np.argsort(-moved, kind="stable")[:MOST_COLUMNS].tolist()
-        if moved[i] >= LEAST_SHARE * whole > 0
+        for i in np.argsort(-moved, kind="stable")[:MAX_COLUMNS].tolist()
+        if moved[i] >= MIN_SHARE * whole > 0
     ]
     return Change(
         since=batches[first].label,

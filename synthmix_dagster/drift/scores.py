@@ -6,7 +6,7 @@ have one size for all batches: a larger batch has more of them, not larger ones.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.distance.attribution import coordinate_parts
 from synthmix_dagster.distance.estimate import Points, cut_estimate
 from synthmix_dagster.distance.folds import draw_cuts
+from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.distance.wasserstein import (
     CHUNK,
     Floats,
@@ -23,19 +24,20 @@ from synthmix_dagster.distance.wasserstein import (
     cell_means,
     orthonormal_directions,
 )
-from synthmix_dagster.encoding.codes import Scaling
 from synthmix_dagster.encoding.columns import as_numbers, column_kind
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.errors import DataError
+from synthmix_dagster.seeds import rng_of
 
 Ints = NDArray[np.int64]
 
 #: Blocks that a batch as large as those of the reference is cut into.
 BLOCKS = 32
 #: Rows of a block at least; a smaller batch has fewer blocks.
-LEAST_BLOCK_ROWS = 20
+MIN_BLOCK_ROWS = 20
 #: Columns whose parts are kept with a score, the largest first.
-MOST_COLUMNS = 30
+MAX_COLUMNS = 30
 #: Nothing in the data is called that.
 _UNSEEN = "\N{REPLACEMENT CHARACTER} unseen"
 
@@ -114,13 +116,9 @@ def reference_score(
     batch: pd.DataFrame,
     *,
     block_rows: int,
-    categorical: Collection[str] = (),
-    ignore: Collection[str] = (),
-    weights: Mapping[str, float] | None = None,
-    scaling: Scaling = "standard",
-    groups: str | None = None,
-    directions: int = 100,
-    seed: int = 0,
+    columns: Columns = Columns(),
+    directions: int = DistanceOptions.directions,
+    seed: int = DistanceOptions.seed,
 ) -> Score:
     """Measure a batch against its reference.
 
@@ -129,10 +127,9 @@ def reference_score(
     reference, batch : DataFrame
     block_rows : int
         Rows of a block, the same for every batch.
-    categorical, ignore, weights, scaling
-        As in `Encoder.fit`.
-    groups : str, optional
-        Column whose rows belong together; whole groups share a fold and a block.
+    columns : Columns
+        Which columns take part, as what, and on what scale; those that the reference lacks do not
+        count. Whole groups share a fold and a block.
     directions : int
         Directions wanted.
     seed : int
@@ -150,30 +147,23 @@ def reference_score(
     >>> [round(reference_score(frames[0], f, block_rows=60).square) for f in frames[1:]]
     [0, 1]
     """
-    left_out = [*ignore, *([] if groups is None else [groups])]
-    encoder = Encoder.fit(
-        reference,
-        _probe(reference, left_out, categorical),
-        categorical=[name for name in categorical if name in reference.columns],
-        ignore=[name for name in left_out if name in reference.columns],
-        weights={k: w for k, w in (weights or {}).items() if k in reference.columns},
-        scaling=scaling,
-    )
+    known = _of_reference(columns, reference)
+    encoder = Encoder.fit(reference, _probe(reference, known), known)
     encoder.require(batch, "batch")
     sides = encoder.transform(reference, np.float32), encoder.transform(batch, np.float32)
-    members = None if groups is None else (_members(reference, groups), _members(batch, groups))
-    to_turn, to_cut, to_deal = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)
-    )
+    members = None
+    if columns.groups is not None:
+        members = _members(reference, columns.groups), _members(batch, columns.groups)
     d = encoder.dimension
-    turned = orthonormal_directions(d, directions, to_turn)
+    turned = orthonormal_directions(d, directions, rng_of(seed, "drift directions"))
+    to_cut, to_deal = rng_of(seed, "drift folds"), rng_of(seed, "drift blocks")
     points = Points(*sides, draw_cuts(len(reference), len(batch), to_cut, members))
     square = float(np.mean(cut_estimate(points, turned, 2).squares)) * d
     parts = coordinate_parts(*sides, turned, points.cuts[0], 2) * d
     by_column = {
         code.column: float(np.sum(parts[code.start : code.stop])) for code in encoder.codes
     }
-    largest = sorted(by_column.items(), key=lambda item: -abs(item[1]))[:MOST_COLUMNS]
+    largest = sorted(by_column.items(), key=lambda item: -abs(item[1]))[:MAX_COLUMNS]
     # The order in which reference rows were collected must not decide which share a fold.
     shuffled = sides[0][to_deal.permutation(len(reference))]
     dealt = deal(len(batch), block_rows, to_deal, None if members is None else members[1])
@@ -267,19 +257,30 @@ def _members(frame: pd.DataFrame, groups: str) -> Ints:
     return codes.astype(np.int64)
 
 
-def _probe(
-    reference: pd.DataFrame, ignore: Collection[str], categorical: Collection[str]
-) -> pd.DataFrame:
+def _of_reference(columns: Columns, reference: pd.DataFrame) -> Columns:
+    """The options without columns that the reference lacks."""
+    there = {str(name) for name in reference.columns}
+    return replace(
+        columns,
+        categorical=tuple(name for name in columns.categorical if name in there),
+        ignore=tuple(name for name in columns.ignore if name in there),
+        key=tuple(name for name in columns.key if name in there),
+        weights={name: weight for name, weight in columns.weights.items() if name in there},
+        groups=columns.groups if columns.groups in there else None,
+    )
+
+
+def _probe(reference: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Rows that lack every value, or hold one the reference does not have.
 
     An encoder that is fitted beside them has a slot for all that a batch may turn up with.
     """
-    columns: dict[str, Any] = {}
+    probes: dict[str, Any] = {}
     for name in reference.columns:
-        if name in ignore:
+        if name in columns.left_out:
             continue
         values = reference[name]
-        kind = column_kind(values, "reference", categorical=name in categorical)
+        kind = column_kind(values, "reference", categorical=name in columns.categorical)
         known = values.dropna()
         other: Any = None
         if kind == "categorical":
@@ -296,5 +297,5 @@ def _probe(
             # Text, objects and vectors keep their values; numbers and dates need their type.
             dtype = np.float64 if isinstance(other, float) else known.dtype
             column = column.astype(dtype)
-        columns[str(name)] = column
-    return pd.DataFrame(columns)
+        probes[str(name)] = column
+    return pd.DataFrame(probes)

@@ -25,12 +25,12 @@ from synthmix_dagster.encoding.columns import (
     require_finite,
     some_names,
 )
+from synthmix_dagster.encoding.options import Scaling
 from synthmix_dagster.errors import DataError
 
 if TYPE_CHECKING:
     from sklearn.preprocessing import QuantileTransformer
 
-Scaling = Literal["standard", "robust", "rank"]
 Points = NDArray[Any]
 
 #: A level rarer than this share of the real rows, or seen fewer than five times, is pooled.

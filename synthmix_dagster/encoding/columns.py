@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthmix_dagster.encoding.options import MIN_ROWS, Columns
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
-
-#: Folds of fewer rows than this say nothing.
-LEAST_ROWS = 10
 
 Kind = Literal[
     "numeric", "boolean", "datetime", "categorical", "vector", "constant", "presence", "empty"
@@ -26,6 +24,14 @@ def require_known(names: Collection[str], columns: Collection[str], option: str)
                 option=option,
                 fix=did_you_mean(name, set(columns)),
             )
+
+
+def require_named(columns: Columns, names: Collection[str]) -> None:
+    """Refuse options that name a column which no dataset has."""
+    for option in ("categorical", "ignore", "key", "weights"):
+        require_known(getattr(columns, option), names, option)
+    if columns.groups is not None:
+        require_known([columns.groups], names, "groups")
 
 
 def shared_columns(
@@ -178,18 +184,18 @@ def require_finite(values: pd.Series, dataset: str) -> None:
         )
 
 
-def some_names(names: Collection[Any], most: int = 5) -> str:
+def some_names(names: Collection[Any], max_names: int = 5) -> str:
     """List a few names, and say how many more there are."""
-    listed = sorted(str(n) for n in names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+    ordered = sorted(str(name) for name in names)
+    more = f" and {len(ordered) - max_names} more" if len(ordered) > max_names else ""
+    return ", ".join(ordered[:max_names]) + more
 
 
 def require_rows(rows: int, dataset: str) -> None:
     """Refuse a dataset too small to judge."""
-    if rows < LEAST_ROWS:
+    if rows < MIN_ROWS:
         raise DataError(
             f"it has {rows} row{'' if rows == 1 else 's'}",
             dataset=dataset,
-            fix=f"Provide at least {LEAST_ROWS} rows",
+            fix=f"Provide at least {MIN_ROWS} rows",
         )

@@ -7,8 +7,7 @@ total variance of one column.
 """
 
 import math
-import numbers
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,17 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
-from synthmix_dagster.encoding.codes import ColumnCode, Scaling, fit_code
+from synthmix_dagster.encoding.codes import ColumnCode, fit_code
 from synthmix_dagster.encoding.columns import (
     column_kind,
     require_finite,
-    require_known,
+    require_named,
     shared_columns,
     some_names,
 )
-from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.errors import DataError
 
-SCALINGS = ("standard", "robust", "rank")
 #: Units from the origin up to which single precision is good for products of coordinates.
 FARTHEST = 1e6
 
@@ -51,14 +50,7 @@ class Encoder:
 
     @classmethod
     def fit(
-        cls,
-        real: pd.DataFrame,
-        synthetic: pd.DataFrame,
-        *,
-        categorical: Collection[str] = (),
-        ignore: Collection[str] = (),
-        weights: Mapping[str, float] | None = None,
-        scaling: Scaling = "standard",
+        cls, real: pd.DataFrame, synthetic: pd.DataFrame, columns: Columns = Columns()
     ) -> "Encoder":
         """Learn scales and levels from `real`.
 
@@ -66,22 +58,13 @@ class Encoder:
         ----------
         real, synthetic : DataFrame
             The two datasets; columns are matched by name.
-        categorical : collection of str
-            Columns to treat as categories although they hold numbers.
-        ignore : collection of str
-            Columns to leave out: keys, groups, free text.
-        weights : mapping of str to float, optional
-            Factor on a column's part of every squared distance, 1 by default.
-        scaling : {"standard", "robust", "rank"}
-            Numbers and dates in real standard deviations from the mean; in quartile distances,
-            made comparable to standard deviations, from the median; or by their rank among the
-            real values, where the real extremes are the ends.
+        columns : Columns
+            Which of them take part, as what, and on what scale.
 
         Raises
         ------
         ConfigError
-            A name in `categorical`, `ignore` or `weights` is in neither dataset, a weight is not
-            a positive number, or `scaling` is unknown.
+            A name in `columns` is in neither dataset.
         DataError
             No column is shared, types differ, values are infinite, or a column is free text.
 
@@ -90,35 +73,21 @@ class Encoder:
         >>> real = pd.DataFrame({"x": np.arange(30.0), "c": ["a", "b", "c"] * 10})
         >>> Encoder.fit(real, real).dimension
         4
+        >>> Encoder.fit(real, real, Columns(ignore="c")).dimension
+        1
         """
-        weights = weights or {}
-        if scaling not in SCALINGS:
-            raise UnknownChoiceError(scaling, option="scaling", known=SCALINGS)
-        columns = [*map(str, real.columns), *map(str, synthetic.columns)]
-        for option, names in (("categorical", categorical), ("ignore", ignore)):
-            require_known(names, columns, option)
-        require_known(weights, columns, "weights")
-        for name, weight in weights.items():
-            if not (isinstance(weight, numbers.Real) and 0 < weight < math.inf):
-                raise ConfigError(
-                    f"the weight of '{name}' is {weight!r}",
-                    option="weights",
-                    fix="Set it to a number above 0, or add the column to 'ignore'",
-                )
-        notes: list[str] = []
-        for side, ours, theirs in (("real", real, synthetic), ("synthetic", synthetic, real)):
-            only = [c for c in ours.columns if c not in set(theirs.columns) and c not in ignore]
-            if only:
-                notes.append(f"left out, only in {side}: {some_names(only)}")
+        require_named(columns, [*map(str, real.columns), *map(str, synthetic.columns)])
+        left_out = set(columns.left_out)
+        notes = _unmatched(real, synthetic, left_out)
         codes: list[ColumnCode] = []
         start = 0
-        for name in shared_columns(real.columns, synthetic.columns, ignore):
+        for name in shared_columns(real.columns, synthetic.columns, left_out):
             code, remarks = fit_code(
                 real[name],
                 synthetic[name],
-                categorical=name in categorical,
-                scaling=scaling,
-                weight=weights.get(str(name), 1.0),
+                categorical=name in columns.categorical,
+                scaling=columns.scaling,
+                weight=columns.weights.get(str(name), 1.0),
             )
             notes += remarks
             if code is not None and synthetic[name].isna().all():
@@ -214,3 +183,13 @@ class Encoder:
                     fix="Replace what stands for a missing value by one, or set 'scaling' to "
                     "'rank'",
                 )
+
+
+def _unmatched(real: pd.DataFrame, synthetic: pd.DataFrame, left_out: Collection[str]) -> list[str]:
+    """Notes on columns of one dataset only."""
+    notes = []
+    for dataset, own, other in (("real", real, synthetic), ("synthetic", synthetic, real)):
+        only = [c for c in own.columns if c not in set(other.columns) and c not in left_out]
+        if only:
+            notes.append(f"left out, only in {dataset}: {some_names(only)}")
+    return notes

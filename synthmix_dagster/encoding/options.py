@@ -5,6 +5,7 @@ defaults and descriptions without loading numpy.
 """
 
 import math
+import numbers
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -12,6 +13,8 @@ from typing import Any, Literal, get_args
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 
 Scaling = Literal["standard", "robust", "rank"]
+#: What is predicted: a number or a class.
+Task = Literal["regression", "classification"]
 #: One column, several, or none.
 Names = str | Collection[str] | None
 
@@ -60,9 +63,9 @@ class Columns:
         object.__setattr__(self, "weights", dict(self.weights or {}))
         require_choice(self.scaling, Scaling, option="scaling")
         for column, weight in self.weights.items():
-            if not (math.isfinite(weight) and weight > 0):
+            if not (isinstance(weight, numbers.Real) and 0 < weight < math.inf):
                 raise ConfigError(
-                    f"the weight of '{column}' is {weight}",
+                    f"the weight of '{column}' is {weight!r}",
                     option="weights",
                     fix="Set it to a number above 0, or add the column to 'ignore'",
                 )

@@ -7,11 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.columns import as_numbers, is_constant, level_names
-from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
+from synthmix_dagster.encoding.options import Task, require_choice
+from synthmix_dagster.errors import ConfigError, DataError
 
 Floats = NDArray[np.float64]
-
-TASKS = ("regression", "classification")
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,13 @@ class TargetCode:
     """
 
     column: str
-    task: str
+    task: Task
     center: float = 0.0
     scale: float = 1.0
     classes: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, real: pd.DataFrame, column: str, task: str) -> "TargetCode":
+    def fit(cls, real: pd.DataFrame, column: str, task: Task) -> "TargetCode":
         """Learn the code from the real rows.
 
         Raises
@@ -43,8 +42,7 @@ class TargetCode:
         DataError
             The target is missing, incomplete, not a number where one is needed, or constant.
         """
-        if task not in TASKS:
-            raise UnknownChoiceError(task, option="task", known=TASKS)
+        require_choice(task, Task, option="task")
         values = target_values(real, column, "real")
         if task == "classification":
             classes = tuple(sorted(level_names(values).unique()))

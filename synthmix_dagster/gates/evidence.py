@@ -1,11 +1,13 @@
 """The evidence of a release: the results that led to it, as its manifest keeps them.
 
-Written and read here alone, so that whoever shows a release knows the words of whoever made it.
+Written and read here alone, so that the report of a release and its writer agree on every name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError, GateError
@@ -15,7 +17,11 @@ from synthmix_dagster.ratio.recommendation import Recommendation
 
 #: Checks of a distance that a threshold turns into gates.
 GATES = ("wasserstein_gap", "conditional_gap")
+#: Names of the parts in a manifest.
+_MIX, _THRESHOLDS, _CHECKS, _OVERRIDES = "mix", "thresholds", "checks", "overrides"
 _DISTANCE, _RECOMMENDATION = "distribution_distance", "optimal_ratio"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,17 @@ class Evidence:
     mix : str
         Name of the mix, empty where it has none.
     distance : DistanceReport, optional
-        None where it was not measured, or cannot be read.
+        None if it was not measured or cannot be read.
     recommendation : Recommendation, optional
-        None where there was none, or it cannot be read.
+        None if there was none or it cannot be read.
     thresholds : mapping of str to float
         By gate.
     checks : mapping of str to Verdict
-        What every gate said.
+        Verdict of every gate.
     overrides : mapping
         What was set for one run only, such as the reason to release although a gate failed.
     unread : tuple of str
-        What is there but cannot be read, as another version wrote it.
+        Names of parts that cannot be read because another version wrote them.
     """
 
     mix: str = ""
@@ -69,9 +75,9 @@ class Evidence:
             return cls(mix, distance, recommendation)
         if distance is None:
             raise ConfigError(
-                "there is no distance that it could be the threshold of",
+                "it needs a distance to judge",
                 option="threshold",
-                fix="Pass what 'measure_distance' found for these rows as 'distance'",
+                fix="Pass the report from measure_distance(...) for these rows as 'distance'",
             )
         critical = None if recommendation is None else recommendation.critical_gap
         checks = {gate.name: judge(gate, distance, critical) for gate in gates}
@@ -80,14 +86,13 @@ class Evidence:
                 raise GateError(
                     f"release refused, the check '{gate}' failed. {verdict.sentence}",
                     mix=mix,
-                    fix="No release was touched",
+                    fix="Existing releases are unchanged",
                 )
         limits = {name: v.limit for name, v in checks.items() if v.limit is not None}
         return cls(mix, distance, recommendation, limits, checks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values, without what there is nothing of."""
-        results = {_DISTANCE: self.distance, _RECOMMENDATION: self.recommendation}
         checks = {
             gate: {
                 "passed": verdict.passed,
@@ -96,43 +101,51 @@ class Evidence:
             }
             for gate, verdict in self.checks.items()
         }
-        found = {
-            "mix": self.mix,
-            "thresholds": dict(self.thresholds),
-            "checks": checks,
-            "overrides": dict(self.overrides),
+        values = {
+            _MIX: self.mix,
+            _THRESHOLDS: dict(self.thresholds),
+            _CHECKS: checks,
+            _OVERRIDES: dict(self.overrides),
+            _DISTANCE: None if self.distance is None else self.distance.to_dict(),
+            _RECOMMENDATION: None if self.recommendation is None else self.recommendation.to_dict(),
         }
-        return {
-            **{key: value for key, value in found.items() if value},
-            **{key: result.to_dict() for key, result in results.items() if result is not None},
-        }
+        return {name: value for name, value in values.items() if value}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Evidence":
+        """Read the evidence of a manifest, whatever of it there is.
+
+        Parameters
+        ----------
+        values : mapping
+            What `to_dict` returned, of this version or of another.
+        """
+        unread: list[str] = []
+        checks = _read(TypeAdapter(dict[str, Verdict]).validate_python, values, _CHECKS, unread)
+        return cls(
+            mix=_read(TypeAdapter(str).validate_python, values, _MIX, unread) or "",
+            distance=_read(DistanceReport.from_dict, values, _DISTANCE, unread),
+            recommendation=_read(Recommendation.from_dict, values, _RECOMMENDATION, unread),
+            thresholds=_read(
+                TypeAdapter(dict[str, float]).validate_python, values, _THRESHOLDS, unread
+            )
+            or {},
+            checks=dict(sorted(checks.items())) if checks else {},
+            overrides=_read(TypeAdapter(dict[str, Any]).validate_python, values, _OVERRIDES, unread)
+            or {},
+            unread=tuple(unread),
+        )
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "Evidence":
-        """Read the evidence of a manifest, whatever of it there is."""
-        found, unread = manifest["evidence"], list[str]()
-        return cls(
-            mix=str(found.get("mix", "")),
-            distance=_read(DistanceReport, found, _DISTANCE, unread),
-            recommendation=_read(Recommendation, found, _RECOMMENDATION, unread),
-            thresholds=dict(found.get("thresholds", {})),
-            checks={
-                gate: Verdict(
-                    bool(check.get("passed")),
-                    str(check.get("sentence", "")),
-                    "WARN" if check.get("severity") == "WARN" else "ERROR",
-                )
-                for gate, check in sorted(found.get("checks", {}).items())
-            },
-            overrides=dict(found.get("overrides", {})),
-            unread=tuple(unread),
-        )
+        """Read the evidence of a manifest that is a mapping."""
+        return cls.from_dict(manifest["evidence"])
 
 
 def gates_of(
     threshold: float | str | None, conditional_threshold: float | None = None
 ) -> list[Gate]:
-    """The gates that a user asks for by thresholds.
+    """The gates that a user sets by thresholds.
 
     Parameters
     ----------
@@ -152,23 +165,25 @@ def gates_of(
     """
     options = {"threshold": threshold, "conditional_threshold": conditional_threshold}
     gates = []
-    for name, (option, said) in zip(GATES, options.items(), strict=True):
-        if said is None:
+    for name, (option, value) in zip(GATES, options.items(), strict=True):
+        if value is None:
             continue
         try:
-            gates.append(Gate(name, Threshold.parse(said)))
+            gates.append(Gate(name, Threshold.parse(value)))
         except ValueError as error:
             problem, _, fix = str(error).partition(". ")
             raise ConfigError(problem, option=option, fix=fix) from None
     return gates
 
 
-def _read(kind: Any, found: Mapping[str, Any], name: str, unread: list[str]) -> Any:
-    """A result of that kind; one that an older or newer version wrote may lack what it needs."""
-    if name not in found:
+def _read(
+    read: Callable[[Any], T], values: Mapping[str, Any], name: str, unread: list[str]
+) -> T | None:
+    """One part of the evidence; one that another version wrote may lack what its reader needs."""
+    if name not in values:
         return None
     try:
-        return kind.from_dict(found[name])
+        return read(values[name])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         unread.append(name)
         return None

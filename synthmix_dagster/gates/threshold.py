@@ -3,9 +3,10 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from synthmix_dagster.distance.report import DistanceReport
+if TYPE_CHECKING:
+    from synthmix_dagster.distance.report import DistanceReport
 
 Compare = Literal["estimate", "upper", "lower"]
 Severity = Literal["ERROR", "WARN"]
@@ -112,6 +113,6 @@ class Gate:
         return None if interval is None else interval[self.compare == "upper"]
 
 
-def number_of(threshold: Threshold, report: DistanceReport | None = None) -> float | None:
+def number_of(threshold: Threshold, report: "DistanceReport | None" = None) -> float | None:
     """The threshold as a number before there is a recommendation, to be shown."""
     return threshold.limit(math.nan if report is None else report.floor, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthmix_dagster.data.schema_contract import Violation
-from synthmix_dagster.distance.conditional import LEAST_OVERLAP
+from synthmix_dagster.distance.conditional import MIN_OVERLAP
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
 from synthmix_dagster.ratio.provenance import Provenance
@@ -110,7 +110,7 @@ def judge_conditional_gap(
             gate.severity,
             limit,
         )
-    if overlap < LEAST_OVERLAP:
+    if overlap < MIN_OVERLAP:
         return Verdict(
             False,
             f"The conditional gap cannot be judged: {overlap:.0%} of the real rows have synthetic "

@@ -1,11 +1,11 @@
 """The assets of a mix as Dagster sees them: their specifications, and how a step is run.
 
 `Mix` can be subclassed: `get_asset_spec` says what an asset looks like, `execute` what
-materialises it. What the steps do is in `steps`.
+materialises it. What the steps do is in `steps`, which is imported when one of them runs: defining
+assets needs no engine.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -14,24 +14,24 @@ from synthmix_dagster.errors import SynthMixError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.run import RUN_CONFIGS, overrides
 from synthmix_dagster.orchestration.failures import at_the_edge
+from synthmix_dagster.orchestration.op_options import config_schema_of, op_options
+from synthmix_dagster.orchestration.outcome import CODE_VERSION, Inputs, Outcome
 from synthmix_dagster.orchestration.partitions import frames_of, partitions_of, require_apart
-from synthmix_dagster.orchestration.steps import CODE_VERSION, STEPS, Inputs, Outcome
 
 _DESCRIPTIONS = {
-    "real": "Real rows, read from files. Recorded with a fingerprint, so that what is measured "
-    "and what is released are known to be the same rows.",
-    "generator_input": "Real rows to fit the generator on. The evaluation rows are not among them, "
-    "so that they can judge what it makes.",
-    "synthetic": "Generated rows, recorded with a fingerprint.",
-    "distribution_distance": "How far the generated rows are from the real ones: debiased "
-    "Wasserstein gap in real standard deviations, its floor and its p-value.",
-    "optimal_ratio": "How many generated rows to add for each real one: predicted test risk at "
-    "every ratio, and the recommended one.",
-    "training_data": "The training set: every real row once and exactly the recommended number "
-    "of generated ones, published as an immutable release once the gap is within its threshold.",
+    "real": "Real rows, read from files. The fingerprint guarantees that the rows released are the "
+    "rows measured.",
+    "generator_input": "Real rows to fit the generator on, without the evaluation rows.",
+    "synthetic": "Synthetic rows, identified by a fingerprint.",
+    "distribution_distance": "Distance between synthetic and real rows: debiased Wasserstein gap "
+    "in real standard deviations, its floor and its p-value.",
+    "optimal_ratio": "Synthetic rows to add for each real row: predicted test risk at every ratio, "
+    "and the recommended ratio.",
+    "training_data": "The training set: every real row once and exactly the recommended number of "
+    "synthetic rows, published as an immutable release once the gap is within its threshold.",
 }
 
-#: Own assets that each asset follows, where the mix has them.
+#: Upstream assets of each asset, where the mix has them.
 _UPSTREAM = {
     "real": (),
     "generator_input": ("real",),
@@ -89,64 +89,31 @@ class Mix(MixConfig):
         Raises
         ------
         Failure
-            Something is wrong with the settings, the data or what is on disk, or a gate forbids a
-            release. Other partitions of the run are materialised nevertheless.
+            Settings, data or stored files are invalid, or a gate forbids a release. Other
+            partitions of the run are materialised nevertheless.
         """
-        key = self.asset_key(role)
-        schema = RUN_CONFIGS.get(role)
+        from synthmix_dagster.orchestration.steps import STEPS
+
+        step, schema = STEPS[role], RUN_CONFIGS.get(role)
         with at_the_edge():
             config = context.op_execution_context.op_config
-            said = {} if schema is None else overrides(schema, config)
+            options = {} if schema is None else overrides(schema, config)
         resources = {name: getattr(context.resources, name) for name in self._resources(role)}
         partitions = partitions_of(context)
         if len(partitions) == 1:
             with at_the_edge():
-                outcome = STEPS[role](self.at(partitions[0]), Inputs(frames, said, resources))
-            _say(context, outcome)
-            yield _result(key, outcome)
+                outcome = step(self.at(partitions[0]), Inputs(frames, options, resources))
+            _log_warning(context, outcome)
+            yield _result(self.asset_key(role), outcome)
             return
         with at_the_edge():
             require_apart(context, frames, {name: self.dataset(name) for name in frames})
-        given = {
-            str(partition): partial(frames_of, frames, partition, partitions)
-            for partition in partitions
-        }
-        yield from self._execute_each(role, context, given, said, resources)
 
-    def _execute_each(
-        self,
-        role: str,
-        context: dg.AssetExecutionContext,
-        given: Mapping[str, Callable[[], Mapping[str, Any]]],
-        said: Mapping[str, Any],
-        resources: Mapping[str, Any],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        """Materialise one asset in several partitions; those that fail do not keep the others."""
-        key = self.asset_key(role)
-        done: dict[str, Outcome] = {}
-        failed: dict[str, SynthMixError] = {}
-        for partition, frames in given.items():
-            try:
-                inputs = Inputs(frames(), said, resources)
-                done[partition] = STEPS[role](self.at(partition), inputs)
-            except SynthMixError as error:
-                failed[partition] = error
-        for partition, outcome in done.items():
-            _say(context, outcome)
-            found = dict(outcome.metadata)
-            if failed:
-                # The step has no output, so that what it did is reported one by one.
-                event = dg.AssetMaterialization(key, metadata=found, partition=partition)
-                context.log_event(event)
-            else:
-                context.add_asset_metadata(found, asset_key=key, partition_key=partition)
-        if failed:
-            reasons = "\n".join(f"- {partition}: {error}" for partition, error in failed.items())
-            raise dg.Failure(
-                f"{len(failed)} of {len(given)} partitions failed:\n{reasons}",
-                allow_retries=False,
-            )
-        yield dg.MaterializeResult(asset_key=key)
+        def materialise(partition: str) -> Outcome:
+            own = frames_of(frames, partition, partitions)
+            return step(self.at(partition), Inputs(own, options, resources))
+
+        yield _materialise_each(context, self.asset_key(role), map(str, partitions), materialise)
 
     def _resources(self, role: str) -> list[str]:
         generator = self.synthetic.generator
@@ -163,7 +130,7 @@ def build_assets(mix: Mix) -> list[dg.AssetsDefinition]:
     Returns
     -------
     list of AssetsDefinition
-        ``real`` and ``synthetic`` only where they are no assets of somebody else's.
+        Without ``real`` and ``synthetic`` where these are existing assets.
     """
     return [_asset(mix, role) for role in mix.own_roles]
 
@@ -174,26 +141,24 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
 
     spec = mix.get_asset_spec(role)
     if role == "generator_input" and "dagster/io_manager_key" not in spec.metadata:
-        # What names no I/O manager has no value, as Dagster sees it.
+        # Without the name of an I/O manager Dagster takes an asset to have no value.
         spec = spec.with_io_manager_key("io_manager")
     ins, deps = _inputs(mix, role)
-    # A translation may say what an asset depends on; what is loaded has to be among it.
+    # A translation may state dependencies; what is loaded must be among them.
     stated = {dep.asset_key for dep in spec.deps}
     needed = [dep for dep in deps if dep.asset_key in {i.key for i in ins.values()}]
     missing = [dep for dep in (needed if spec.deps else deps) if dep.asset_key not in stated]
     spec = spec.replace_attributes(deps=[*spec.deps, *missing])
-    schema, op = RUN_CONFIGS.get(role), mix.op
+    policy = mix.op.backfill_policy
     return dg.multi_asset(
         name="__".join(spec.key.path),
         specs=[spec],
         ins=ins,
-        config_schema=None if schema is None else schema.to_fields_dict(),
+        config_schema=config_schema_of(RUN_CONFIGS.get(role)),
         required_resource_keys=set(mix._resources(role)),
-        op_tags=dict(op.tags),
-        pool=op.pool,
-        retry_policy=None if op.retry is None else op.retry.policy,
-        backfill_policy=None if op.backfill_policy is None else op.backfill_policy.policy,
+        backfill_policy=None if policy is None else policy.policy,
         partitions_def=spec.partitions_def,
+        **op_options(mix.op),
     )(compute)
 
 
@@ -220,6 +185,37 @@ def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDe
     return ins, deps
 
 
+def _materialise_each(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    partitions: Iterable[str],
+    materialise: Callable[[str], Outcome],
+) -> dg.MaterializeResult[Any]:
+    """Materialise an asset in several partitions; those that fail do not keep the others."""
+    outcomes: dict[str, Outcome] = {}
+    failures: dict[str, SynthMixError] = {}
+    for partition in partitions:
+        try:
+            outcomes[partition] = materialise(partition)
+        except SynthMixError as error:
+            failures[partition] = error
+    for partition, outcome in outcomes.items():
+        _log_warning(context, outcome)
+        metadata = dict(outcome.metadata)
+        if failures:
+            # The step has no output, so its materialisations are reported one by one.
+            context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=partition))
+        else:
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
+    if failures:
+        reasons = "\n".join(f"- {partition}: {error}" for partition, error in failures.items())
+        raise dg.Failure(
+            f"{len(failures)} of {len(outcomes) + len(failures)} partitions failed:\n{reasons}",
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(asset_key=key)
+
+
 def _result(key: dg.AssetKey, outcome: Outcome) -> dg.MaterializeResult[Any]:
     version = None if outcome.data_version is None else dg.DataVersion(outcome.data_version)
     result: dict[str, Any] = {"metadata": dict(outcome.metadata), "data_version": version}
@@ -228,6 +224,6 @@ def _result(key: dg.AssetKey, outcome: Outcome) -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(asset_key=key, **result)
 
 
-def _say(context: dg.AssetExecutionContext, outcome: Outcome) -> None:
+def _log_warning(context: dg.AssetExecutionContext, outcome: Outcome) -> None:
     if outcome.warning is not None:
         context.log.warning(outcome.warning)

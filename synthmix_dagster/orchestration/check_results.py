@@ -8,6 +8,7 @@ import dagster as dg
 
 from synthmix_dagster.errors import SynthMixError
 from synthmix_dagster.gates.verdicts import Verdict
+from synthmix_dagster.orchestration.metadata_keys import PartitionsMetadata
 from synthmix_dagster.orchestration.partitions import frames_of
 
 
@@ -27,7 +28,7 @@ def judge_partitions(
     *,
     judged_again: bool,
 ) -> Mapping[str, Judged]:
-    """Judge each partition of a run, and say it as one.
+    """Judge each partition of a run, and report one verdict a check.
 
     Parameters
     ----------
@@ -38,10 +39,10 @@ def judge_partitions(
     frames : mapping of str to object
         What was loaded for all of them.
     judge : callable
-        From a partition and what was loaded for it to what each check says.
+        From a partition and what was loaded for it to the verdict of each check.
     judged_again : bool
         Whether a later step refuses the bad partitions one by one. Then some bad ones are a
-        warning, as an error would stop the good ones of the run as well.
+        warning, because an error would block the good ones of the run as well.
 
     Raises
     ------
@@ -82,24 +83,23 @@ def check_result(judged: Judged, **of_check: Any) -> dg.AssetCheckResult:
 
 
 def _together(judged: Mapping[str | None, Judged], judged_again: bool) -> Judged:
-    failed = {key: found.verdict for key, found in judged.items() if not found.verdict.passed}
-    errors = [key for key, verdict in failed.items() if verdict.severity == "ERROR"]
-    rows = [
-        dg.TableRecord(
-            {
-                "partition": str(key),
-                "passed": found.verdict.passed,
-                "found": found.verdict.sentence,
-            }
-        )
-        for key, found in judged.items()
-    ]
+    verdicts = {partition: each.verdict for partition, each in judged.items()}
+    failed = {partition: verdict for partition, verdict in verdicts.items() if not verdict.passed}
+    errors = [verdict for verdict in failed.values() if verdict.severity == "ERROR"]
     sentence = f"All {len(judged)} partitions pass."
     if failed:
-        named = " ".join(f"{key}: {verdict.sentence}" for key, verdict in failed.items())
-        sentence = f"{len(failed)} of {len(judged)} partitions do not pass. {named}"
+        named = " ".join(
+            f"{partition}: {verdict.sentence}" for partition, verdict in failed.items()
+        )
+        sentence = f"{len(failed)} of {len(judged)} partitions fail. {named}"
     stopping = len(errors) == len(judged) if judged_again else bool(errors)
+    rows = [
+        dg.TableRecord(
+            {"partition": str(partition), "passed": verdict.passed, "verdict": verdict.sentence}
+        )
+        for partition, verdict in verdicts.items()
+    ]
     return Judged(
         Verdict(not failed, sentence, "ERROR" if stopping else "WARN"),
-        {"synthmix/partitions": dg.MetadataValue.table(rows)},
+        dict(PartitionsMetadata(partitions=dg.MetadataValue.table(rows))),
     )

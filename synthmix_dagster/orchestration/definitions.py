@@ -1,4 +1,4 @@
-"""The Python front door: one call gives the definitions of one mix."""
+"""The Python front door: one call builds the definitions of one mix."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ def build_synthmix_defs(**options: Any) -> dg.Definitions:
     **options
         The fields of `synthmix_dagster.orchestration.config.mix.MixConfig`, the same as in YAML.
         ``real`` and ``synthetic`` are mappings such as ``{"path": "data/real.parquet"}`` or
-        ``{"asset": "warehouse/flights"}``. What YAML names by a template, such as
-        ``partitions_def``, may be Dagster's own object.
+        ``{"asset": "warehouse/flights"}``. Where YAML uses a template, as for
+        ``partitions_def``, pass Dagster's own object.
 
     Returns
     -------

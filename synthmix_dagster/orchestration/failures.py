@@ -1,4 +1,4 @@
-"""From this package's errors to what Dagster shows."""
+"""Errors of this package as failures of a Dagster step."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Synthetic rows from a generator that the project has as a resource."""
+"""Synthetic rows from a generator that is a resource of the project."""
 
 import os
 
@@ -13,20 +13,20 @@ from synthmix_dagster.release.atomic_files import flush, hidden_beside
 
 
 def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
-    """Fit a generator, sample from it, and keep its rows as the files of `synthetic`.
+    """Fit a generator, sample from it, and write its rows as the files of `synthetic`.
 
     Parameters
     ----------
     config : MixConfig
     generator : Generator
-        Anything with ``fit(frame)`` and ``sample(rows)``. How it is seeded is its own affair.
+        Anything with ``fit(frame)`` and ``sample(rows)``. It seeds itself.
     real : Dataset
         Real rows without the evaluation rows.
 
     Raises
     ------
     DataError
-        The generator failed, or did not return so many rows.
+        The generator failed, or returned another number of rows.
     ReleaseError
         The rows cannot be written.
     """
@@ -41,13 +41,13 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
         raise DataError(
             f"the generator {name} failed ({type(error).__name__}: {error})",
             dataset="synthetic",
-            fix=f"Let the resource '{config.synthetic.generator}' have fit(frame) and sample(rows)",
+            fix=f"The resource '{config.synthetic.generator}' needs fit(frame) and sample(rows)",
         ) from error
     if table.num_rows != wanted:
         raise DataError(
-            f"the generator {name} returned {table.num_rows} rows where {wanted} were asked for",
+            f"the generator {name} returned {table.num_rows} rows; {wanted} were requested",
             dataset="synthetic",
-            fix="Let its sample(rows) return so many rows",
+            fix="sample(rows) must return exactly `rows` rows",
         )
     target = config.generated / "rows.parquet"
     try:
@@ -60,5 +60,5 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
         raise ReleaseError(
             f"the generated rows cannot be written ({error})",
             path=target.parent,
-            fix="Check space and permissions there",
+            fix="Check disk space and permissions",
         ) from error

@@ -15,19 +15,19 @@ Sides = tuple[Dataset, Dataset]
 
 
 def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None]:
-    """Open the rows that are measured and mixed, and those put aside to judge, if there are any.
+    """Open the rows that are measured and mixed, and the evaluation rows, if there are any.
 
     Raises
     ------
     GateError
-        Files are not those that were ingested.
+        The files changed since they were ingested.
     """
-    whole, synthetic = (open_side(config, frames, side) for side in ("real", "synthetic"))
-    for side in (whole, synthetic):
+    all_real, synthetic = (open_side(config, frames, side) for side in ("real", "synthetic"))
+    for side in (all_real, synthetic):
         if config.dataset(side.name).asset is None:
             _require_ingested(config, side)
-    real, aside = put_aside(config, whole)
-    return (real, synthetic), aside
+    real, evaluation = put_aside(config, all_real)
+    return (real, synthetic), evaluation
 
 
 def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
@@ -38,7 +38,7 @@ def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
 
 
 def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None]:
-    """Split the real rows into those that are used and those that judge."""
+    """Split the real rows into those that are used and the evaluation rows."""
     if config.evaluation_column is not None:
         return split_by_column(real, config.evaluation_column)
     if config.evaluation_share is not None:
@@ -47,24 +47,27 @@ def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None
 
 
 def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Violation]:
-    """How the columns differ from what is stated, or else from what the real rows look like."""
+    """How the columns differ from the stated contract, or else from that of the real rows."""
     real, synthetic = sides
     optional = [*config.ignore, *config.key]
     if config.contract is None:
         return violations(synthetic, contract_of(real, config.categorical), optional=optional)
     held, extra = config.contract.by_column, config.contract.extra
-    found = violations(real, held, extra=extra)
-    return found + violations(synthetic, held, optional=optional, extra=extra)
+    return [
+        *violations(real, held, extra=extra),
+        *violations(synthetic, held, optional=optional, extra=extra),
+    ]
 
 
 def _require_ingested(config: MixConfig, dataset: Dataset) -> None:
     side = dataset.name
     record = config.records.read(side)
     if record is None or record["fingerprint"] != dataset.fingerprint:
-        found = "was never ingested" if record is None else "has changed since it was ingested"
+        problem = "was never ingested" if record is None else "changed since it was ingested"
         source = config.dataset(side)
+        asset = config.asset_key(side).to_user_string()
         raise GateError(
-            f"the {side} dataset at '{source.path or config.generated}' {found}",
+            f"the {side} dataset at '{source.path or config.generated}' {problem}",
             mix=config.name,
-            fix=f"Materialise '{config.asset_key(side).to_user_string()}' and what follows it",
+            fix=f"Materialise '{asset}' and everything downstream",
         )

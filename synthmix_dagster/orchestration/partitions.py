@@ -1,4 +1,4 @@
-"""Which partitions a step is for, and what was loaded for each of them."""
+"""The partitions of a step, and what was loaded for each of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,13 +23,13 @@ def require_apart(
     frames: Mapping[str, Any],
     sources: Mapping[str, DatasetConfig],
 ) -> None:
-    """Refuse a run of several partitions when it cannot be told which rows belong to which.
+    """Refuse a run of several partitions when rows cannot be assigned to partitions.
 
     Parameters
     ----------
     context : OpExecutionContext
     frames : mapping of str to object
-        Datasets by name, as they were loaded. A database hands on one frame for all partitions.
+        Datasets by name, as they were loaded. A database returns one frame for all partitions.
     sources : mapping of str to DatasetConfig
 
     Raises
@@ -46,11 +46,10 @@ def require_apart(
             together = not source.is_filtered_by_partition and _is_partitioned(context, name)
         if together:
             raise DataError(
-                "its partitions were loaded at once, and which of its rows belong to which "
-                "partition of the mix cannot be told",
+                "all partitions arrived as one frame, so rows cannot be assigned to partitions",
                 dataset=name,
-                fix="Take a 'backfill_policy' of one partition a run, or cut the rows by 'filters' "
-                "with {partition_key}",
+                fix="Use a 'backfill_policy' of one partition per run, or select the rows with "
+                "'filters' that contain {partition_key}",
             )
 
 
@@ -65,7 +64,7 @@ def _is_partitioned(context: dg.OpExecutionContext | dg.AssetExecutionContext, n
 def frames_of(
     frames: Mapping[str, Any], partition: str | None, partitions: Sequence[str | None]
 ) -> dict[str, Any]:
-    """What belongs to one partition, out of what was loaded for all of a run.
+    """The part of one partition in what was loaded for all partitions of a run.
 
     Parameters
     ----------
@@ -82,24 +81,24 @@ def frames_of(
     """
     if len(partitions) == 1:
         return dict(frames)
-    found = {}
+    own = {}
     for name, frame in frames.items():
         if isinstance(frame, Mapping) and partition not in frame:
             raise DataError(
-                f"nothing was loaded for the partition '{partition}'; its partitions are "
+                f"partition '{partition}' was not loaded; loaded partitions: "
                 f"{', '.join(map(str, frame))}",
                 dataset=name,
-                fix="Materialise it there, or take a 'backfill_policy' of one partition a run",
+                fix="Materialise it, or use a 'backfill_policy' of one partition per run",
             )
-        found[name] = frame[partition] if isinstance(frame, Mapping) else frame
-    return found
+        own[name] = frame[partition] if isinstance(frame, Mapping) else frame
+    return own
 
 
 def current_partition() -> str | None:
-    """Partition of the step that runs, if it has one."""
+    """Partition of the running step, if it has one."""
     try:
         context = dg.AssetExecutionContext.get()
     except dg.DagsterInvariantViolationError:
-        # Called directly, say by a test: there is no step.
+        # Called directly, for example by a test: there is no step.
         return None
     return context.partition_key if context.has_partition_key else None

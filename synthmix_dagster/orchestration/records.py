@@ -1,7 +1,7 @@
-"""What one asset leaves for the next: small JSON records below the output directory.
+"""Small JSON records below the output directory, by which one asset passes its result to the next.
 
-Not Dagster I/O managers, because a project's default one may only store frames, and because a
-record must be there for a run of its own, started a month later on another machine.
+Not Dagster I/O managers, because a project's default one may store frames only, and because a
+record must be there for a separate run, a month later and on another machine.
 """
 
 import json
@@ -30,14 +30,14 @@ class Records:
     mix: str
 
     def write(self, name: str, record: Mapping[str, Any]) -> None:
-        """Keep a record, replacing an older one whole."""
+        """Write a record; an older one is replaced as a whole."""
         try:
             write_json(self._path(name), record)
         except OSError as error:
             raise ReleaseError(
                 f"the record '{name}' cannot be written ({error})",
                 path=self.output,
-                fix="Check space and permissions there",
+                fix="Check disk space and permissions",
             ) from error
 
     def read(self, name: str) -> dict[str, Any] | None:
@@ -46,7 +46,7 @@ class Records:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(record, dict):
-                raise ValueError("it is not an object")
+                raise ValueError("not a JSON object")
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import BaseModel, Field
 
 _YAML = """\
-# How far the synthetic rows are from the real ones, how many of them to add, and the training set
+# Distance between synthetic and real rows, how many synthetic rows to add, and the training set
 # that holds exactly those. Try it:  dg check defs  and then  dg launch --job {name}_job
 type: {type}
 
@@ -20,26 +20,26 @@ attributes:
   target: {target}          # label column
   task: {task}              # or {other}
 
-  # Largest gap to release, in real standard deviations. A release is refused above it. Look at the
-  # gap and at its floor in the first run, then set it; '3 x floor' follows the size of the data.
+  # Maximum gap to release, in real standard deviations. A release with a larger gap is refused.
+  # Set it after a first run shows the gap and its floor; '3 x floor' adapts to the sample size.
   threshold: {threshold}
 
-  # Releases are written below it. Use a folder that every machine sees which runs a step.
+  # Releases are written below it. Use a folder that is shared by all machines that run steps.
   output_root: "{{{{ context.project_root }}}}/mixes"
 
-  # Only rows that the generator never saw can judge it. Put some aside, and fit the generator on
-  # the asset {name}/generator_input instead of on the real rows:
+  # A generator can only be evaluated on rows that it has not seen. Set some aside, and fit it on
+  # the asset {name}/generator_input instead of all real rows:
   # evaluation_share: 0.2
 
-  # When to run. Schedules are stopped until somebody starts them.
+  # When to run. Schedules are stopped until you start them.
   # schedule: {{ cron: "0 6 * * *", timezone: UTC }}
   # partitions_def: {{ type: daily, start_date: "2026-01-01" }}   # with {{partition_key}} in 'path'
 
-  # drift: {{}}               # watch the gap, the generator and reality over the runs
+  # drift: {{}}               # monitor the gap, the generator and the real data across runs
 """
 
 _PYTHON = '''\
-"""How far, how much, mixed exactly, gated: the training set `{name}`."""
+"""The training set `{name}`: measured, mixed and gated."""
 
 import dagster as dg
 
@@ -69,11 +69,11 @@ class SynthMixParams(BaseModel):
     )
     target: str = Field("target", description="Label column.")
     task: str = Field("classification", description="classification or regression.")
-    threshold: float = Field(0.25, description="Largest gap to release.")
+    threshold: float = Field(0.25, description="Maximum gap to release.")
 
 
 class SynthMixScaffolder(dg.Scaffolder[SynthMixParams]):
-    """Writes a component that loads as it stands and explains itself."""
+    """Writes a commented component that loads as it is."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[SynthMixParams]:
@@ -102,6 +102,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _plain(name: str) -> str:
-    """A folder's name as the name of a mix."""
+    """A folder's name as a valid name of a mix."""
     letters = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name)
     return letters if letters.isidentifier() else f"mix_{letters}"

@@ -46,7 +46,7 @@ def _of_partitions(
     def request(context: dg.ScheduleEvaluationContext) -> Any:
         keys = partitions_to_run(partitions, context)
         if not keys:
-            return dg.SkipReason("There is no partition yet.")
+            return dg.SkipReason("There are no partitions yet.")
         when = context.scheduled_execution_time.isoformat()
         return [dg.RunRequest(run_key=f"{key} {when}", partition_key=key) for key in keys]
 
@@ -56,7 +56,7 @@ def _of_partitions(
 def partitions_to_run(
     partitions: dg.PartitionsDefinition[Any], context: dg.ScheduleEvaluationContext
 ) -> list[str]:
-    """The last partition in time that has ended, or all where they are not in time."""
+    """The last time window that has ended, or all partitions where they are not time windows."""
     if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         window = partitions.get_prev_partition_window(context.scheduled_execution_time)
         if window is None:

@@ -1,4 +1,4 @@
-"""What happens after a release: a sensor that sees each new one once it has passed its gates."""
+"""What happens after a release: a sensor that acts on each new one that passed its gates."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.metadata.metadata_set import UriMetadataSet
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.orchestration.config.dataset import asset_key_of
+from synthmix_dagster.orchestration.metadata_keys import ReleaseId, ReleaseTags
 
 #: Materialisations that one tick looks at.
 _PAGE = 100
@@ -24,12 +26,12 @@ class NewRelease:
         Of the ``training_data``.
     release_id : str
     uri : str
-        Where it lies.
+        Its location.
     partition : str or None
     run_id : str
         The run that published it.
     metadata : dict of str to object
-        Everything that was recorded with it, such as ``synthmix/ratio_realised``.
+        All its metadata, such as ``synthmix/ratio_realised``.
     """
 
     asset_key: dg.AssetKey
@@ -41,11 +43,11 @@ class NewRelease:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags that tell a run which release it is for."""
-        return {"synthmix/release_id": self.release_id, "synthmix/release_uri": self.uri}
+        """Tags that identify the release a run is for."""
+        return dict(ReleaseTags(release_id=self.release_id, release_uri=self.uri))
 
 
-#: May return what a sensor may return, or nothing.
+#: May return run requests, or nothing.
 OnRelease = Callable[[dg.SensorEvaluationContext, NewRelease], Any]
 
 
@@ -61,19 +63,18 @@ def build_release_sensor(
     """Build a sensor that acts on every new release of a mix.
 
     A release counts once the run that published it has ended and the check ``mix_as_recommended``
-    has passed there. One whose files are those of an earlier release, as nothing had changed, is
-    not new.
+    has passed in that run. An unchanged release, with the id of the one before, is not new.
 
     Parameters
     ----------
     training_data : asset key
         The asset ``training_data`` of the mix.
     job : job, optional
-        Is run for every new release, with its id and place as the tags ``synthmix/release_id`` and
+        Runs for every new release, with its id and location as the tags ``synthmix/release_id`` and
         ``synthmix/release_uri``, and its partition if the job has partitions.
     on_release : callable, optional
-        Is called with the sensor's context and the `NewRelease`. With a `job` it decides: it
-        returns a ``RunRequest`` of it, several, or nothing.
+        Called with the sensor's context and the `NewRelease`. With a `job` it decides what to run:
+        it returns one ``RunRequest``, several, or nothing.
     name : str, optional
     minimum_interval_seconds : int
     default_status : DefaultSensorStatus
@@ -95,9 +96,9 @@ def build_release_sensor(
     """
     if job is None and on_release is None:
         raise ConfigError(
-            "it says neither what to run nor what to call",
+            "the sensor has nothing to run and nothing to call",
             option="job, on_release",
-            fix="Set one of them",
+            fix="Set at least one of them",
         )
     key = asset_key_of(training_data)
 
@@ -107,7 +108,7 @@ def build_release_sensor(
         for release, storage_id in _new_materialisations(context.instance, key, state["after"]):
             verdict = _verdict(context.instance, release)
             if verdict is None:
-                # Its run goes on; it is looked at again, and so are those after it.
+                # Its run is not finished: the next tick looks at it again, and at those after it.
                 break
             state["after"] = storage_id
             place = release.partition or ""
@@ -132,7 +133,7 @@ def build_release_sensor(
 
 
 def _state(context: dg.SensorEvaluationContext, key: dg.AssetKey) -> dict[str, Any]:
-    """Where the last tick ended; the first one begins with the newest release, not with all."""
+    """Where the last tick ended; the first tick begins with the newest release, not with all."""
     if context.cursor:
         state: dict[str, Any] = json.loads(context.cursor)
         return state
@@ -143,32 +144,32 @@ def _state(context: dg.SensorEvaluationContext, key: dg.AssetKey) -> dict[str, A
 def _new_materialisations(
     instance: dg.DagsterInstance, key: dg.AssetKey, after: int
 ) -> Iterator[tuple[NewRelease, int]]:
-    """Releases since the last one that was looked at, oldest first."""
-    found = instance.fetch_materializations(
+    """Releases since the last tick, oldest first."""
+    page = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=key, after_storage_id=after), limit=_PAGE, ascending=True
     )
-    for record in found.records:
+    for record in page.records:
         event = record.asset_materialization
         if event is None:
             continue
-        values = {name: value.value for name, value in event.metadata.items()}
-        if "synthmix/release_id" in values:
+        release_id = ReleaseId.extract(event.metadata).release_id
+        if release_id is not None:
             release = NewRelease(
                 key,
-                str(values["synthmix/release_id"]),
-                str(values.get("dagster/uri", "")),
+                release_id,
+                UriMetadataSet.extract(event.metadata).uri or "",
                 record.partition_key,
                 record.run_id,
-                values,
+                {name: value.value for name, value in event.metadata.items()},
             )
             yield release, record.storage_id
 
 
 def _verdict(instance: dg.DagsterInstance, release: NewRelease) -> bool | None:
-    """Whether every blocking check of the release passed; None while its run goes on."""
+    """Whether every blocking check of the release passed; None until its run is finished."""
     run = instance.get_run_by_id(release.run_id)
     if run is None:
-        # Reported by hand, or its run was deleted: nothing says that it passed.
+        # Reported by hand, or its run was deleted: there is no evidence that it passed.
         return False
     if not run.is_finished:
         return None
@@ -178,9 +179,9 @@ def _verdict(instance: dg.DagsterInstance, release: NewRelease) -> bool | None:
         for entry in events
         if entry.dagster_event is not None
     ]
-    own = [found for found in evaluations if found.asset_key == release.asset_key]
+    own = [each for each in evaluations if each.asset_key == release.asset_key]
     failed = [
-        found for found in own if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR
+        each for each in own if not each.passed and each.severity is dg.AssetCheckSeverity.ERROR
     ]
     return bool(own) and not failed
 
@@ -194,7 +195,7 @@ def _request(release: NewRelease, job: Any) -> dg.RunRequest:
     )
 
 
-def _as_requests(said: Any) -> list[dg.RunRequest]:
-    if said is None or isinstance(said, dg.SkipReason):
+def _as_requests(result: Any) -> list[dg.RunRequest]:
+    if result is None or isinstance(result, dg.SkipReason):
         return []
-    return [said] if isinstance(said, dg.RunRequest) else list(said)
+    return [result] if isinstance(result, dg.RunRequest) else list(result)

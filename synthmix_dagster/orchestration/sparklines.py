@@ -8,7 +8,7 @@ The full pictures are in `plots`.
 
 import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -16,7 +16,8 @@ from synthmix_dagster.display.style import CHOSEN, CURVE, PRIOR, REAL, SYNTHETIC
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.report import DriftReport, SeriesReport
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.display import shown_parts
+from synthmix_dagster.release.display import shown_portions
+from synthmix_dagster.release.manifest import Manifest
 
 #: What Dagster's UI shows without a click.
 MOST_CHARACTERS = 1_000
@@ -96,26 +97,25 @@ def compact_drift(report: DriftReport) -> str:
     return _markdown(", ".join(f"{one.series} {one.status}" for one in report.series), marks)
 
 
-def compact_composition(manifest: Mapping[str, Any]) -> str:
+def compact_composition(manifest: Manifest) -> str:
     """Return the shares of real and synthetic rows of a release as one bar, as Markdown.
 
     Parameters
     ----------
-    manifest : mapping
-        Manifest of a release.
+    manifest : Manifest
     """
     marks, begin = [], 0.0
     across = _Scale(0.0, 1.0)
-    for number, part in enumerate(shown_parts(manifest, _MOST_PARTS)):
-        left, right = across(begin), across(begin + part["share"])
+    for number, portion in enumerate(shown_portions(manifest, _MOST_PARTS)):
+        left, right = across(begin), across(begin + portion.share)
         # A gap of a pixel tells generators apart without a colour for each.
         width = max(right - left - 1, 1)
         marks.append(_box(left, 8, width, 22, SYNTHETIC if number else REAL))
-        begin += part["share"]
-    realised = manifest["realised"]
+        begin += portion.share
+    realised = manifest.realised
     words = (
-        f"{realised['real_rows']} real, {realised['synthetic_rows']} synthetic rows, "
-        f"ratio {realised['ratio']:.2f}"
+        f"{realised.real_rows} real, {realised.synthetic_rows} synthetic rows, "
+        f"ratio {realised.ratio:.2f}"
     )
     return _markdown(words, marks)
 

@@ -1,21 +1,16 @@
-"""Only the gate, between any two assets that a project has already."""
+"""Only the gate, between two assets that a project already has."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from synthmix_dagster.gates.verdicts import judge, judge_schema
-from synthmix_dagster.orchestration import metadata
-from synthmix_dagster.orchestration.check_results import Judged, check_result, judge_partitions
 from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
 from synthmix_dagster.orchestration.failures import at_the_edge
-from synthmix_dagster.orchestration.inputs import schema_violations
 from synthmix_dagster.orchestration.partitions import partitions_of, require_apart
-from synthmix_dagster.verbs.core import measure_distance
 
 
 def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
@@ -31,8 +26,8 @@ def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
     -------
     list of AssetChecksDefinition
         One step with the checks ``wasserstein_gap``, ``conditional_gap`` where it has a threshold,
-        and ``schema_matches``. By default a gap over its threshold stops what follows the
-        synthetic asset in its run.
+        and ``schema_matches``. By default a gap over its threshold blocks everything downstream of
+        the synthetic asset in its run.
 
     Raises
     ------
@@ -52,15 +47,16 @@ def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
     def compare(
         context: dg.AssetCheckExecutionContext, **frames: Any
     ) -> Iterator[dg.AssetCheckResult]:
+        from synthmix_dagster.orchestration.check_results import check_result, judge_partitions
+        from synthmix_dagster.orchestration.check_steps import judge_pair
+
         one = config.partitions_def is None
         partitions = [None] if one else partitions_of(context.op_execution_context)
         with at_the_edge():
             if not one:
                 require_apart(context.op_execution_context, frames, config.at(None))
-            judge_one = partial(_judged, config)
-            judged = judge_partitions(
-                config.names, partitions, frames, judge_one, judged_again=False
-            )
+            judge = partial(judge_pair, config)
+            judged = judge_partitions(config.names, partitions, frames, judge, judged_again=False)
         for name, each in judged.items():
             yield check_result(each, check_name=name, asset_key=key)
 
@@ -83,27 +79,6 @@ def build_synthmix_checks(**options: Any) -> list[dg.AssetChecksDefinition]:
         for name in config.names
     ]
     return [dg.multi_asset_check(name="__".join([*key.path, "gap"]), specs=specs, ins=ins)(compare)]
-
-
-def _judged(
-    config: PairConfig, partition: str | None, frames: Mapping[str, Any]
-) -> dict[str, Judged]:
-    """What each check says of one partition."""
-    real, synthetic = (
-        source.open(frames.get(name, source.path), name)
-        for name, source in config.at(partition).items()
-    )
-    report = measure_distance(
-        real, synthetic, target=config.target, task=config.task, **config.distance_options()
-    )
-    judged = {}
-    for gate in config.gates:
-        verdict = judge(gate, report)
-        judged[gate.name] = Judged(verdict, metadata.of_distance(report, verdict.limit))
-    severity, _ = config.acts("schema_matches")
-    found = schema_violations(config, (real, synthetic))
-    judged["schema_matches"] = Judged(judge_schema(found, severity), metadata.of_violations(found))
-    return judged
 
 
 def _place(source: DatasetConfig) -> str:

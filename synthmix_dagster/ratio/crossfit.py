@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.errors import DataError, SynthMixError
 from synthmix_dagster.ratio.path import RiskPath, risk_path
 from synthmix_dagster.ratio.sample import EncodedSample
+from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +73,7 @@ def cross_fitted_path(
     n = sample.n
     frame, targets = sample.frames["real"], sample.targets["real"]
     features = transform(sample.points["real"])
-    order = np.random.default_rng(seed).permutation(n)
+    order = rng_of(seed, "cross-fitting").permutation(n)
     losses = np.empty((len(counts), n))
     risks, ridges = np.zeros(len(counts)), np.zeros(len(counts))
     for fold in range(min(FOLDS, n)):

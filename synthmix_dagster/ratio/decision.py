@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.errors import UnknownChoiceError
+from synthmix_dagster.encoding.options import require_choice
+from synthmix_dagster.ratio.options import Rule
+from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-RULES = ("largest_equivalent", "best", "smallest_equivalent")
 #: Standard errors within which a candidate counts as equivalent to the best: it is not worse at a
 #: level of 10 %. At a single one, the interval of equivalents holds the best ratio too rarely.
 EQUIVALENT = 1.28
@@ -51,7 +52,7 @@ class Decision:
         return bool(self.equivalent[self.low : self.high + 1].all())
 
 
-def decide(risks: Floats, losses: Floats, rule: str, *, favoured: int | None = None) -> Decision:
+def decide(risks: Floats, losses: Floats, rule: Rule, *, favoured: int | None = None) -> Decision:
     """Choose among the candidates whose paired difference to the best is within its error.
 
     Differences are taken row by row before averaging, so what all candidates find hard cancels.
@@ -69,8 +70,7 @@ def decide(risks: Floats, losses: Floats, rule: str, *, favoured: int | None = N
         Candidate that another judge recommends. Under ``largest_equivalent`` it is taken where it
         has more rows and is equivalent.
     """
-    if rule not in RULES:
-        raise UnknownChoiceError(rule, option="rule", known=RULES)
+    require_choice(rule, Rule, option="rule")
     best = int(np.argmin(risks))
     differences = losses - losses[best]
     errors: Floats = np.std(differences, axis=1, ddof=1) / np.sqrt(losses.shape[1])
@@ -95,7 +95,7 @@ def decide(risks: Floats, losses: Floats, rule: str, *, favoured: int | None = N
 def resampled_choices(
     risks: Floats,
     losses: Floats,
-    rule: str,
+    rule: Rule,
     draws: int,
     seed: int,
     *,
@@ -117,7 +117,7 @@ def resampled_choices(
     ndarray of shape (draws,)
         Positions of the chosen candidates.
     """
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed, "resampled choices")
     judged = losses.shape[1]
     # What a risk has beside the mean of its losses does not depend on who judges.
     added = risks - losses.mean(axis=1)

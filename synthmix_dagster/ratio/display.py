@@ -1,12 +1,10 @@
-"""The picture of a recommendation: predicted risk at every ratio, and what was made of it."""
+"""A recommendation as a picture and as HTML: predicted risk at every ratio, and the choice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from typing import TYPE_CHECKING
 
-from synthmix_dagster.display.html import table
 from synthmix_dagster.display.rendering import picture
 from synthmix_dagster.display.style import (
     CHOSEN,
@@ -21,6 +19,7 @@ from synthmix_dagster.display.style import (
     own_axes,
     quiet_frame,
 )
+from synthmix_dagster.display.templates import render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from synthmix_dagster.ratio.recommendation import Recommendation
 
 _TICKS = (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256)
-#: Baselines beside "none", as they are called and drawn.
+#: Baselines beside "none": label and marker.
 _GUESSES = {
-    "one_to_one": ("as many as real rows", "s"),
+    "one_to_one": ("as many as real rows (ratio 1)", "s"),
     "all": ("all synthetic rows", "^"),
 }
 #: Ratios closer than this share of the axis are labelled together.
@@ -87,7 +86,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
         "y",
         title=f"Recommended ratio {recommendation.ratio:.2f}; "
         + (
-            f"{low:.2f} to {high:.2f} cannot be told from the best"
+            f"{low:.2f}\N{EN DASH}{high:.2f} are statistically indistinguishable from the best"
             if low < high
             else "every other ratio is worse by more than chance"
         ),
@@ -109,7 +108,7 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         color=CURVE,
         alpha=0.18,
         lw=0,
-        label="standard error of its difference to the best",
+        label="standard error of the difference from the best",
     )
     axes.plot(ratios, [point.risk for point in curve], color=CURVE, lw=2, label="predicted risk")
     if refits:
@@ -123,7 +122,7 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
             mfc=PAPER,
             capsize=3,
             clip_on=False,
-            label=f"cross-validated risk of {recommendation.learner}, which decides",
+            label=f"cross-validated risk of {recommendation.learner}, used for the choice",
         )
 
 
@@ -137,7 +136,7 @@ def _draw_interval(axes: Axes, low: float, high: float) -> None:
         lw=5,
         alpha=0.55,
         solid_capstyle="butt",
-        label="not distinguishable from the best",
+        label="statistically indistinguishable from the best",
     )
 
 
@@ -145,7 +144,7 @@ def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
     risks = recommendation.baselines
     axes.axhline(risks["none"], color=QUIET, lw=1.2, ls=":", label="no synthetic rows")
     ratios = {"one_to_one": 1.0, "all": recommendation.curve[-1].ratio}
-    for name, (said, marker) in _GUESSES.items():
+    for name, (label, marker) in _GUESSES.items():
         if name in risks and ratios[name]:
             axes.plot(
                 [ratios[name]],
@@ -155,7 +154,7 @@ def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
                 mfc=PAPER,
                 ms=7,
                 clip_on=False,
-                label=said,
+                label=label,
             )
 
 
@@ -203,34 +202,8 @@ def _place(axes: Axes, ratio: float) -> float:
 
 
 def recommendation_html(recommendation: Recommendation) -> str:
-    """Return a recommendation as HTML."""
-    low, high = recommendation.interval
-    facts: list[tuple[str, object]] = [
-        ("ratio", f"{recommendation.ratio:.3g} ({low:.3g} to {high:.3g})"),
-        ("chosen in nine of ten resamples", "{:.3g} to {:.3g}".format(*recommendation.resampled)),
-        ("learner", recommendation.learner),
-        ("shape of the curve", recommendation.shape),
-        *(
-            (f"predicted risk, {name.replace('_', ' ')}", risk)
-            for name, risk in recommendation.baselines.items()
-        ),
-        ("risk", recommendation.metric),
-        ("judged by", recommendation.provenance.sentence),
-    ]
-    if recommendation.weighted is not None:
-        facts.append(("weights instead of rows", recommendation.weighted.reason))
-    if recommendation.exchange is not None:
-        facts.append(("worth in real rows", recommendation.exchange.reason))
-    parts = [
-        f"<p><b>{escape(recommendation.reason)}</b></p>",
-        table((), facts),
-        table(
-            ("bound, a prior", "ratio", "interior", "agrees"),
-            [(b.name, b.row_ratio, b.interior, b.equivalent) for b in recommendation.bounds],
-        ),
-        *(f"<p>{escape(note)}</p>" for note in recommendation.notes),
-    ]
-    return "".join(parts)
+    """Return a recommendation as HTML for a notebook."""
+    return render("ratio/templates/recommendation.html.jinja", advice=recommendation)
 
 
 def risk_curve_markdown(recommendation: Recommendation) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.forecast import Forecast, forecast
+from synthmix_dagster.ratio.options import RatioOptions, Rule
 from synthmix_dagster.ratio.path import ratio_grid
 
 Floats = NDArray[np.float64]
@@ -85,6 +86,16 @@ class ExchangeRate:
     n_synthetic: int
     reason: str
 
+    def __repr__(self) -> str:
+        further, worth = (
+            "None" if value is None else f"{value:.3g}"
+            for value in (self.further_real_rows, self.worth)
+        )
+        return (
+            f"ExchangeRate(rows={self.rows}, further_real_rows={further}, worth={worth}, "
+            f"risk={self.risk:.3g}, risk_none={self.risk_none:.3g})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return asdict(self)
@@ -105,7 +116,7 @@ def exchange_rate(
     *,
     rows: int,
     evaluation: tuple[Floats, Floats] | None = None,
-    rule: str = "largest_equivalent",
+    rule: Rule = RatioOptions.rule,
     factors: Sequence[float] = (2.0, 5.0, 10.0),
 ) -> ExchangeRate:
     """Price the recommended synthetic rows in real rows; look at the optimum with more of these.
@@ -197,7 +208,7 @@ def _further(reach: Floats, risks: Floats, wanted: float) -> float | None:
     return float(1 / np.interp(-wanted, -falling, 1 / reach) - reach[0])
 
 
-def _outlook(factor: float, ahead: Forecast, at: slice, rule: str) -> Outlook:
+def _outlook(factor: float, ahead: Forecast, at: slice, rule: Rule) -> Outlook:
     counts, risks = ahead.counts[at], ahead.risks[at]
     size, chosen = int(ahead.real_rows[at][0]), decide(risks, ahead.losses[at], rule).chosen
     rows = int(counts[chosen])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.ratio.path import MOST_LEVERAGE, RIDGES
+from synthmix_dagster.ratio.path import MAX_LEVERAGE, RIDGES
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class RidgeFit:
             inverse = 1 / (spectrum + ridge)
             used = float(spectrum @ inverse) / n
             left = square - float(pulled @ (inverse * (2 - spectrum * inverse)))
-            return left / (1 - used) ** 2 if used <= MOST_LEVERAGE else float("inf")
+            return left / (1 - used) ** 2 if used <= MAX_LEVERAGE else float("inf")
 
         # Where all of them interpolate the first one wins, which does so least.
         ridge = min(sorted(ridges, reverse=True), key=score)

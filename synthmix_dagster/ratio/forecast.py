@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.ratio.path import MOST_LEVERAGE, RIDGES, Fits, judge
+from synthmix_dagster.ratio.path import MAX_LEVERAGE, RIDGES, Fits, judge
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -131,7 +131,7 @@ def _fits(
             fits *= inverse[:, :, None]
             leverage = a[:, None] / n * (inverse @ squares.T)
             used = leverage.sum(axis=1)
-            usable = used <= MOST_LEVERAGE * n
+            usable = used <= MAX_LEVERAGE * n
             # tr(H^2), and T/n of the module's docstring.
             again = a**2 * np.sum(inverse @ gram**2 * inverse, axis=1)
             own = 1 - (n - used) ** 2 / (n * (n - 2 * used + again))
@@ -175,7 +175,7 @@ def _mean_weights(
     a, b = np.ones(len(size)), k / size
     for _ in range(100):
         inverse = 1 / (a[:, None] * w + b[:, None] * (1 - w))
-        used = np.minimum(a * (inverse @ gram), MOST_LEVERAGE * n)
+        used = np.minimum(a * (inverse @ gram), MAX_LEVERAGE * n)
         new_a = (1 - used / size) / (1 - used / n)
         new_b = k / size / (1 + k / size * thin * (inverse @ spread))
         still = np.all(np.abs(new_a - a) <= 1e-7 * a) and np.all(np.abs(new_b - b) <= 1e-7 * b)

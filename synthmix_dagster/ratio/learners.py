@@ -20,9 +20,8 @@ Ints = NDArray[np.int64]
 
 #: Bandwidths tried beside that of the median heuristic, relative to it.
 WIDER = (2.0,)
-LEARNERS = ("kernel", "linear", "trees")
 #: Levels that histogram gradient boosting can tell apart; columns with more stay one slot a level.
-MOST_LEVELS = 250
+MAX_LEVELS = 250
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ def tree_inputs(sample: EncodedSample) -> tuple[dict[str, Floats], list[bool]]:
     categorical = []
     for code in sample.encoder.codes:
         width = code.stop - code.start
-        if code.kind == "categorical" and 1 < width < MOST_LEVELS:
+        if code.kind == "categorical" and 1 < width < MAX_LEVELS:
             categorical.append(True)
         else:
             categorical += [False] * (width - bool(code.slots and code.kind != "categorical"))
@@ -72,7 +71,7 @@ def tree_inputs(sample: EncodedSample) -> tuple[dict[str, Floats], list[bool]]:
         columns = []
         for code in sample.encoder.codes:
             block = points[:, code.start : code.stop]
-            if code.kind == "categorical" and 1 < block.shape[1] < MOST_LEVELS:
+            if code.kind == "categorical" and 1 < block.shape[1] < MAX_LEVELS:
                 # A row without any slot, of a level that nobody has met, is a level of its own.
                 level = np.where(block.any(axis=1), block.argmax(axis=1), block.shape[1])
                 columns.append(level[:, None].astype(np.float64))

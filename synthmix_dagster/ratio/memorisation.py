@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.encoding.columns import require_rows
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.neighbours import equal_rows, nearest_distances, nearest_others
+from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,15 +47,15 @@ LEVEL = 0.01
 _REDRAWINGS = 999
 _EXCHANGES = 99
 #: Rows that are compared with each other: real ones at most, and both sides if the real are fewer.
-_MOST_REAL = 10_000
-_MOST_ROWS = 3_000
+_MAX_REAL = 10_000
+_MAX_ROWS = 3_000
 #: Real and synthetic rows each that are compared with real rows and those held out.
-_MOST_HELD_OUT = 5_000
-_MOST_SYNTHETIC = 20_000
-_MOST_COORDINATES = 80
+_MAX_HELD_OUT = 5_000
+_MAX_SYNTHETIC = 20_000
+_MAX_COORDINATES = 80
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 #: A share or mean that rests on fewer rows has no sampling error worth the name.
-_LEAST_COUNT = 5
+_MIN_COUNT = 5
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,13 @@ def memorisation_test(
                 dataset=dataset,
                 fix="Encode every side with one encoder",
             )
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed, "memorisation")
     # Distances lose digits far from the origin.
     center = real.mean(axis=0)
     real, synthetic = real - center, synthetic - center
     copies, expected = _copies(real, synthetic)
-    own_side, by_neighbours, by_copies = _neighbours(real, synthetic, rng)
-    disagreement, by_means, by_shares = _columns(real, synthetic, rng)
+    own_side, by_neighbours, by_copies = neighbour_test(real, synthetic, rng)
+    disagreement, by_means, by_shares = column_test(real, synthetic, rng)
     nearness = 1 - own_side
     words = {
         "copies": f"{copies:,} synthetic rows equal a real row, chance explains {expected:,.0f}",
@@ -211,7 +212,7 @@ def _none_kept(rows: int, kept: int, first: Ints) -> Floats:
     return np.where(possible, np.exp(logs), 0.0)
 
 
-def _neighbours(
+def neighbour_test(
     real: Floats, synthetic: Floats, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """How often the nearest neighbour is of the own side; p-values of neighbours and of copies.
@@ -220,17 +221,17 @@ def _neighbours(
     """
     from scipy.stats import t as student
 
-    real = _sample(real, _MOST_REAL, rng)
+    real = _sample(real, _MAX_REAL, rng)
     n = len(real)
-    synthetic = _sample(synthetic, min(16 * n, max(n, _MOST_ROWS - n)), rng)
+    synthetic = _sample(synthetic, min(16 * n, max(n, _MAX_ROWS - n)), rng)
     m = len(synthetic)
     # In random order, so that of equally near rows the one found first is of either side.
     order = rng.permutation(n + m)
     points = np.concatenate((real, synthetic))[order]
     is_real = order < n
     centers = np.arange(n + m)
-    if n + m > _MOST_ROWS:
-        half = _MOST_ROWS // 2
+    if n + m > _MAX_ROWS:
+        half = _MAX_ROWS // 2
         centers = np.concatenate(
             [rng.permutation(np.flatnonzero(side))[:half] for side in (is_real, ~is_real)]
         )
@@ -300,17 +301,17 @@ def _count_p(observed: float, redraw: Callable[[], float]) -> float:
     return float(1 + np.sum(null >= observed - 1e-12)) / (1 + _REDRAWINGS)
 
 
-def _columns(
+def column_test(
     real: Floats, synthetic: Floats, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """Disagreement of the columns, and the p-values of their means and of their shares."""
     n, d = real.shape
-    coordinates = np.sort(rng.permutation(d)[:_MOST_COORDINATES])
-    rows = rng.permutation(n)[:_MOST_REAL]
+    coordinates = np.sort(rng.permutation(d)[:_MAX_COORDINATES])
+    rows = rng.permutation(n)[:_MAX_REAL]
     means, shares, mean_differences, share_differences = [], [], [], []
     for c in coordinates:
         values = real[:, c]
-        if n - np.unique(values, return_counts=True)[1].max() < _LEAST_COUNT:
+        if n - np.unique(values, return_counts=True)[1].max() < _MIN_COUNT:
             continue
         spread = float(np.std(values, ddof=1))
         difference = (synthetic[:, c].mean() - values.mean()) / spread
@@ -322,7 +323,7 @@ def _columns(
         # Cut and kept by the synthetic values: chosen by the real ones, shares are not random.
         for cut in np.unique(np.quantile(synthetic[:, c], _QUANTILES)):
             theirs = np.mean(synthetic[:, c] <= cut)
-            if n * min(theirs, 1 - theirs) < _LEAST_COUNT:
+            if n * min(theirs, 1 - theirs) < _MIN_COUNT:
                 continue
             below = values <= cut
             share = below.mean()
@@ -354,10 +355,10 @@ def _against_held_out(
     """
     from scipy.stats import rankdata
 
-    real, held_out = (_sample(side, _MOST_HELD_OUT, rng) for side in (real, held_out))
+    real, held_out = (_sample(side, _MAX_HELD_OUT, rng) for side in (real, held_out))
     n = len(real)
     pool = np.concatenate((real, held_out))
-    rows = _sample(synthetic, _MOST_SYNTHETIC, rng)
+    rows = _sample(synthetic, _MAX_SYNTHETIC, rng)
     groups = equal_rows(np.concatenate((rows, pool)))
     copied = np.isin(groups[len(rows) :], groups[: len(rows)]).astype(float)
     to_synthetic = nearest_distances(pool, rows, itself=False)

@@ -28,12 +28,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.ratio.path import MOST_LEVERAGE
+from synthmix_dagster.ratio.path import MAX_LEVERAGE
 
 Floats = NDArray[np.float64]
 
 #: Largest eigenvalue of T: beyond it the drawn rows alone interpolate, and v has a pole.
-_MOST_FEEDBACK = 0.95
+_MAX_FEEDBACK = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def along(pool: Pool, start: Floats, end: Floats, steps: Floats, ridge: float) -
     z = pool.real @ basis
     # Real rows weigh 1 in all, wherever on the line.
     leverage = inverse @ (z**2).T / n
-    usable = leverage.sum(axis=1) <= MOST_LEVERAGE * n
+    usable = leverage.sum(axis=1) <= MAX_LEVERAGE * n
     weights, b, inverse, fits = weights[usable], b[usable], inverse[usable], fits[usable]
     leverage = leverage[usable]
     if pool.evaluation is None:
@@ -213,7 +213,7 @@ def _drawn_variance(
     )
     feedback = np.moveaxis(feedback, 2, 0) * share[:, None, :]
     radius = np.abs(np.linalg.eigvals(feedback)).max(axis=1)
-    feedback *= np.minimum(1.0, _MOST_FEEDBACK / np.maximum(radius, 1e-300))[:, None, None]
+    feedback *= np.minimum(1.0, _MAX_FEEDBACK / np.maximum(radius, 1e-300))[:, None, None]
     disturbed = np.linalg.solve(np.eye(len(spreads)) - feedback, noise[:, :, None])[:, :, 0]
     cost = np.array([np.sum(inverse @ (judges * s) * inverse, axis=1) for s in spreads]).T
     added: Floats = np.sum(share * cost * disturbed, axis=1)

@@ -34,7 +34,7 @@ Ints = NDArray[np.int64]
 #: Ridges tried, relative to the mean squared feature norm, which is 1 for a Gaussian kernel.
 RIDGES: tuple[float, ...] = tuple(10.0 ** np.arange(-6.0, 0.75, 0.5))
 #: A fit using up more than this share of the real rows interpolates: leave-one-out is 0/0 there.
-MOST_LEVERAGE = 0.8
+MAX_LEVERAGE = 0.8
 #: Folds of the judging rows, each judged by a ridge that suits the others.
 FOLDS = 10
 #: Errors held at a time, which bounds the memory.
@@ -127,6 +127,14 @@ def risk_path(
     return judge(fits, k, len(real) if evaluation is None else len(evaluation[0]))
 
 
+def judging_folds(judged: int) -> Ints:
+    """Fold of every judging row, of shape (judged,).
+
+    One fixed assignment, no stream of a seed: a curve should not move because a seed did.
+    """
+    return np.random.default_rng(0).permutation(judged) % min(FOLDS, judged)
+
+
 def judge(fits: Iterator[Fits], counts: Ints, judged: int) -> RiskPath:
     """Choose a ridge at every count, and judge it by rows that had no say in the choice.
 
@@ -143,9 +151,8 @@ def judge(fits: Iterator[Fits], counts: Ints, judged: int) -> RiskPath:
     -------
     RiskPath
     """
-    # The same folds every time: a curve should not move because a seed did.
+    fold_of = judging_folds(judged)
     folds = min(FOLDS, judged)
-    fold_of = np.random.default_rng(0).permutation(judged) % folds
     members = np.eye(folds)[fold_of]
     others = judged - members.sum(axis=0)
     best = np.full(len(counts), np.inf)
@@ -219,7 +226,7 @@ def _fits(
             explained = np.sum(fits * (2 * pull_synthetic - spread @ fits), axis=(1, 2))
             noise = np.maximum(square - explained, 0.0)
             added = amplified * _drawn_variance(beta[:, 0], thin, noise, cost, spread, inverse)
-            usable = leverage.sum(axis=1) <= MOST_LEVERAGE * n
+            usable = leverage.sum(axis=1) <= MAX_LEVERAGE * n
             yield Fits(
                 at=at[usable],
                 # M is (1-a)(A + l I) + b (B + l I): the ridge of a fit is l (1 - a + b).

@@ -30,7 +30,7 @@ from synthmix_dagster.ratio.bounds import Bound
 Floats = NDArray[np.float64]
 
 #: Directions with less than this part of the largest eigenvalue count as out of reach.
-_LEAST_EIGENVALUE = 1e-12
+_MIN_EIGENVALUE = 1e-12
 #: Range searched, in decades relative to the mean squared feature norm.
 _DECADES = (-8.0, 4.0)
 
@@ -74,7 +74,7 @@ class SpectralRisk:
         """
         n = len(features)
         spectrum, vectors = np.linalg.eigh(features.T @ features / n)
-        reached = spectrum > _LEAST_EIGENVALUE * spectrum[-1]
+        reached = spectrum > _MIN_EIGENVALUE * spectrum[-1]
         spectrum, vectors = spectrum[reached], vectors[:, reached]
         # U = Phi V / sqrt(N mu) has orthonormal columns, so d = U' difference.
         turned = vectors.T @ (features.T @ difference)

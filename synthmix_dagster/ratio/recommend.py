@@ -1,39 +1,38 @@
 """From two samples to a recommended ratio: encode, predict every risk, decide, explain."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.encoding.codes import Scaling
 from synthmix_dagster.encoding.nystroem import NystroemMap
-from synthmix_dagster.errors import ConfigError, UnknownChoiceError
+from synthmix_dagster.encoding.options import Columns, Task
+from synthmix_dagster.encoding.target import TargetCode
+from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
 from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
 from synthmix_dagster.ratio.estimated import estimated_bounds
 from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate
-from synthmix_dagster.ratio.learners import (
-    LEARNERS,
-    LinearMap,
-    kernel_path,
-    sample_path,
-    tree_inputs,
-)
+from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_path, tree_inputs
 from synthmix_dagster.ratio.memorisation import memorisation_test
-from synthmix_dagster.ratio.path import ratio_grid
-from synthmix_dagster.ratio.provenance import SAFE_RATIO, provenance_of
+from synthmix_dagster.ratio.options import RatioOptions
+from synthmix_dagster.ratio.path import RiskPath, ratio_grid
+from synthmix_dagster.ratio.provenance import SAFE_RATIO, Provenance, provenance_of
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
 from synthmix_dagster.ratio.refits import gradient_boosting, proposed_counts, refit_losses
 from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum
 from synthmix_dagster.ratio.wording import notes_on_bounds, reason_of
+from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-METRICS = {
+METRICS: dict[Task, str] = {
     "regression": "mean squared error in real variances",
     "classification": "Brier score",
 }
@@ -46,22 +45,14 @@ def recommend(
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
     *,
-    target: str,
-    task: str,
+    code: TargetCode,
     gap: float,
+    columns: Columns = Columns(),
+    options: RatioOptions = RatioOptions(),
     shift_squared: float | None = None,
-    categorical: Collection[str] = (),
-    ignore: Collection[str] = (),
-    weights: Mapping[str, float] | None = None,
-    scaling: Scaling = "standard",
     evaluation: pd.DataFrame | None = None,
     generator: Generator | None = None,
-    generator_saw_real: bool | None = None,
-    learner: str = "kernel",
     estimator: Any = None,
-    max_ratio: float | None = None,
-    rule: str = "largest_equivalent",
-    seed: int = 0,
     notes: Sequence[str] = (),
 ) -> Recommendation:
     """Recommend a ratio from two frames.
@@ -70,39 +61,28 @@ def recommend(
     ----------
     real, synthetic : DataFrame
         Real rows, and every synthetic row that may be used.
-    target : str
-        Column to predict.
-    task : {"regression", "classification"}
+    code : TargetCode
+        The column to predict, and how it becomes numbers.
     gap : float
         Debiased gap of inputs and target together, for the stability bound.
+    columns : Columns
+        Which columns are inputs, as what, and on what scale; the weight of the target has no
+        meaning here.
+    options : RatioOptions
+        How to recommend. The frames are the samples, whatever `sample_rows` is.
     shift_squared : float, optional
         Signed, debiased square of the shift of the target given the inputs, in the units of the
         risk, for the variance bound: the square of a `DistanceReport`'s conditional gap, with its
         sign; twice that for classes, which are one unit apart there and sqrt(2) here. By default
         the excess error of a fit to the synthetic rows alone.
-    categorical, ignore, weights, scaling
-        See `Encoder.fit`; the weight of the target has no meaning here.
     evaluation : DataFrame, optional
         Real rows that are not in `real` and that the generator never saw. They judge the risk;
         without them each real row is judged by a fit that leaves it out.
     generator : Generator, optional
         What made the synthetic rows, to be fitted again without each fold of the real rows, which
         the fold then judges.
-    generator_saw_real : bool, optional
-        Whether the generator was fitted on the real rows. If it was, or if the rows betray it, and
-        neither evaluation rows nor the generator itself are there to judge by, the predicted risk
-        does not decide; see `provenance`.
-    learner : {"kernel", "linear", "trees"}
-        Whose risk is predicted: kernel ridge regression, linear ridge regression, or a small
-        gradient boosting, which is fitted to a few mixes that the risk path proposes.
     estimator : scikit-learn estimator, optional
-        The learner itself, to be fitted to the proposed mixes in the place of `learner`.
-    max_ratio : float, optional
-        Highest ratio to consider; by default as many rows as there are.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Which of the equivalent ratios to recommend.
-    seed : int
-        Seed of the landmarks.
+        The learner itself, to be fitted to the proposed mixes in the place of a built-in one.
     notes : sequence of str
         Remarks of the caller to keep with the result.
 
@@ -110,104 +90,60 @@ def recommend(
     -------
     Recommendation
     """
-    cap = np.inf if max_ratio is None else max_ratio
-    if not cap >= 0:
-        raise ConfigError(f"it is {max_ratio}", option="max_ratio", fix="Set it to 0 or more")
-    if learner not in LEARNERS:
-        raise UnknownChoiceError(learner, option="learner", known=LEARNERS)
     if generator is not None:
-        _require_one_judge(evaluation, learner, estimator)
+        _require_one_judge(evaluation, options.learner, estimator)
     frames = {"real": real, "synthetic": synthetic}
     if evaluation is not None:
         frames["evaluation"] = evaluation
-    sample = EncodedSample.encode(
-        frames,
-        target=target,
-        task=task,
-        categorical=categorical,
-        ignore=ignore,
-        weights=weights,
-        scaling=scaling,
-    )
-    n, m = sample.n, sample.m
+    sample = EncodedSample.encode(frames, code, columns)
     provenance = provenance_of(
         evaluation_rows=None if evaluation is None else len(evaluation),
         cross_fitted=generator is not None,
-        saw_real=generator_saw_real,
-        memorisation=memorisation_test(sample.joint("real"), sample.joint("synthetic"), seed=seed),
+        saw_real=options.generator_saw_real,
+        memorisation=memorisation_test(
+            sample.joint("real"), sample.joint("synthetic"), seed=options.seed
+        ),
     )
-    kernel = NystroemMap.fit(
-        sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(seed)
-    )
-    # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
-    grid = ratio_grid(n, int(min(m, np.floor(cap * n + 1e-9))))
-    linear = LinearMap.fit(sample.points["real"])
-    if generator is not None:
-        transform = linear.transform if learner == "linear" else kernel.transform
-        path = cross_fitted_path(sample, transform, generator, grid, seed=seed)
-    elif learner == "linear":
-        transform, path = linear.transform, sample_path(sample, linear.transform, grid)
-    else:
-        path, kernel = kernel_path(sample, kernel, grid)
-        transform = kernel.transform
-    on_path = decide(path.risks, path.losses, rule)
-    curve = _points(n, path.counts, path.risks, on_path)
-    decision, counts, risks, losses = on_path, path.counts, path.risks, path.losses
-    refits: tuple[CurvePoint, ...] = ()
-    favoured = None
-    if estimator is not None or learner == "trees":
-        counts = proposed_counts(grid, on_path, n)
-        losses = _refits(sample, estimator, counts, seed)
-        risks = losses.mean(axis=1)
-        # With few rows the fits are noisy: what they cannot tell from their best, and the path
-        # recommends, two judges agree on.
-        favoured = int(np.searchsorted(counts, grid[on_path.chosen]))
-        decision = decide(risks, losses, rule, favoured=favoured)
-        refits = _points(n, counts, risks, decision)
-    chosen = decision.chosen
+    predicted = _predicted(sample, generator, options)
+    on_path = _Judged.of(sample.n, predicted.path, options)
+    refitted = estimator is not None or options.learner == "trees"
+    judged = _refitted(sample, estimator, on_path, options) if refitted else on_path
+    chosen = judged.decision.chosen
     if not provenance.trusted:
-        highest = SAFE_RATIO["trees" if learner == "trees" and estimator is None else "kernel"]
-        chosen = int(np.flatnonzero(counts <= highest * n)[-1])
-    resampled = resampled_choices(risks, losses, rule, _RESAMPLES, seed, favoured=favoured)
-    ratios = counts / n
-    ratio, interval = float(ratios[chosen]), _ends(ratios, decision.low, decision.high)
+        chosen = judged.last_within(
+            SAFE_RATIO["kernel" if estimator is not None else options.learner]
+        )
     weighted = exchange = None
-    if provenance.trusted and generator is None and grid[-1] > 0:
-        rows = int(grid[on_path.chosen])
-        weighted, exchange = _beyond(sample, transform, rows, int(grid[-1]), rule)
-    bounds, critical = estimated_bounds(sample, kernel, gap=gap, shift_squared=shift_squared)
-    on_curve = _ends(grid / n, on_path.low, on_path.high)
-    compared = tuple(
-        bound.compared(curve[on_path.chosen].ratio, on_curve, highest=curve[-1].ratio, n=n)
-        for bound in bounds
-    )
+    if provenance.trusted and generator is None and on_path.counts[-1] > 0:
+        weighted, exchange = _beyond(sample, predicted.transform, on_path, options)
+    bounds, critical = _bounds(sample, predicted.kernel, on_path, gap, shift_squared)
+    ratio = float(judged.ratios[chosen])
+    change = float(judged.risks[chosen] / judged.risks[0] - 1)
     return Recommendation(
         ratio=ratio,
-        interval=interval,
-        resampled=_ends(ratios, *np.quantile(resampled, _CENTRAL, method="nearest")),
-        rule=rule,
-        learner=learner if estimator is None else type(estimator).__name__,
-        shape=decision.shape,
-        curve=curve,
-        refits=refits,
-        baselines=_baselines(counts, risks, chosen, n),
+        interval=judged.interval,
+        resampled=_resampled(judged, options),
+        rule=options.rule,
+        learner=options.learner if estimator is None else type(estimator).__name__,
+        shape=judged.decision.shape,
+        curve=on_path.points,
+        refits=judged.points if refitted else (),
+        baselines=_baselines(judged, chosen),
         weighted=weighted,
         exchange=exchange,
-        bounds=compared,
+        bounds=bounds,
         critical_gap=critical,
-        reason=reason_of(
-            decision, ratio, interval, float(risks[chosen] / risks[0] - 1), provenance
-        ),
-        metric=METRICS[task],
+        reason=reason_of(judged.decision, ratio, judged.interval, change, provenance),
+        metric=METRICS[code.task],
         provenance=provenance,
-        n_real=n,
-        n_synthetic=m,
-        seed=seed,
+        n_real=sample.n,
+        n_synthetic=sample.m,
+        seed=options.seed,
         notes=(
             *notes,
             *sample.encoder.notes,
-            *notes_on_bounds(compared, on_curve, curve[-1].ratio),
-            *([provenance.sentence] if provenance.judged == "unknown" else []),
+            *notes_on_bounds(bounds, on_path.interval, float(on_path.ratios[-1])),
+            *_notes_on_provenance(provenance),
         ),
     )
 
@@ -228,23 +164,110 @@ def _require_one_judge(evaluation: Any, learner: str, estimator: Any) -> None:
         )
 
 
-def _beyond(
-    sample: EncodedSample, transform: Callable[[Floats], Floats], rows: int, most: int, rule: str
-) -> tuple[WeightedOptimum, ExchangeRate]:
-    """Weights instead of rows, and what the recommended rows are worth."""
-    features = {dataset: transform(points) for dataset, points in sample.points.items()}
-    sides = [side[name] for name in ("real", "synthetic") for side in (features, sample.targets)]
-    judges = None
-    if sample.judges == "evaluation":
-        judges = features["evaluation"], sample.targets["evaluation"]
-    return (
-        weighted_optimum(*sides, evaluation=judges, rule=rule, most=most),
-        exchange_rate(*sides, rows=rows, evaluation=judges, rule=rule),
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    """The risk path, and the features that it was predicted in.
+
+    Attributes
+    ----------
+    path : RiskPath
+    transform : callable
+        From points to the features of the path.
+    kernel : NystroemMap
+        Features of the bounds, whatever the learner is.
+    """
+
+    path: RiskPath
+    transform: Callable[[Floats], Floats]
+    kernel: NystroemMap
+
+
+def _predicted(
+    sample: EncodedSample, generator: Generator | None, options: RatioOptions
+) -> _Predicted:
+    """Predict the risk at every candidate ratio."""
+    n, m, points = sample.n, sample.m, sample.points
+    kernel = NystroemMap.fit(
+        points["real"], points["synthetic"], rng=rng_of(options.seed, "landmarks")
     )
+    cap = np.inf if options.max_ratio is None else options.max_ratio
+    # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
+    grid = ratio_grid(n, int(min(m, np.floor(cap * n + 1e-9))))
+    linear = LinearMap.fit(points["real"])
+    if generator is not None:
+        transform = linear.transform if options.learner == "linear" else kernel.transform
+        path = cross_fitted_path(sample, transform, generator, grid, seed=options.seed)
+        return _Predicted(path, transform, kernel)
+    if options.learner == "linear":
+        return _Predicted(sample_path(sample, linear.transform, grid), linear.transform, kernel)
+    path, kernel = kernel_path(sample, kernel, grid)
+    return _Predicted(path, kernel.transform, kernel)
 
 
-def _refits(sample: EncodedSample, estimator: Any, counts: Ints, seed: int) -> Floats:
-    """Losses of the estimator, or of gradient boosting, fitted to each of the mixes."""
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """Candidates that were judged, and what is decided among them.
+
+    Attributes
+    ----------
+    n : int
+        Real rows.
+    counts : ndarray of shape (n_candidates,)
+        Synthetic rows.
+    risks : ndarray of shape (n_candidates,)
+    losses : ndarray of shape (n_candidates, n_judged)
+    decision : Decision
+    favoured : int, optional
+        Candidate that another judge recommends.
+    """
+
+    n: int
+    counts: Ints
+    risks: Floats
+    losses: Floats
+    decision: Decision
+    favoured: int | None = None
+
+    @classmethod
+    def of(cls, n: int, path: RiskPath, options: RatioOptions) -> "_Judged":
+        """Decide on the risk path."""
+        decision = decide(path.risks, path.losses, options.rule)
+        return cls(n, path.counts, path.risks, path.losses, decision)
+
+    @property
+    def ratios(self) -> Floats:
+        """Candidates per real row."""
+        ratios: Floats = self.counts / self.n
+        return ratios
+
+    @property
+    def rows(self) -> int:
+        """Synthetic rows that are chosen."""
+        return int(self.counts[self.decision.chosen])
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lowest and highest ratio equivalent to the best."""
+        return float(self.ratios[self.decision.low]), float(self.ratios[self.decision.high])
+
+    @property
+    def points(self) -> tuple[CurvePoint, ...]:
+        """Candidates as a reader sees them."""
+        columns = (self.counts, self.risks, self.decision.excess_errors, self.decision.equivalent)
+        return tuple(
+            CurvePoint(float(k / self.n), int(k), float(risk), float(error), bool(equivalent))
+            for k, risk, error, equivalent in zip(*columns, strict=True)
+        )
+
+    def last_within(self, ratio: float) -> int:
+        """Last candidate up to a ratio."""
+        return int(np.flatnonzero(self.counts <= ratio * self.n)[-1])
+
+
+def _refitted(
+    sample: EncodedSample, estimator: Any, on_path: _Judged, options: RatioOptions
+) -> _Judged:
+    """Let the estimator, or gradient boosting, judge the mixes that the path proposes."""
     if estimator is None:
         arrays, categorical = tree_inputs(sample)
         inputs = {dataset: pd.DataFrame(array) for dataset, array in arrays.items()}
@@ -252,27 +275,74 @@ def _refits(sample: EncodedSample, estimator: Any, counts: Ints, seed: int) -> F
     else:
         columns = sample.encoder.columns
         inputs = {dataset: frame[columns] for dataset, frame in sample.frames.items()}
-    return refit_losses(estimator, inputs, sample.targets, sample.code, counts, seed=seed)
+    counts = proposed_counts(on_path.counts, on_path.decision, sample.n)
+    losses = refit_losses(estimator, inputs, sample.targets, sample.code, counts, seed=options.seed)
+    risks = losses.mean(axis=1)
+    # With few rows the fits are noisy: what they cannot tell from their best, and the path
+    # recommends, two judges agree on.
+    favoured = int(np.searchsorted(counts, on_path.rows))
+    decision = decide(risks, losses, options.rule, favoured=favoured)
+    return _Judged(sample.n, counts, risks, losses, decision, favoured)
 
 
-def _points(n: int, counts: Ints, risks: Floats, decision: Decision) -> tuple[CurvePoint, ...]:
-    """Candidates as a reader sees them."""
-    columns = (counts, risks, decision.excess_errors, decision.equivalent)
-    return tuple(
-        CurvePoint(float(k / n), int(k), float(risk), float(error), bool(equivalent))
-        for k, risk, error, equivalent in zip(*columns, strict=True)
+def _beyond(
+    sample: EncodedSample,
+    transform: Callable[[Floats], Floats],
+    on_path: _Judged,
+    options: RatioOptions,
+) -> tuple[WeightedOptimum, ExchangeRate]:
+    """Weights instead of rows, and what the recommended rows are worth."""
+    features = {dataset: transform(points) for dataset, points in sample.points.items()}
+    sides = [side[name] for name in ("real", "synthetic") for side in (features, sample.targets)]
+    judges = None
+    if sample.judges == "evaluation":
+        judges = features["evaluation"], sample.targets["evaluation"]
+    max_rows = int(on_path.counts[-1])
+    return (
+        weighted_optimum(*sides, evaluation=judges, rule=options.rule, max_rows=max_rows),
+        exchange_rate(*sides, rows=on_path.rows, evaluation=judges, rule=options.rule),
     )
 
 
-def _baselines(counts: Ints, risks: Floats, chosen: int, n: int) -> dict[str, float]:
+def _bounds(
+    sample: EncodedSample,
+    kernel: NystroemMap,
+    on_path: _Judged,
+    gap: float,
+    shift_squared: float | None,
+) -> tuple[tuple[Bound, ...], float]:
+    """The bounds, each with its disagreement with the risk path, and the critical gap."""
+    bounds, critical = estimated_bounds(sample, kernel, gap=gap, shift_squared=shift_squared)
+    ratio, highest = float(on_path.ratios[on_path.decision.chosen]), float(on_path.ratios[-1])
+    return tuple(
+        bound.compared(ratio, on_path.interval, highest=highest, n=sample.n) for bound in bounds
+    ), critical
+
+
+def _resampled(judged: _Judged, options: RatioOptions) -> tuple[float, float]:
+    """Between which ratios the choice lies in most bootstrap samples of the judging rows."""
+    chosen = resampled_choices(
+        judged.risks,
+        judged.losses,
+        options.rule,
+        _RESAMPLES,
+        options.seed,
+        favoured=judged.favoured,
+    )
+    low, high = np.quantile(chosen, _CENTRAL, method="nearest")
+    return float(judged.ratios[low]), float(judged.ratios[high])
+
+
+def _baselines(judged: _Judged, chosen: int) -> dict[str, float]:
     """Risk of the usual guesses, where the counts that were judged contain them."""
-    at = {int(count): float(risk) for count, risk in zip(counts, risks, strict=True)}
-    baselines = {"none": at[0], "recommended": float(risks[chosen])}
-    if n in at:
-        baselines["one_to_one"] = at[n]
-    baselines["all"] = float(risks[-1])
+    candidates = zip(judged.counts, judged.risks, strict=True)
+    at = {int(count): float(risk) for count, risk in candidates}
+    baselines = {"none": at[0], "recommended": float(judged.risks[chosen])}
+    if judged.n in at:
+        baselines["one_to_one"] = at[judged.n]
+    baselines["all"] = float(judged.risks[-1])
     return baselines
 
 
-def _ends(ratios: Floats, low: int, high: int) -> tuple[float, float]:
-    return float(ratios[low]), float(ratios[high])
+def _notes_on_provenance(provenance: Provenance) -> tuple[str, ...]:
+    return (provenance.sentence,) if provenance.judged == "unknown" else ()

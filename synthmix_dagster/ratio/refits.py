@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthmix_dagster.encoding.options import Task
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import Decision
+from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,7 +25,7 @@ Ints = NDArray[np.int64]
 FOLDS = 5
 
 
-def gradient_boosting(task: str, categorical: Sequence[bool]) -> Any:
+def gradient_boosting(task: Task, categorical: Sequence[bool]) -> Any:
     """The estimator behind ``learner="trees"``: a small histogram gradient boosting.
 
     Parameters
@@ -116,7 +118,7 @@ def refit_losses(
                 option="estimator",
                 fix=f"Pass a scikit-learn estimator for {code.task} that has it",
             )
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed, "refits")
     n = len(inputs["real"])
     order = rng.permutation(len(inputs["synthetic"]))
     if "evaluation" in inputs:

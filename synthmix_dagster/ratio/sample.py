@@ -1,15 +1,15 @@
 """The rows that a ratio is computed from, encoded: inputs as points, the target as numbers."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.encoding.codes import Scaling
 from synthmix_dagster.encoding.columns import require_rows
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import DataError
 from synthmix_dagster.ratio.neighbours import equal_rows
@@ -43,15 +43,19 @@ class EncodedSample:
     def encode(
         cls,
         frames: Mapping[str, pd.DataFrame],
-        *,
-        target: str,
-        task: str,
-        categorical: Collection[str] = (),
-        ignore: Collection[str] = (),
-        weights: Mapping[str, float] | None = None,
-        scaling: Scaling = "standard",
+        code: TargetCode,
+        columns: Columns = Columns(),
     ) -> "EncodedSample":
-        """Learn encoder and target code from the real rows and apply them to all.
+        """Learn scales and levels from the real rows and apply them to all.
+
+        Parameters
+        ----------
+        frames : mapping of str to DataFrame
+            Rows of ``real``, ``synthetic`` and possibly ``evaluation``.
+        code : TargetCode
+            How the target becomes numbers; it is no input.
+        columns : Columns
+            Which columns are inputs, as what, and on what scale.
 
         Raises
         ------
@@ -61,16 +65,9 @@ class EncodedSample:
         """
         for dataset, frame in frames.items():
             require_rows(len(frame), dataset)
-        code = TargetCode.fit(frames["real"], target, task)
         targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
-        encoder = Encoder.fit(
-            frames["real"],
-            frames["synthetic"],
-            categorical=[column for column in categorical if column != target],
-            ignore=[*ignore, target],
-            weights=weights,
-            scaling=scaling,
-        )
+        inputs = replace(columns, ignore=(*columns.ignore, code.column))
+        encoder = Encoder.fit(frames["real"], frames["synthetic"], inputs)
         if "evaluation" in frames:
             encoder.require(frames["evaluation"], "evaluation")
         points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}

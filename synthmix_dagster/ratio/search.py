@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.ratio.mixtures import Pool, along
-from synthmix_dagster.ratio.path import FOLDS, RIDGES
+from synthmix_dagster.ratio.path import FOLDS, RIDGES, judging_folds
 
 Floats = NDArray[np.float64]
 #: Start, end and steps; see `along`.
@@ -26,9 +26,9 @@ TOLERANCE = 1e-3
 #: Most rounds of moves.
 ROUNDS = 10
 #: Sources up to which weight is exchanged between two; their pairs would take too long beyond it.
-MOST_PAIRED = 6
+MAX_PAIRED = 6
 #: Smallest weight of a source that is tried, other than none.
-_LEAST = 0.05
+_MIN_AMOUNT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ class Candidates:
         -------
         ndarray of shape (n_judged,)
         """
-        fold_of = folds(pool.judged)
+        fold_of = judging_folds(pool.judged)
         sizes = np.bincount(fold_of)
         elsewhere = self.fold_losses.sum(axis=1, keepdims=True) - self.fold_losses
         chosen = np.argmin(elsewhere / (pool.judged - sizes) + self.added[:, None], axis=0)
@@ -85,11 +85,6 @@ class Candidates:
             inside = np.isin(fold_of, np.flatnonzero(chosen == at))
             losses[inside] = fit.losses[0, inside] + fit.added[0]
         return losses
-
-
-def folds(judged: int) -> NDArray[np.int64]:
-    """Fold of every judging row; the same as those of the risk path."""
-    return np.random.default_rng(0).permutation(judged) % min(FOLDS, judged)
 
 
 def single_sources(pool: Pool, most: float, ridges: Sequence[float] = RIDGES) -> Candidates:
@@ -180,7 +175,7 @@ def _moves(pool: Pool) -> list[Callable[[Floats], _Line]]:
     errors cancel.
     """
     sources = range(1, len(pool.sizes))
-    pairs = list(combinations(sources, 2)) if len(sources) <= MOST_PAIRED else []
+    pairs = list(combinations(sources, 2)) if len(sources) <= MAX_PAIRED else []
     return [
         partial(_scaled, pool),
         *(partial(_of_source, pool, source) for source in sources),
@@ -219,7 +214,7 @@ def _exchanged(pool: Pool, one: int, other: int, at: Floats) -> _Line:
 
 def _amounts(largest: float, present: float) -> Floats:
     """Steps that multiply an amount, after none of it, and small ones around where it is."""
-    least = min(_LEAST / largest, 0.5)
+    least = min(_MIN_AMOUNT / largest, 0.5)
     near = present * np.array([0.75, 0.85, 0.95, 1.05, 1.15, 1.3])
     return np.concatenate(([0.0], np.geomspace(least, 1.0, 15), near[(near > 0) & (near < 1)]))
 
@@ -237,7 +232,7 @@ def _judged_line(
     line = along(pool, start, end, steps, ridge)
     # Rounding of the last row is no reason to refuse a mixture.
     within = line.rows.sum(axis=1) <= most + 0.5
-    members = np.eye(min(FOLDS, pool.judged))[folds(pool.judged)]
+    members = np.eye(min(FOLDS, pool.judged))[judging_folds(pool.judged)]
     return Candidates(
         weights=line.weights[within],
         rows=line.rows[within],

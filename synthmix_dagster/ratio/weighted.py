@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.ratio.decision import decide
+from synthmix_dagster.ratio.options import RatioOptions, Rule
 from synthmix_dagster.ratio.path import ratio_grid, risk_path
 
 Floats = NDArray[np.float64]
@@ -65,6 +66,13 @@ class WeightedOptimum:
     n_synthetic: int
     reason: str
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"WeightedOptimum(row_weight={self.row_weight:.3g}, interval=({low:.3g}, {high:.3g}), "
+            f"risk={self.risk:.3g}, risk_of_rows={self.risk_of_rows:.3g})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
         return asdict(self)
@@ -84,8 +92,8 @@ def weighted_optimum(
     synthetic_target: Floats,
     *,
     evaluation: tuple[Floats, Floats] | None = None,
-    rule: str = "largest_equivalent",
-    most: int | None = None,
+    rule: Rule = RatioOptions.rule,
+    max_rows: int | None = None,
 ) -> WeightedOptimum:
     """Find the weight of all synthetic rows that predicts the least risk.
 
@@ -98,8 +106,8 @@ def weighted_optimum(
         See `risk_path`.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         See `decide`; it chooses the weight and the number of rows alike.
-    most : int, optional
-        Most rows to compare with; by default m. Weights are not limited by it.
+    max_rows : int, optional
+        Maximum number of rows to compare with; by default m. Weights are not limited by it.
 
     Returns
     -------
@@ -118,7 +126,9 @@ def weighted_optimum(
     """
     n, m = len(real), len(synthetic)
     data = real, real_target, synthetic, synthetic_target
-    by_rows = risk_path(*data, ratio_grid(n, m if most is None else most), evaluation=evaluation)
+    by_rows = risk_path(
+        *data, ratio_grid(n, m if max_rows is None else max_rows), evaluation=evaluation
+    )
     # The weights of whole numbers of rows are among those tried: the two can be compared there.
     heavier = ratio_grid(n, int(HEAVIEST * max(n, m)))
     counts = np.union1d(by_rows.counts, np.append(heavier, m))

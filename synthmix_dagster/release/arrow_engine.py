@@ -16,6 +16,7 @@ from synthmix_dagster.data.priority import sample_positions
 from synthmix_dagster.data.reading import StoredRows
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
+from synthmix_dagster.release.recount import recount
 from synthmix_dagster.release.selection import (
     Labelled,
     Selection,
@@ -26,16 +27,34 @@ from synthmix_dagster.release.selection import (
 )
 from synthmix_dagster.release.shuffle import Shuffle
 from synthmix_dagster.release.spill import Spill
-from synthmix_dagster.release.verification import recount
 
 #: What Python and its libraries take before a row is read.
 LIBRARIES_MB = 300
-#: Most buckets of a shuffle, as a power of two.
-_MOST_BUCKET_BITS = 14
-#: Most rows that are read at a time.
-_MOST_PIECE_ROWS = 2**17
+#: Maximum number of buckets of a shuffle, as a power of two.
+_MAX_BUCKET_BITS = 14
+#: Maximum number of rows read at a time.
+_MAX_PIECE_ROWS = 2**17
 #: Buckets do not all have the mean size, and rows elsewhere may be longer than the first ones.
 _MARGIN = 1.5
+
+
+@dataclass(frozen=True)
+class ShufflePlan:
+    """How a shuffle keeps within its memory; nothing of it can be seen in what is written.
+
+    Attributes
+    ----------
+    bucket_bits : int
+        Logarithm of the number of buckets.
+    run_bytes : int
+        About the most bytes of a run.
+    piece_rows : int
+        Most rows that are read at a time.
+    """
+
+    bucket_bits: int
+    run_bytes: int
+    piece_rows: int
 
 
 @dataclass(frozen=True)
@@ -45,10 +64,10 @@ class ArrowEngine:
     Parameters
     ----------
     memory_mb : int
-        Most memory to plan for, in MB, libraries counted and frames that are in memory anyway not.
+        Memory budget in MB, libraries included, frames that are already in memory excluded.
     workers : int
-        Threads that move rows, beside those in which Arrow decodes files. They share the memory,
-        and cannot be seen in what is written.
+        Threads that move rows, in addition to those in which Arrow decodes files. They share the
+        memory budget and do not affect the bytes that are written.
 
     Examples
     --------
@@ -114,28 +133,38 @@ class ArrowEngine:
         def labelled() -> Iterator[Labelled]:
             strata = Strata(stratify, list(sizes))
             columns = [] if stratify is None else [stratify]
-            for ids, table in scan(dataset, key, columns):
+            for ids, table in self.scan(dataset, key, columns):
                 yield ids, strata.codes(table, len(ids))
 
         return select_exactly(labelled, sizes, k, seed, stratify)
+
+    def plan(self, parts: Sequence[Part]) -> ShufflePlan:
+        """Share the memory among what a shuffle holds at a time."""
+        free = (self.memory_mb - LIBRARIES_MB) * 2**20
+        share = free // (6 * self.workers)
+        row_bytes = [_row_bytes(part) for part in parts]
+        total = sum(size * part.rows for size, part in zip(row_bytes, parts, strict=True))
+        bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
+        return ShufflePlan(
+            bucket_bits=min(_MAX_BUCKET_BITS, bits),
+            run_bytes=share // 2,
+            # Small pieces stay in the caches of processor and allocator.
+            piece_rows=int(min(_MAX_PIECE_ROWS, max(1, share / 2 // max(row_bytes)))),
+        )
 
     def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
         spill, data = folder / "spill", folder / "data"
         spill.mkdir()
         data.mkdir()
-        free = (self.memory_mb - LIBRARIES_MB) * 2**20
-        share = free // (6 * self.workers)
-        row_bytes = [_row_bytes(part) for part in parts]
-        total = sum(size * _taken(part) for size, part in zip(row_bytes, parts, strict=True))
-        bits = int(np.ceil(np.log2(max(_MARGIN * total / share, 1))))
-        # Small pieces stay in the caches of processor and allocator.
-        piece = int(min(_MOST_PIECE_ROWS, max(1, share / 2 // max(row_bytes))))
-        with Spill(spill, min(_MOST_BUCKET_BITS, bits)) as spilled:
-            shuffle = Shuffle(spilled, layout, list(parts), share // 2, self.workers)
+        plan = self.plan(parts)
+        with Spill(spill, plan.bucket_bits) as spilled:
+            shuffle = Shuffle(spilled, layout, list(parts), plan.run_bytes, self.workers)
             shuffle.scatter(
                 (number, rows)
                 for number, part in enumerate(parts)
-                for rows in scan(part.dataset, part.key, _released(part.dataset, layout), piece)
+                for rows in scan(
+                    part.dataset, part.key, _released(part.dataset, layout), plan.piece_rows
+                )
             )
             written = shuffle.gather(data)
         spill.rmdir()
@@ -147,17 +176,11 @@ class ArrowEngine:
 
 def _released(dataset: Dataset, layout: Layout) -> list[str]:
     """Columns of a dataset that a release takes."""
-    return [name for name in layout.schema.names if name in dataset.columns]
+    there = set(dataset.columns)
+    return [name for name in layout.schema.names if name in there]
 
 
 def _row_bytes(part: Part) -> float:
-    """About how many bytes a row of a part takes, going by the first of them."""
+    """Approximate bytes per row of a part, estimated from its first rows."""
     first = next(part.dataset.tables())
     return max(1.0, float(first.nbytes / max(1, first.num_rows)))
-
-
-def _taken(part: Part) -> int:
-    """Rows that are taken of a part."""
-    if part.selection is None:
-        return part.dataset.rows
-    return sum(part.selection.quotas.values())

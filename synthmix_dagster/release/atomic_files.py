@@ -1,4 +1,4 @@
-"""Names that stay below a root, and files that are there whole or not at all."""
+"""Paths that stay below a root, and files that are written whole or not at all."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 from synthmix_dagster.errors import ReleaseError
 
-#: How names begin that no reader looks at.
+#: Prefix of names that readers ignore.
 HIDDEN = ".writing-"
 
 
@@ -27,13 +27,13 @@ def inside(root: Path, relative: str) -> Path:
         raise ReleaseError(
             f"'{relative}' lies outside it",
             path=root,
-            fix="Use a relative name below the output root, without '..' and without links out",
+            fix="Use a relative path below the output directory, without '..' and outward links",
         )
     return joined
 
 
 def hidden_beside(path: Path) -> Path:
-    """A new name beside a path that no reader looks at."""
+    """A new path next to another, with a name that readers ignore."""
     return path.with_name(f"{HIDDEN}{uuid.uuid4().hex}")
 
 

@@ -1,4 +1,4 @@
-"""What a mix asks of whatever holds and moves the rows.
+"""The interface of an engine, which holds and moves the rows of a mix.
 
 `ArrowEngine` answers on one machine in bounded memory. Another engine has to give the same rows for
 the same seed: identities, priorities and cut-offs are plain integer arithmetic for that reason.
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows
+from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Selection
 
 
@@ -44,6 +45,11 @@ class Part:
         """Whether its rows are ``real`` or ``synthetic``."""
         return "real" if self.name == "real" else "synthetic"
 
+    @property
+    def rows(self) -> int:
+        """Rows that are taken of it."""
+        return self.dataset.rows if self.selection is None else sum(self.selection.quotas.values())
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -59,7 +65,7 @@ class Layout:
     stratify : str, optional
         Column whose values are counted.
     provenance : bool
-        Whether every row says where it is from.
+        Whether every row states its source.
     weights : bool
         Whether every row has a weight.
     """
@@ -85,7 +91,7 @@ class Counts:
     nulls : mapping of str to int
         Missing values by column of the data.
     duplicates : int
-        Rows that are there more than once, or not in their place.
+        Rows that occur more than once, or out of order.
     weights : mapping of str to float
         Weight of each row by name of the part, in a mix that has weights.
     """
@@ -103,13 +109,12 @@ class Written:
 
     Attributes
     ----------
-    shards : sequence of mapping
-        Path, rows, bytes and SHA-256 of each.
+    shards : sequence of Shard
     counts : Counts
         Counted on the way in.
     """
 
-    shards: Sequence[Mapping[str, Any]]
+    shards: Sequence[Shard]
     counts: Counts
 
 
@@ -122,7 +127,7 @@ class Engine(Protocol):
         """All rows, a bounded number at a time, with their identities."""
 
     def identify(self, dataset: Dataset, key: Sequence[str] = ()) -> Mapping[str, Any]:
-        """Say what identifies the rows, and refuse a key that does not."""
+        """Return what identifies the rows, and refuse a key that is not unique."""
 
     def fit(self, synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
         """Refuse synthetic rows that do not fit the columns of the real ones."""
@@ -144,7 +149,7 @@ class Engine(Protocol):
         """Exactly k rows, those of lowest priority in their stratum."""
 
     def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
-        """Write all that is taken of the parts as shards, in seeded order."""
+        """Write the selected rows of all parts as shards, in seeded order."""
 
     def recount(self, folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
         """Count what the shards in a folder hold, from the shards alone."""

@@ -1,17 +1,17 @@
-"""Releases as their readers see them: found, verified, loaded.
+"""Releases as their readers see them: found and loaded.
 
 <output>/latest -> releases/<release_id>
 <output>/releases/<release_id>/manifest.json
 <output>/releases/<release_id>/README.md           the dataset card
 <output>/releases/<release_id>/croissant.json
-<output>/releases/<release_id>/report.html         what people read, if a report was asked for
+<output>/releases/<release_id>/report.html         the report
 <output>/releases/<release_id>/data/part-00000.parquet
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.atomic_files import inside
-from synthmix_dagster.release.engine import Counts, Layout
-from synthmix_dagster.release.shuffle import added_columns
-from synthmix_dagster.release.verification import recount
+from synthmix_dagster.release.manifest import Manifest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MANIFEST_VERSION = 2
-_AGAIN = "Restore it from a copy, or publish the release again"
 
 
 @dataclass(frozen=True)
@@ -42,21 +36,27 @@ class Release:
     path : Path
         Directory of the release; it never changes once published.
     manifest : mapping
-        What it was made from, what was asked for and what was realised.
+        What it was made from, what was requested and what was realised, as the file
+        ``manifest.json`` has it.
     """
 
     path: Path
     manifest: Mapping[str, Any]
 
+    @cached_property
+    def details(self) -> Manifest:
+        """The manifest with types: ``release.details.realised.synthetic_rows``."""
+        return Manifest.from_dict(self.manifest)
+
     @property
     def release_id(self) -> str:
         """Hash of inputs and configuration, which is also the directory's name."""
-        return str(self.manifest["release_id"])
+        return self.details.release_id
 
     @property
     def shards(self) -> list[Path]:
         """The Parquet files, in the order of the rows."""
-        return [inside(self.path, shard["path"]) for shard in self.manifest["shards"]]
+        return [inside(self.path, shard.path) for shard in self.details.shards]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
@@ -91,7 +91,7 @@ class Release:
         Raises
         ------
         ReleaseError
-            A column holds something else, or misses values that are no fractions.
+            A column holds something else, or whole numbers with missing values.
         """
         import torch
 
@@ -101,9 +101,9 @@ class Release:
             values = column.to_numpy()
             if values.dtype.kind not in "biuf":
                 raise ReleaseError(
-                    f"column '{name}' holds {column.type}, which is no tensor",
+                    f"column '{name}' holds {column.type}, which does not fit a tensor",
                     path=self.path,
-                    fix="Encode it first, or name columns of numbers",
+                    fix="Encode it first, or name numeric columns",
                 )
             # Arrow's memory is not to be written to, a tensor's is.
             tensors[name] = torch.from_numpy(values.copy())
@@ -119,7 +119,7 @@ class Release:
         """Draw what share of the rows every input has."""
         from synthmix_dagster.release.display import plot_composition
 
-        return plot_composition(self.manifest, axes)
+        return plot_composition(self.details, axes)
 
 
 def load_release(path: Path | str) -> Release:
@@ -139,7 +139,7 @@ def load_release(path: Path | str) -> Release:
     Raises
     ------
     ReleaseError
-        There is no manifest, or it cannot be read.
+        There is no manifest, or it cannot be read; the message names what is wrong in it.
 
     Examples
     --------
@@ -157,165 +157,20 @@ def load_release(path: Path | str) -> Release:
     folder = folder.resolve()
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        _require_shape(manifest)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ReleaseError(
             f"its manifest cannot be read ({error})",
             path=path,
-            fix="Name a directory that holds manifest.json, or publish a release first",
+            fix="Pass a directory that holds manifest.json, or publish a release first",
         ) from error
-    return Release(folder, manifest)
-
-
-def verify_release(path: Path | str) -> Release:
-    """Check every file against the manifest and recount the rows.
-
-    Returns
-    -------
-    Release
-        The release, when every file is what was written.
-
-    Raises
-    ------
-    ReleaseError
-        A file is missing, was altered or added, or the rows are not what the manifest says.
-    """
-    release = load_release(path)
-    for file in _listed(release):
-        where = inside(release.path, file["path"])
-        if not where.is_file():
-            raise ReleaseError(f"{_named(file)} is missing", path=release.path, fix=_AGAIN)
-        if file_sha256(where) != file["sha256"]:
-            raise ReleaseError(
-                f"{_named(file)} was altered after it was written", path=release.path, fix=_AGAIN
-            )
-    require_realised(release)
-    return release
-
-
-def require_realised(release: Release) -> None:
-    """Recount the rows of a release whose files are known to be whole.
-
-    Raises
-    ------
-    ReleaseError
-        There are files that the manifest does not list, or rows are not what it says.
-    """
-    listed = {file["path"] for file in _listed(release)} | {"manifest.json"}
-    found = {f.relative_to(release.path).as_posix() for f in release.path.rglob("*") if f.is_file()}
-    if found - listed:
-        raise ReleaseError(
-            f"the file '{min(found - listed)}' is not in its manifest",
-            path=release.path,
-            fix="Remove it; releases are not to be added to",
-        )
-    layout, names = layout_of(release), part_names(release.manifest)
-    counted = realised(recount(release.path, layout, names), release.manifest["inputs"])
-    said = release.manifest["realised"]
-    for what, number in _flat(counted).items():
-        due = _flat(said).get(what)
-        # Without provenance, the shards know nothing of their parts.
-        if number is not None and number != due:
-            raise ReleaseError(
-                f"it holds {number} {what} where its manifest says {due}",
-                path=release.path,
-                fix="Publish the release again",
-            )
-
-
-def realised(counts: Counts, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written down of counted rows; None for what shards without provenance do not say.
-
-    Parameters
-    ----------
-    counts : Counts
-    inputs : mapping
-        Inputs of the manifest, for the number of real rows.
-    """
-    by_part = counts.rows if "real" in counts.rows else None
-    generators = None if by_part is None else {p: n for p, n in by_part.items() if p != "real"}
-    ratio = None
-    if generators is not None:
-        weight = sum(n * counts.weights.get(p, 1.0) for p, n in generators.items())
-        ratio = weight / inputs["real"]["rows"]
-    strata = {
-        stratum: {"rows": sum(parts.values()), **(parts if by_part is not None else {})}
-        for stratum, parts in sorted(counts.strata.items())
-    }
-    return {
-        "rows": sum(counts.rows.values()),
-        "real_rows": None if by_part is None else by_part["real"],
-        "synthetic_rows": None if generators is None else sum(generators.values()),
-        "ratio": ratio,
-        "generators": generators,
-        "weights": None if by_part is None else dict(counts.weights),
-        "strata": strata,
-        "nulls": dict(counts.nulls),
-        "duplicates": None if by_part is None else counts.duplicates,
-    }
-
-
-def part_names(manifest: Mapping[str, Any]) -> list[str]:
-    """Names of the inputs in the order in which rows were mixed."""
-    return ["real", *sorted(name for name in manifest["inputs"] if name != "real")]
-
-
-def layout_of(release: Release) -> Layout:
-    """How the shards of a release were laid out."""
-    asked = release.manifest["mix"]
-    layout = Layout(
-        pa.schema([]),
-        asked["seed"],
-        asked["rows_per_shard"],
-        asked["stratify"],
-        asked["provenance"],
-        asked["mode"] == "weights",
-    )
-    added = {field.name for field in added_columns(layout)}
-    schema = pq.read_schema(release.shards[0])
-    fields = [field for field in schema if field.name not in added]
-    return Layout(pa.schema(fields), *tuple(vars(layout).values())[1:])
-
-
-def manifest_schema() -> dict[str, Any]:
-    """The JSON Schema of a manifest, as it is shipped."""
-    text = files("synthmix_dagster.release").joinpath("manifest.schema.json").read_text("utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-def _listed(release: Release) -> list[Mapping[str, Any]]:
-    return [*release.manifest["shards"], *release.manifest["documents"]]
-
-
-def _named(file: Mapping[str, Any]) -> str:
-    return f"the {'shard' if 'rows' in file else 'file'} '{file['path']}'"
-
-
-def _flat(found: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Numbers of a nested record by a name that a person can read."""
-    flat: dict[str, Any] = {}
-    for key, value in found.items():
-        name = f"{prefix}{key.replace('_', ' ') if not prefix else key}"
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{name} ")
-        else:
-            flat[name] = value
-    return flat
-
-
-def _require_shape(manifest: Any) -> None:
-    """Refuse a manifest that says less than a reader has to know."""
+    release = Release(folder, manifest)
     try:
-        found = manifest["manifest_version"]
-        asked = [manifest["mix"][name] for name in ("seed", "provenance", "mode", "rows_per_shard")]
-        rows = [manifest["realised"]["rows"], manifest["inputs"]["real"]["rows"]]
-        listed = [
-            (file["path"], file["sha256"]) for file in (*manifest["shards"], *manifest["documents"])
-        ]
-        complete = isinstance(manifest["release_id"], str) and None not in (*rows, *asked, *listed)
-        manifest["mix"]["stratify"]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"it lacks {error}") from error
-    if found != MANIFEST_VERSION or not complete or not manifest["shards"]:
-        raise ValueError(f"its version is {found}, where {MANIFEST_VERSION} can be read")
+        # Read here, so that whoever has a release has one of the right shape.
+        _ = release.details
+    except ValueError as error:
+        raise ReleaseError(
+            f"its manifest is not valid ({error})",
+            path=path,
+            fix="Restore it from a copy, or publish the release again",
+        ) from error
+    return release

@@ -1,9 +1,12 @@
 """How a release is written: the options of `mix`, each declared once."""
 
+import math
+import numbers
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from synthmix_dagster.encoding.options import require_choice, require_min
+from synthmix_dagster.errors import ConfigError
 
 Mode = Literal["rows", "weights"]
 Shortage = Literal["refuse", "cap"]
@@ -49,8 +52,45 @@ class MixOptions:
     def __post_init__(self) -> None:
         require_choice(self.mode, Mode, option="mode")
         require_choice(self.shortage, Shortage, option="shortage")
-        require_min(self.seed, 0, option="seed")
-        for option in ("rows_per_shard", "max_rows", "keep_releases", "memory_mb"):
+        for option, minimum in _MINIMA.items():
             value = getattr(self, option)
             if value is not None:
-                require_min(value, 1, option=option)
+                # A number of numpy becomes one that JSON has.
+                object.__setattr__(self, option, whole_number(value, option=option))
+                require_min(value, minimum, option=option)
+
+
+_MINIMA = {"seed": 0, "rows_per_shard": 1, "max_rows": 1, "keep_releases": 1, "memory_mb": 1}
+
+
+def whole_number(value: Any, *, option: str) -> int:
+    """A whole number as a plain ``int``, whatever numeric type it came as.
+
+    Raises
+    ------
+    ConfigError
+
+    Examples
+    --------
+    >>> whole_number(3.0, option="seed")
+    3
+    """
+    number = finite_number(value, option=option)
+    if not number.is_integer():
+        raise ConfigError(f"it is {value!r}", option=option, fix="Set it to a whole number")
+    return int(value)
+
+
+def finite_number(value: Any, *, option: str) -> float:
+    """A finite number as a plain ``float``, whatever numeric type it came as.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ConfigError(f"it is {value!r}", option=option, fix="Set it to a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ConfigError(f"it is {number}", option=option, fix="Set it to a finite number")
+    return number

@@ -5,27 +5,27 @@ reader looks at and that the next writer removes.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from synthmix_dagster.errors import ConfigError, ReleaseError
+from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.atomic_files import HIDDEN, flush, hidden_beside, inside, write_json
-from synthmix_dagster.release.handle import (
-    Release,
-    load_release,
-    require_realised,
-    verify_release,
-)
+from synthmix_dagster.release.handle import Release, load_release
+from synthmix_dagster.release.manifest import Manifest
+from synthmix_dagster.release.verification import require_realised, verify_release
+
+#: Fills a hidden directory, given the release before if there was one; returns the manifest.
+Writer = Callable[[Path, Release | None], Manifest]
 
 
 def publish(
     output: Path,
     release_id: str,
-    write: Callable[[Path, Release | None], Mapping[str, Any]],
+    write: Writer,
     keep: int | None = None,
 ) -> Release:
     """Write a release beside its place, recount it there, and rename it into view.
@@ -40,15 +40,10 @@ def publish(
     release_id : str
         Name of the release.
     write : callable
-        Fills the hidden directory it is given and returns the manifest. Also gets the release that
-        came before, if there was one.
+        See `Writer`.
     keep : int, optional
         Releases to keep, the newest, this one among them; all by default.
     """
-    if keep is not None and keep < 1:
-        raise ConfigError(
-            f"it is {keep}", option="keep_releases", fix="Set it to 1 or more, or leave it out"
-        )
     releases = inside(output, "releases")
     final = inside(output, f"releases/{release_id}")
     try:
@@ -58,8 +53,7 @@ def publish(
             _remove_unfinished(releases)
             release = _existing(final)
             if release is None:
-                manifest = _write_beside(final, write, _previous(output, release_id))
-                release = Release(final.resolve(), manifest)
+                release = _write_beside(final, write, _previous(output, release_id))
             _point_latest(output, release_id)
             if keep is not None:
                 _remove_oldest(releases, release_id, keep)
@@ -68,7 +62,7 @@ def publish(
         raise ReleaseError(
             f"it cannot be written ({error})",
             path=output,
-            fix="Check space, permissions and column types; no release was harmed",
+            fix="Check disk space, permissions and column types. Existing releases are unchanged",
         ) from error
 
 
@@ -84,9 +78,9 @@ def _existing(final: Path) -> Release | None:
 
 def previous_of(release: Release) -> Release | None:
     """The release that ``latest`` named when this one was published, if it is still there."""
-    named = release.manifest.get("previous")
+    named = release.details.previous
     try:
-        return None if named is None else load_release(inside(release.path.parent, str(named)))
+        return load_release(inside(release.path.parent, named)) if named else None
     except ReleaseError:
         return None
 
@@ -101,17 +95,14 @@ def _previous(output: Path, release_id: str) -> Release | None:
     return previous_of(latest) if latest.release_id == release_id else latest
 
 
-def _write_beside(
-    final: Path,
-    write: Callable[[Path, Release | None], Mapping[str, Any]],
-    previous: Release | None,
-) -> Mapping[str, Any]:
+def _write_beside(final: Path, write: Writer, previous: Release | None) -> Release:
     hidden = hidden_beside(final)
     hidden.mkdir()
     try:
         manifest = write(hidden, previous)
-        write_json(hidden / "manifest.json", manifest)
-        require_realised(load_release(hidden))
+        write_json(hidden / "manifest.json", manifest.to_dict())
+        release = load_release(hidden)
+        require_realised(release)
         for folder in (hidden / "data", hidden):
             flush(folder)
         if final.exists():
@@ -122,7 +113,7 @@ def _write_beside(
         raise
     _remove_unfinished(final.parent)
     flush(final.parent)
-    return manifest
+    return replace(release, path=final.resolve())
 
 
 @contextmanager

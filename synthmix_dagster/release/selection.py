@@ -170,8 +170,8 @@ class Strata:
     def codes(self, table: pa.Table, rows: int) -> Ints:
         """Number of the stratum of every row.
 
-        Missing values are the stratum ``<missing>``; a text spelt like it gets a backslash in
-        front.
+        Missing values are the stratum ``<missing>``; a text that ends like it gets a leading
+        backslash.
         """
         if self.column is None:
             return np.zeros(rows, dtype=np.int64)
@@ -202,21 +202,21 @@ def require_strata(dataset: Dataset, column: str) -> None:
     kind = dataset.schema.field(column).type
     if pa.types.is_nested(kind):
         raise DataError(
-            f"values of type {kind} are no strata",
+            f"values of type {kind} cannot be strata",
             dataset=dataset.name,
             column=column,
-            fix="Name a column of plain values as 'stratify'",
+            fix="Set 'stratify' to a column of scalar values",
         )
 
 
 def require_few(strata: Mapping[str, Any], column: str) -> None:
-    """Refuse more strata than a histogram can tell apart."""
-    most = 1 << (_HISTOGRAM_BITS - 4)
-    if len(strata) > most:
+    """Refuse more strata than the histogram has room for."""
+    max_strata = 1 << (_HISTOGRAM_BITS - 4)
+    if len(strata) > max_strata:
         raise ConfigError(
-            f"column '{column}' has {len(strata)} values, where {most} can be kept apart",
+            f"column '{column}' has {len(strata)} different values; the maximum is {max_strata}",
             option="stratify",
-            fix="Name a column with fewer values",
+            fix="Stratify by a column with fewer values",
         )
 
 

@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.data.identity import Ints, Rows
 from synthmix_dagster.data.priority import PRIORITY_BITS, priorities
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
+from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.spill import Spill
 
@@ -35,12 +35,12 @@ GENERATOR_COLUMN = "synthmix_generator"
 ROW_ID_COLUMN = "synthmix_row_id"
 WEIGHT_COLUMN = "sample_weight"
 
-#: Most rows and about the most bytes of a row group; they fix the bytes of a release, so that the
-#: memory that happens to be there must have no say in them.
-_GROUP_ROWS, _GROUP_BYTES = 2**17, 2**25
+#: Maximum rows and approximate maximum bytes of a row group; they fix the bytes of a release, so
+#: they must not depend on the memory of the machine.
+GROUP_ROWS, GROUP_BYTES = 2**17, 2**25
 #: Bytes that a value of no fixed width is taken to have.
 _TYPICAL_BYTES = 16
-#: Values that are looked at for repetitions, and the most different ones among them.
+#: Values that are checked for repetitions, and the maximum share of different ones among them.
 _LOOKED_AT, _REPEATED = 2**14, 7 / 8
 #: Columns that rows travel with.
 _PRIORITY, _PART, _ID = "\0priority", "\0part", "\0id"
@@ -77,7 +77,7 @@ class Shuffle:
     layout : Layout
     parts : list of Part
     chunk_bytes : int
-        About the most bytes of a run.
+        Approximate maximum bytes of a run.
     workers : int
         Threads.
     """
@@ -162,9 +162,7 @@ class Shuffle:
         per_shard, total = self.layout.rows_per_shard, int(self.spill.sizes.sum())
         return int(shards[0]) * per_shard, min((int(shards[-1]) + 1) * per_shard, total)
 
-    def _lane(
-        self, shards: Ints, data: Path, ends: ThreadPoolExecutor
-    ) -> list[Future[dict[str, Any]]]:
+    def _lane(self, shards: Ints, data: Path, ends: ThreadPoolExecutor) -> list[Future[Shard]]:
         """Write consecutive shards."""
         rows = _Queue(self._between(*self._span(shards)))
         size = group_rows(self.layout)
@@ -238,7 +236,7 @@ def group_rows(layout: Layout) -> int:
     >>> group_rows(layout)
     4194
     """
-    return min(_GROUP_ROWS, max(1, _GROUP_BYTES // sum(map(_width, layout.schema.types))))
+    return min(GROUP_ROWS, max(1, GROUP_BYTES // sum(map(_width, layout.schema.types))))
 
 
 def _width(kind: pa.DataType) -> int:
@@ -278,23 +276,24 @@ def _repeats(values: pa.ChunkedArray) -> bool:
         return True
 
 
-def _shard(folder: Path, name: str, rows: int) -> dict[str, Any]:
+def _shard(folder: Path, name: str, rows: int) -> Shard:
     path = folder / name
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-    size = path.stat().st_size
-    return {"path": name, "rows": rows, "bytes": size, "sha256": file_sha256(path)}
+    return Shard(name, rows, path.stat().st_size, file_sha256(path))
 
 
-def _chunks(scanned: Iterable[tuple[int, Rows]], most: int) -> Iterator[tuple[int, list[Rows]]]:
+def _chunks(
+    scanned: Iterable[tuple[int, Rows]], max_bytes: int
+) -> Iterator[tuple[int, list[Rows]]]:
     """Rows of one part at a time, about as many as fit."""
     held: list[Rows] = []
     owner, size = 0, 0
     for part, rows in scanned:
-        if held and (part != owner or size + rows.table.nbytes > most):
+        if held and (part != owner or size + rows.table.nbytes > max_bytes):
             yield owner, held
             held, size = [], 0
         owner = part

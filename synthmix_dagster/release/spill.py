@@ -1,8 +1,8 @@
-"""Where rows of a shuffle wait on disk, by bucket, until their bucket is asked for.
+"""Where rows of a shuffle wait on disk, by bucket, until their bucket is read.
 
 Consecutive buckets share a file, which is removed once all of them have been read: the disk never
-has to hold all rows twice. Rows lie there as Arrow batches, one for every bucket that a run has
-rows of; where each begins is known in memory only, for nobody reads these files but who wrote them.
+has to hold all rows twice. Rows are stored as Arrow batches, one for every bucket that a run has
+rows of; the offsets are kept in memory only, because only the writing process reads these files.
 """
 
 import os
@@ -93,7 +93,7 @@ class Spill:
         with memoryview(whole) as view:
             for (place, size), end in zip(places, ends, strict=True):
                 if os.preadv(self._files[number].fileno(), [view[end - size : end]], place) != size:
-                    raise OSError(f"'{self._paths[number]}' ends before what was written to it")
+                    raise OSError(f"'{self._paths[number]}' is shorter than what was written to it")
         with self._locks[number]:
             self._reads[number] -= 1
             if not self._reads[number]:

@@ -1,209 +1,211 @@
-"""What shards hold, counted from the shards alone.
+"""Verifying a release: its files against their digests, its rows against a recount of the shards.
 
-A mix compares this with what was meant to go in, and so does whoever verifies a release later.
+A mix compares what the shards hold with what was meant to go in before it publishes, and so does
+whoever verifies the release later.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from synthmix_dagster.data.identity import Ints
+from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.engine import Counts, Layout
-from synthmix_dagster.release.selection import Strata
-from synthmix_dagster.release.shuffle import (
-    GENERATOR_COLUMN,
-    ROW_ID_COLUMN,
-    SOURCE_COLUMN,
-    WEIGHT_COLUMN,
-    order_of,
-)
+from synthmix_dagster.release.handle import Release, load_release
+from synthmix_dagster.release.manifest import REAL, Document, Realised, Shard
+from synthmix_dagster.release.recount import recount
+from synthmix_dagster.release.shuffle import added_columns
 
-_ROWS_AT_A_TIME = 2**17
-_SHARDS_AT_A_TIME = 2
+_RESTORE = "Restore it from a copy, or publish the release again"
+_PUBLISH = "Publish the release again"
 
 
-def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
-    """Read shards again, in their order.
+def verify_release(path: Path | str) -> Release:
+    """Check every file against the manifest and recount the rows.
 
-    The rows of a release are strictly ordered by a hash of who they are, so that one that is there
-    twice, or out of its place, shows beside its neighbour. Without provenance columns that cannot
-    be told, nor which part a row belongs to.
-
-    Parameters
-    ----------
-    folder : Path
-        Directory of the release.
-    layout : Layout
-    names : sequence of str
-        Names of the parts, in their order.
+    Returns
+    -------
+    Release
+        The release, when every file is what was written.
 
     Raises
     ------
     ReleaseError
-        A row belongs to no part.
+        A file is missing, was altered or added, or the rows are not what the manifest says.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> from synthmix_dagster import mix
+    >>> with tempfile.TemporaryDirectory() as output:
+    ...     real, synthetic = pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"x": [3, 4, 5]})
+    ...     made = mix(real, synthetic, ratio=0.5, output=output)
+    ...     verify_release(output) == made
+    True
     """
-    shards = sorted((folder / "data").glob("*.parquet"))
-    with ThreadPoolExecutor(_SHARDS_AT_A_TIME) as pool:
-        found = list(
-            pool.map(lambda shard: _Shard(layout, list(names), folder).read(shard), shards)
-        )
-    known = list(names) if layout.provenance else [""]
-    whole = Counts(dict.fromkeys(known, 0), {}, dict.fromkeys(layout.schema.names, 0))
-    for shard in found:
-        _add(whole, shard.counts, folder)
-    ends = [shard.ends for shard in found if shard.ends]
-    whole.duplicates += sum(later[0] <= earlier[1] for earlier, later in pairwise(ends))
-    return whole
+    release = load_release(path)
+    for file in release.details.files:
+        _require_unaltered(file, release.path)
+    require_realised(release)
+    return release
 
 
-def _add(whole: Counts, part: Counts, folder: Path) -> None:
-    """Add what one shard holds to what those before it hold."""
-    for name, rows in part.rows.items():
-        whole.rows[name] += rows
-    for column, nulls in part.nulls.items():
-        whole.nulls[column] += nulls
-    for stratum, by_part in part.strata.items():
-        found = whole.strata.setdefault(stratum, dict.fromkeys(whole.rows, 0))
-        for name, rows in by_part.items():
-            found[name] += rows
-    whole.duplicates += part.duplicates
-    for name, weight in part.weights.items():
-        _weigh(whole, name, weight, folder)
+def require_realised(release: Release) -> None:
+    """Recount the rows of a release whose files are known to be whole.
 
-
-def _weigh(counts: Counts, name: str, weight: float, folder: Path) -> None:
-    """Note what rows of a part weigh; all of them weigh the same."""
-    if counts.weights.setdefault(name, weight) != weight:
+    Raises
+    ------
+    ReleaseError
+        There are files that the manifest does not list, or rows are not what it says.
+    """
+    manifest = release.details
+    _require_listed(release)
+    try:
+        layout = layout_of(release)
+        counts = recount(release.path, layout, [REAL, *manifest.generators])
+    except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
-            f"rows of '{name}' have weights {counts.weights[name]} and {weight}",
-            path=folder,
-            fix="Publish the release again",
+            f"its shards cannot be read ({error})", path=release.path, fix=_RESTORE
+        ) from error
+    stated = _flat(asdict(manifest.realised))
+    for what, number in _flat(_realised(counts, manifest.real.rows)).items():
+        if number != stated.get(what):
+            raise _disagreement(release, f"{number} {what}", stated.get(what))
+    _require_sizes(release)
+
+
+def realised(counts: Counts, real_rows: int) -> Realised:
+    """What is recorded of counted rows.
+
+    Parameters
+    ----------
+    counts : Counts
+        With rows by part.
+    real_rows : int
+        Real rows that went in.
+    """
+    return Realised(**_realised(counts, real_rows))
+
+
+def layout_of(release: Release) -> Layout:
+    """How the shards of a release were laid out.
+
+    Raises
+    ------
+    ReleaseError
+        The shards have other columns than the manifest says.
+    """
+    manifest = release.details
+    request = manifest.mix
+    layout = Layout(
+        pa.schema([]),
+        request.seed,
+        request.rows_per_shard,
+        request.stratify,
+        request.provenance,
+        request.weighted,
+    )
+    schema = _schema(release)
+    added = {field.name for field in added_columns(layout)}
+    expected = added if request.stratify is None else {*added, request.stratify}
+    for name in sorted(expected - set(schema.names)):
+        raise _disagreement(release, f"no column '{name}'", "that there is one")
+    return replace(layout, schema=pa.schema([f for f in schema if f.name not in added]))
+
+
+def _require_unaltered(file: Shard | Document, folder: Path) -> None:
+    """Compare a file with its digest."""
+    name = f"the {'shard' if isinstance(file, Shard) else 'file'} '{file.path}'"
+    path = inside(folder, file.path)
+    try:
+        if not path.is_file():
+            raise ReleaseError(f"{name} is missing", path=folder, fix=_RESTORE)
+        unaltered = file_sha256(path) == file.sha256
+    except OSError as error:
+        raise ReleaseError(f"{name} cannot be read ({error})", path=folder, fix=_RESTORE) from error
+    if not unaltered:
+        raise ReleaseError(f"{name} was altered after it was written", path=folder, fix=_RESTORE)
+
+
+def _require_listed(release: Release) -> None:
+    """Refuse files that the manifest does not list."""
+    listed = {file.path for file in release.details.files} | {"manifest.json"}
+    there = {f.relative_to(release.path).as_posix() for f in release.path.rglob("*") if f.is_file()}
+    if there - listed:
+        raise ReleaseError(
+            f"the file '{min(there - listed)}' is not in its manifest",
+            path=release.path,
+            fix="Remove the file; nothing may be added to a release",
         )
 
 
-class _Shard:
-    """What one shard holds."""
-
-    def __init__(self, layout: Layout, names: list[str], folder: Path) -> None:
-        self.layout, self.names, self.folder = layout, names, folder
-        self.known = names if layout.provenance else [""]
-        rows, nulls = dict.fromkeys(self.known, 0), dict.fromkeys(layout.schema.names, 0)
-        self.counts = Counts(rows, {}, nulls)
-        #: Hash, part and identity of the first row and of the last one yet.
-        self.ends: list[tuple[int, ...]] = []
-
-    def read(self, path: Path) -> "_Shard":
-        unsaid = [field.name for field in self.layout.schema if not _in_footer(field.type)]
-        provenance = [SOURCE_COLUMN, GENERATOR_COLUMN, ROW_ID_COLUMN]
-        repeated = provenance[:2] if self.layout.provenance else []
-        columns = [*unsaid, *(provenance if self.layout.provenance else [])]
-        if self.layout.stratify is not None:
-            columns.append(self.layout.stratify)
-        weighed = self.layout.weights and self.layout.provenance
-        if weighed:
-            columns.append(WEIGHT_COLUMN)
-        with pq.ParquetFile(path, read_dictionary=repeated) as shard:
-            self._nulls_of_footer(shard)
-            for batch in shard.iter_batches(_ROWS_AT_A_TIME, columns=columns):
-                rows = pa.Table.from_batches([batch])
-                for name in unsaid:
-                    self.counts.nulls[name] += rows.column(name).null_count
-                parts = self._parts(rows)
-                if self.layout.provenance:
-                    self._order(rows.column(ROW_ID_COLUMN).to_numpy(), parts)
-                if weighed:
-                    self._weights(rows.column(WEIGHT_COLUMN).to_numpy(), parts)
-                self._rows(rows, parts)
-        return self
-
-    def _nulls_of_footer(self, shard: pq.ParquetFile) -> None:
-        """Missing values of most columns, as the writer of each row group counted them."""
-        leaves: list[str | None] = []
-        for field in shard.schema_arrow:
-            said = _in_footer(field.type) and field.name in self.counts.nulls
-            leaves += [field.name] if said else [None] * _leaves(field.type)
-        for group in range(shard.num_row_groups):
-            of_group = shard.metadata.row_group(group)
-            for number, name in enumerate(leaves):
-                if name is not None:
-                    self.counts.nulls[name] += of_group.column(number).statistics.null_count
-
-    def _parts(self, rows: pa.Table) -> Ints:
-        """Number of the part that every row says it belongs to."""
-        if not self.layout.provenance:
-            return np.zeros(rows.num_rows, dtype=np.int64)
-        of_source = _numbers(rows.column(SOURCE_COLUMN), ["real", "synthetic"])
-        parts = _numbers(rows.column(GENERATOR_COLUMN), [None, *self.names[1:]])
-        if ((of_source == 0) != (parts == 0)).any() or parts.max(initial=0) >= len(self.names):
-            raise ReleaseError(
-                "it holds rows that are of none of its inputs",
-                path=self.folder,
-                fix="Publish the release again",
-            )
-        return parts
-
-    def _order(self, ids: Ints, parts: Ints) -> None:
-        """Count rows that do not come strictly after the one before them."""
-        place = np.empty_like(ids)
-        for number, name in enumerate(self.names):
-            here = parts == number
-            place[here] = order_of(ids[here], self.layout.seed, name)
-        rising = place[1:] > place[:-1]
-        # Where hashes agree, which is rare, the part and then the identity decide.
-        for at in np.flatnonzero(place[1:] == place[:-1]).tolist():
-            rising[at] = (parts[at + 1], ids[at + 1]) > (parts[at], ids[at])
-        self.counts.duplicates += len(rising) - int(rising.sum())
-        first, last = ((int(place[at]), int(parts[at]), int(ids[at])) for at in (0, len(ids) - 1))
-        if self.ends:
-            self.counts.duplicates += first <= self.ends[1]
-        self.ends = [self.ends[0] if self.ends else first, last]
-
-    def _weights(self, weights: NDArray[np.float64], parts: Ints) -> None:
-        for number, name in enumerate(self.names):
-            for weight in np.unique(weights[parts == number]).tolist():
-                _weigh(self.counts, name, weight, self.folder)
-
-    def _rows(self, rows: pa.Table, parts: Ints) -> None:
-        sizes = np.bincount(parts, minlength=len(self.known))
-        for name, size in zip(self.known, sizes.tolist(), strict=True):
-            self.counts.rows[name] += size
-        if self.layout.stratify is None:
-            return
-        strata = Strata(self.layout.stratify, [])
-        codes = strata.codes(rows, rows.num_rows)
-        width = len(self.known)
-        table = np.bincount(codes * width + parts, minlength=len(strata.names) * width)
-        for stratum, by_part in zip(strata.names, table.reshape(-1, width).tolist(), strict=True):
-            found = self.counts.strata.setdefault(stratum, dict.fromkeys(self.known, 0))
-            for name, size in zip(self.known, by_part, strict=True):
-                found[name] += size
+def _schema(release: Release) -> pa.Schema:
+    """The columns of the shards, which all of them and the manifest agree on."""
+    names = [column.name for column in release.details.columns]
+    for path, shard in zip(release.shards, release.details.shards, strict=True):
+        schema = pq.read_schema(path)
+        for held, stated in zip_longest(schema.names, names):
+            if held != stated:
+                raise _disagreement(release, f"column {held!r} in '{shard.path}'", repr(stated))
+    return schema
 
 
-def _numbers(values: pa.ChunkedArray, names: Sequence[str | None]) -> Ints:
-    """Place of every value of a dictionary among some names, behind them for any other."""
-    places = {name: place for place, name in enumerate(names)}
-    found = [np.zeros(0, dtype=np.int64)]
-    for chunk in values.chunks:
-        known = [*chunk.dictionary.to_pylist(), None]
-        indices = chunk.indices.fill_null(len(known) - 1).to_numpy()
-        found.append(np.array([places.get(name, len(names)) for name in known])[indices])
-    return np.concatenate(found)
+def _require_sizes(release: Release) -> None:
+    """Compare the bytes of every file, and the rows of every shard, with what is listed."""
+    for file in release.details.files:
+        size = inside(release.path, file.path).stat().st_size
+        if size != file.bytes:
+            raise _disagreement(release, f"{size} bytes in '{file.path}'", file.bytes)
+    for path, shard in zip(release.shards, release.details.shards, strict=True):
+        rows = pq.read_metadata(path).num_rows
+        if rows != shard.rows:
+            raise _disagreement(release, f"{rows} rows in '{shard.path}'", shard.rows)
 
 
-def _in_footer(kind: pa.DataType) -> bool:
-    """Whether the footer of a Parquet file counts the missing values of a column."""
-    return not (pa.types.is_nested(kind) or pa.types.is_null(kind))
+def _disagreement(release: Release, held: str, stated: object) -> ReleaseError:
+    return ReleaseError(
+        f"it holds {held} where its manifest says {stated}", path=release.path, fix=_PUBLISH
+    )
 
 
-def _leaves(kind: pa.DataType) -> int:
-    """Columns that a type takes in a Parquet file."""
-    if not pa.types.is_nested(kind):
-        return 1
-    return sum(_leaves(kind.field(number).type) for number in range(kind.num_fields))
+def _realised(counts: Counts, real_rows: int) -> dict[str, Any]:
+    """Fields of `Realised`; without provenance, those that shards know nothing of are left out."""
+    known = REAL in counts.rows
+    totals = {"rows": sum(counts.rows.values())}
+    strata = {
+        stratum: {"rows": sum(parts.values()), **(parts if known else {})}
+        for stratum, parts in sorted(counts.strata.items())
+    }
+    if not known:
+        return {**totals, "strata": strata, "nulls": dict(counts.nulls)}
+    generators = {name: rows for name, rows in counts.rows.items() if name != REAL}
+    weight = sum(rows * counts.weights.get(name, 1.0) for name, rows in generators.items())
+    return {
+        **totals,
+        "real_rows": counts.rows[REAL],
+        "synthetic_rows": sum(generators.values()),
+        "ratio": weight / real_rows,
+        "generators": generators,
+        "weights": dict(counts.weights),
+        "strata": strata,
+        "nulls": dict(counts.nulls),
+        "duplicates": counts.duplicates,
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Numbers of a nested record by a name that a person can read, such as ``strata a rows``."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix} {key}" if prefix else key.replace("_", " ")
+        if isinstance(value, Mapping):
+            flat |= _flat(value, name)
+        else:
+            flat[name] = value
+    return flat

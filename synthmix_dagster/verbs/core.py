@@ -6,54 +6,63 @@ very functions.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synthmix_dagster.data.dataset import open_dataset
+import pandas as pd
+
+from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
 from synthmix_dagster.data.splitting import split_by_column
 from synthmix_dagster.distance.measure import measure, measure_gap
+from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.encoding.codes import Scaling
-from synthmix_dagster.encoding.columns import LEAST_ROWS, shared_columns
-from synthmix_dagster.errors import ConfigError, UnknownChoiceError
+from synthmix_dagster.encoding.columns import shared_columns
+from synthmix_dagster.encoding.options import (
+    MIN_ROWS,
+    Columns,
+    Names,
+    Scaling,
+    Task,
+    listed,
+)
+from synthmix_dagster.encoding.target import TargetCode
+from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.gates.evidence import Evidence, gates_of
 from synthmix_dagster.ratio.crossfit import Generator
+from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.arrow_engine import ArrowEngine
 from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import ROWS_PER_SHARD, mix_datasets
-from synthmix_dagster.release.report.page import release_documents
+from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import Names, check_target, draw_samples, listed, require_usable
+from synthmix_dagster.verbs.samples import draw_samples, require_usable
 
 #: Synthetic rows that may be read for each row of the sample, which bounds memory.
 _SYNTHETIC_PER_SAMPLE = 5
-#: Whether the gap is that of a sample or of every row.
-ROWS = ("sample", "all")
 
 
 def measure_distance(
-    real: Any,
-    synthetic: Any,
+    real: IntoDataset,
+    synthetic: IntoDataset,
     *,
     target: str | None = None,
-    task: str | None = None,
+    task: Task | None = None,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
     weights: Mapping[str, float] | None = None,
-    scaling: Scaling = "standard",
-    groups: str | None = None,
-    method: str = "sliced",
-    p: int = 2,
-    rows: str = "sample",
-    sample_rows: int = 20_000,
-    directions: int = 100,
-    permutations: int = 199,
-    memory_mb: int = 1_000,
-    seed: int = 0,
+    scaling: Scaling = Columns.scaling,
+    groups: str | None = Columns.groups,
+    method: Method = DistanceOptions.method,
+    p: Order = DistanceOptions.p,
+    rows: Rows = DistanceOptions.rows,
+    sample_rows: int = DistanceOptions.sample_rows,
+    directions: int = DistanceOptions.directions,
+    permutations: int = DistanceOptions.permutations,
+    memory_mb: int = DistanceOptions.memory_mb,
+    seed: int = DistanceOptions.seed,
 ) -> DistanceReport:
     """Measure how far synthetic rows are from real ones.
 
@@ -91,12 +100,14 @@ def measure_distance(
         With ``all`` (``sliced`` only) the gap is that of every row, read in two passes; p-value,
         columns and target gaps are those of the sample.
     sample_rows : int
-        Most rows of either side in the sample, drawn uniformly.
-    directions, permutations : int
-        Size of the computation; the smallest p-value is ``1 / (permutations + 1)``. With no
-        permutations there is neither p-value nor interval.
+        Maximum number of rows of either dataset in the sample, drawn uniformly.
+    directions : int
+        Directions to project on; rounded up to whole orthonormal blocks.
+    permutations : int
+        Relabellings behind the p-value, the smallest of which is ``1 / (permutations + 1)``. With 0
+        there is neither p-value nor interval.
     memory_mb : int
-        Most memory to plan for, in MB, the inputs not counted.
+        Memory budget in MB, inputs excluded.
     seed : int
 
     Returns
@@ -118,60 +129,67 @@ def measure_distance(
     >>> round(report.gap, 1), report.p_value
     (0.5, 0.005)
     """
-    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    categories, left_out, keys = listed(categorical), listed(ignore), listed(key)
-    require_usable(sides, sample_rows, keys, seed)
+    columns = Columns(
+        categorical=listed(categorical),
+        ignore=listed(ignore),
+        key=listed(key),
+        weights=weights or {},
+        scaling=scaling,
+        groups=groups,
+    )
+    options = DistanceOptions(
+        method=method,
+        p=p,
+        rows=rows,
+        sample_rows=sample_rows,
+        directions=directions,
+        permutations=permutations,
+        memory_mb=memory_mb,
+        seed=seed,
+    )
+    pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    require_usable(pair, columns, target)
     if target is not None:
-        check_target(sides, target, task)
-        shared_columns(sides[0].columns, sides[1].columns, [*left_out, *keys, target])
-        if task == "classification" and target not in categories:
-            categories.append(target)
-    if rows not in ROWS:
-        raise UnknownChoiceError(rows, option="rows", known=ROWS)
-    limits = [min(side.rows, sample_rows) for side in sides]
-    samples, notes = draw_samples(sides, limits, seed, keys)
+        shared_columns(pair[0].columns, pair[1].columns, [*columns.left_out, target])
+        columns = _with_levels(columns, target, task)
+    max_rows = [min(dataset.rows, sample_rows) for dataset in pair]
+    samples = draw_samples(pair, max_rows, seed, columns, target)
+    if target is not None and task is not None:
+        # Whether the target can be learnt is worth knowing before a ratio is asked for.
+        TargetCode.fit(samples.labels[0], target, task)
     with one_thread():
         return measure(
-            *samples,
+            *samples.frames,
+            columns=columns,
+            options=options,
             target=target,
-            categorical=categories,
-            ignore=[*left_out, *keys],
-            weights=weights,
-            scaling=scaling,
-            groups=groups,
-            method=method,
-            p=p,
-            every_row=(sides[0].batches, sides[1].batches) if rows == "all" else None,
-            directions=directions,
-            permutations=permutations,
-            memory_mb=memory_mb,
-            seed=seed,
-            notes=notes,
+            every_row=(pair[0].batches, pair[1].batches) if rows == "all" else None,
+            notes=samples.notes,
         )
 
 
 def recommend_ratio(
-    real: Any,
-    synthetic: Any,
+    real: IntoDataset,
+    synthetic: IntoDataset,
     *,
     target: str,
-    task: str,
+    task: Task,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
     weights: Mapping[str, float] | None = None,
-    scaling: Scaling = "standard",
-    evaluation: Any = None,
+    scaling: Scaling = Columns.scaling,
+    evaluation: IntoDataset | None = None,
     evaluation_column: str | None = None,
     generator: Generator | None = None,
-    generator_saw_real: bool | None = None,
-    learner: str = "kernel",
+    generator_saw_real: bool | None = RatioOptions.generator_saw_real,
+    learner: Learner = RatioOptions.learner,
     estimator: Any = None,
-    max_ratio: float | None = None,
-    rule: str = "largest_equivalent",
-    sample_rows: int = 20_000,
+    max_ratio: float | None = RatioOptions.max_ratio,
+    rule: Rule = RatioOptions.rule,
+    sample_rows: int = RatioOptions.sample_rows,
     distance: DistanceReport | None = None,
-    seed: int = 0,
+    seed: int = RatioOptions.seed,
 ) -> Recommendation:
     """Recommend how many synthetic rows to add for each real one.
 
@@ -203,10 +221,11 @@ def recommend_ratio(
         Highest ratio to consider; by default as many rows as there are.
     rule : {"largest_equivalent", "best", "smallest_equivalent"}
         Take the most synthetic rows within half a standard error of the lowest risk, the lowest
-        risk itself, or the fewest rows that cannot be told from it.
+        risk itself, or the fewest rows statistically indistinguishable from the best.
     sample_rows : int
-        Most real rows to learn the curve from, drawn uniformly, with the same fraction of the
-        synthetic rows, so that ratios keep their meaning; of those at most five times as many.
+        Maximum number of real rows to learn the curve from, drawn uniformly, with the same fraction
+        of the synthetic rows, so that ratios keep their meaning; of those at most five times as
+        many.
     distance : DistanceReport, optional
         A distance measured before, of whose gap and conditional gap the bounds are made; without it
         the gap alone is measured.
@@ -226,87 +245,73 @@ def recommend_ratio(
     >>> recommend_ratio(draw(50), draw(400), target="y", task="regression").ratio
     8.0
     """
-    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    categories, left_out, keys = listed(categorical), listed(ignore), listed(key)
-    require_usable(sides, sample_rows, keys, seed)
-    check_target(sides, target, task)
-    judges = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
-    if evaluation_column is not None:
-        if judges is not None:
-            raise ConfigError(
-                "evaluation rows are given as well",
-                option="evaluation_column",
-                fix="Pass one of 'evaluation' and 'evaluation_column'",
-            )
-        rest, marked = split_by_column(sides[0], evaluation_column)
-        sides, judges = (rest, sides[1]), marked.frame()
-    n, m = (side.rows for side in sides)
-    used = min(n, sample_rows)
-    most = _SYNTHETIC_PER_SAMPLE * sample_rows
-    # One fraction for both sides: sampling them apart would change the ratio that is available.
-    limits = [used, max(min(m * used // n, most), LEAST_ROWS)]
-    samples, notes = draw_samples(sides, limits, seed, keys)
-    if used < n:
-        notes.append(
-            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
-        )
-    if m * used // n > most:
-        notes.append(
-            f"ratios above {most / used:g} were not considered: raise 'sample_rows' to see them"
-        )
+    columns = Columns(
+        categorical=listed(categorical),
+        ignore=listed(ignore),
+        key=listed(key),
+        weights=weights or {},
+        scaling=scaling,
+    )
+    options = RatioOptions(
+        learner=learner,
+        max_ratio=max_ratio,
+        rule=rule,
+        generator_saw_real=generator_saw_real,
+        sample_rows=sample_rows,
+        seed=seed,
+    )
+    pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    require_usable(pair, columns, target)
+    judges = _judges(pair[0], evaluation, evaluation_column)
+    pair = judges.rest, pair[1]
+    sizes = _sizes(*pair, sample_rows)
+    samples = draw_samples(pair, sizes.max_rows, seed, columns, target)
+    code = TargetCode.fit(samples.labels[0], target, task)
+    # Whatever was sampled, a mix cannot hold more rows than there are.
+    available = pair[1].rows / pair[0].rows
+    options = replace(
+        options, max_ratio=available if max_ratio is None else min(max_ratio, available)
+    )
     with one_thread():
         if distance is None:
-            levels = [*categories, target] if task == "classification" else categories
             gap = measure_gap(
-                *samples,
-                categorical=levels,
-                ignore=[*left_out, *keys],
-                weights=weights,
-                scaling=scaling,
-                seed=seed,
+                *samples.frames,
+                columns=_with_levels(columns, target, task),
+                options=DistanceOptions(seed=seed),
             )
         else:
             gap = distance.gap
         return recommend(
-            *samples,
-            target=target,
-            task=task,
+            *samples.frames,
+            code=code,
             gap=gap,
+            columns=columns,
+            options=options,
             shift_squared=_shift_squared(distance, task),
-            categorical=categories,
-            ignore=[*left_out, *keys],
-            weights=weights,
-            scaling=scaling,
-            evaluation=judges,
+            evaluation=judges.frame,
             generator=generator,
-            generator_saw_real=generator_saw_real,
-            learner=learner,
             estimator=estimator,
-            # Whatever was sampled, a mix cannot hold more rows than there are.
-            max_ratio=m / n if max_ratio is None else min(max_ratio, m / n),
-            rule=rule,
-            seed=seed,
-            notes=notes,
+            notes=(*samples.notes, *sizes.notes),
         )
 
 
 def mix(
-    real: Any,
-    synthetic: Any,
+    real: IntoDataset,
+    synthetic: IntoDataset | Mapping[str, IntoDataset],
     *,
     ratio: float | Mapping[str, float],
     output: Path | str,
-    mode: str = "rows",
-    seed: int = 0,
-    stratify: str | None = None,
+    mode: Mode = MixOptions.mode,
+    seed: int = MixOptions.seed,
+    stratify: str | None = MixOptions.stratify,
     key: Names = None,
     ignore: Names = None,
-    max_rows: int | None = None,
-    shortage: str = "refuse",
-    provenance: bool = True,
-    rows_per_shard: int = ROWS_PER_SHARD,
-    keep_releases: int | None = None,
-    memory_mb: int = 1_000,
+    max_rows: int | None = MixOptions.max_rows,
+    shortage: Shortage = MixOptions.shortage,
+    provenance: bool = MixOptions.provenance,
+    rows_per_shard: int = MixOptions.rows_per_shard,
+    keep_releases: int | None = MixOptions.keep_releases,
+    memory_mb: int = MixOptions.memory_mb,
     distance: DistanceReport | None = None,
     recommendation: Recommendation | None = None,
     threshold: float | str | None = None,
@@ -338,16 +343,16 @@ def mix(
     ignore : sequence of str, optional
         Real columns that the synthetic rows may lack; they are empty there.
     max_rows : int, optional
-        Most rows of the release. Real ones are all kept, so that synthetic ones make room.
+        Maximum number of rows in the release. All real rows are kept, so synthetic ones make room.
     shortage : {"refuse", "cap"}
-        Where more synthetic rows are asked for than there are: refuse, or take all and say so.
+        If more synthetic rows are requested than there are: refuse, or take all and say so.
     provenance : bool
-        Whether every row says its source, its generator and its identity.
+        Whether every row states its source, its generator and its identity.
     rows_per_shard : int
     keep_releases : int, optional
         Releases to keep in `output`, the newest; all by default.
     memory_mb : int
-        Most memory to plan for, in MB, frames that are in memory anyway not counted.
+        Memory budget in MB; frames that are in memory anyway are not counted.
     distance, recommendation : DistanceReport, Recommendation, optional
         What was found for these very rows. Manifest and report of the release keep it.
     threshold : float or str, optional
@@ -383,6 +388,17 @@ def mix(
             fix="Write to a local directory and copy the finished release from there, its "
             "manifest.json last",
         )
+    options = MixOptions(
+        mode=mode,
+        seed=seed,
+        stratify=stratify,
+        max_rows=max_rows,
+        shortage=shortage,
+        provenance=provenance,
+        rows_per_shard=rows_per_shard,
+        keep_releases=keep_releases,
+        memory_mb=memory_mb,
+    )
     gates = gates_of(threshold, conditional_threshold)
     evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     if isinstance(synthetic, Mapping):
@@ -394,24 +410,70 @@ def mix(
         generated,
         ratio=ratio,
         output=Path(output),
-        mode=mode,
-        seed=seed,
-        stratify=stratify,
+        options=options,
         key=listed(key),
         optional=[*listed(ignore), *listed(key)],
-        max_rows=max_rows,
-        shortage=shortage,
-        provenance=provenance,
-        rows_per_shard=rows_per_shard,
-        keep_releases=keep_releases,
         # Where a release lies must not change its bytes, and the name of a folder says no more.
-        evidence=replace(evidence, mix="").to_dict(),
-        documents=release_documents,
-        engine=ArrowEngine(memory_mb),
+        evidence=replace(evidence, mix=""),
     )
 
 
-def _shift_squared(distance: DistanceReport | None, task: str) -> float | None:
+def _with_levels(columns: Columns, target: str, task: Task | None) -> Columns:
+    """The columns of a distance, in which classes are categories even where they are numbers."""
+    if task != "classification" or target in columns.categorical:
+        return columns
+    return replace(columns, categorical=(*columns.categorical, target))
+
+
+@dataclass(frozen=True, eq=False)
+class _Judges:
+    """The real rows to learn from, and those that judge, if there are any."""
+
+    rest: Dataset
+    frame: pd.DataFrame | None
+
+
+def _judges(real: Dataset, evaluation: IntoDataset | None, column: str | None) -> _Judges:
+    if column is None:
+        frame = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
+        return _Judges(real, frame)
+    if evaluation is not None:
+        raise ConfigError(
+            "evaluation rows are given as well",
+            option="evaluation_column",
+            fix="Pass one of 'evaluation' and 'evaluation_column'",
+        )
+    rest, marked = split_by_column(real, column)
+    return _Judges(rest, marked.frame())
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Rows to draw of either side, and what a reader has to know of it."""
+
+    max_rows: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def _sizes(real: Dataset, synthetic: Dataset, sample_rows: int) -> _Sizes:
+    """One fraction for both sides: sampling them apart would change the ratio available."""
+    n, m = real.rows, synthetic.rows
+    used = min(n, sample_rows)
+    max_synthetic = _SYNTHETIC_PER_SAMPLE * sample_rows
+    notes = []
+    if used < n:
+        notes.append(
+            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
+        )
+    if m * used // n > max_synthetic:
+        notes.append(
+            f"ratios above {max_synthetic / used:g} were not considered: raise 'sample_rows' to "
+            "see them"
+        )
+    return _Sizes((used, max(min(m * used // n, max_synthetic), MIN_ROWS)), tuple(notes))
+
+
+def _shift_squared(distance: DistanceReport | None, task: Task) -> float | None:
     """The conditional gap as a square in the units of the risk, where it was measured in them."""
     if distance is None or distance.conditional_gap is None:
         return None

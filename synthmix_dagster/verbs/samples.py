@@ -1,74 +1,94 @@
 """Bounded samples of datasets for the numerics, and what has to hold before they are drawn."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from synthmix_dagster.data.dataset import Dataset, as_frame
 from synthmix_dagster.data.identity import shared_key
-from synthmix_dagster.encoding.columns import LEAST_ROWS, require_known, require_rows
-from synthmix_dagster.encoding.target import TargetCode, target_values
-from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+from synthmix_dagster.encoding.columns import require_known, require_rows
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import target_values
+from synthmix_dagster.errors import DataError, did_you_mean
 from synthmix_dagster.release.arrow_engine import ArrowEngine
 
-#: One column, several, or none.
-Names = str | Collection[str] | None
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Uniform samples of datasets.
+
+    Attributes
+    ----------
+    frames : tuple of DataFrame
+    notes : tuple of str
+        Datasets of which only a part was drawn.
+    labels : tuple of DataFrame
+        The target of every row of each dataset, drawn or not; empty without a target.
+    """
+
+    frames: tuple[pd.DataFrame, ...]
+    notes: tuple[str, ...]
+    labels: tuple[pd.DataFrame, ...]
 
 
-def listed(names: Names) -> list[str]:
-    """A list of column names; one name is not a list of its letters."""
-    return [names] if isinstance(names, str) else list(names or ())
+def require_usable(datasets: Sequence[Dataset], columns: Columns, target: str | None) -> None:
+    """Refuse too few rows, a key and a target that are not there, before any row is read.
+
+    Raises
+    ------
+    DataError, ConfigError
+    """
+    for dataset in datasets:
+        require_rows(dataset.rows, dataset.name)
+    require_known(columns.key, [name for each in datasets for name in each.columns], "key")
+    for dataset in datasets:
+        if target is not None and target not in dataset.columns:
+            raise DataError(
+                f"it has no target column '{target}'",
+                dataset=dataset.name,
+                fix=did_you_mean(target, dataset.columns),
+            )
 
 
 def draw_samples(
-    sides: Sequence[Dataset], limits: Sequence[int], seed: int, key: Sequence[str]
-) -> tuple[list[pd.DataFrame], list[str]]:
-    """Uniform samples of each side, and notes on those that were left out of.
+    datasets: Sequence[Dataset],
+    max_rows: Sequence[int],
+    seed: int,
+    columns: Columns,
+    target: str | None = None,
+) -> Samples:
+    """Draw a uniform sample of each dataset, and read every label, drawn or not.
 
     Parameters
     ----------
-    sides : sequence of Dataset
-    limits : sequence of int
-        Most rows of each.
+    datasets : sequence of Dataset
+    max_rows : sequence of int
+        Maximum number of rows of each.
     seed : int
-    key : sequence of str
-        Columns that identify a row, where a side has them.
+    columns : Columns
+        Its key identifies a row, where a dataset has it.
+    target : str, optional
+        Label column.
+
+    Raises
+    ------
+    DataError
+        A label is missing.
     """
     engine = ArrowEngine()
-    frames, notes = [], []
-    for side, limit in zip(sides, limits, strict=True):
-        engine.identify(side, shared_key(side, key))
-        frames.append(as_frame(engine.sample(side, limit, seed, shared_key(side, key))))
-        if limit < side.rows:
-            notes.append(f"a uniform sample of {limit} of {side.rows} {side.name} rows was used")
-    return frames, notes
-
-
-def require_usable(
-    sides: Sequence[Dataset], sample_rows: int, key: Sequence[str], seed: int
-) -> None:
-    """Refuse too few rows, and options that no sample can be drawn with."""
-    for side in sides:
-        require_rows(side.rows, side.name)
-    if sample_rows < LEAST_ROWS:
-        raise ConfigError(
-            f"it is {sample_rows}", option="sample_rows", fix=f"Set it to {LEAST_ROWS} or more"
-        )
-    if seed < 0:
-        raise ConfigError(f"it is {seed}", option="seed", fix="Set it to 0 or more")
-    require_known(key, [column for side in sides for column in side.columns], "key")
-
-
-def check_target(sides: Sequence[Dataset], target: str, task: str | None) -> None:
-    """Look at every label, not only at the sampled ones."""
-    for side in sides:
-        if target not in side.columns:
-            raise DataError(
-                f"it has no target column '{target}'",
-                dataset=side.name,
-                fix=did_you_mean(target, side.columns),
+    frames, notes, labels = [], [], []
+    for dataset, limit in zip(datasets, max_rows, strict=True):
+        key = shared_key(dataset, columns.key)
+        engine.identify(dataset, key)
+        frame = as_frame(engine.sample(dataset, limit, seed, key))
+        frames.append(frame)
+        if limit < dataset.rows:
+            notes.append(
+                f"a uniform sample of {limit} of {dataset.rows} {dataset.name} rows was used"
             )
-        frame = side.select([target]).frame()
-        target_values(frame, target, side.name)
-        if task is not None and side.name == "real":
-            TargetCode.fit(frame, target, task)
+        if target is not None:
+            every = frame[[target]] if limit >= dataset.rows else dataset.select([target]).frame()
+            target_values(every, target, dataset.name)
+            labels.append(every)
+    return Samples(tuple(frames), tuple(notes), tuple(labels))

@@ -5,22 +5,26 @@ the numerics, and returns a frozen result with a sentence that says what to do.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.data.dataset import open_dataset
+from synthmix_dagster.data.dataset import IntoDataset, open_dataset
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.nystroem import NystroemMap
+from synthmix_dagster.encoding.options import Columns, Names, Task, listed
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.embedding import EmbeddingOptimum, embedding_optimum
+from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.ratio.sources import SourceMixture, adapt_domain, mix_sources
 from synthmix_dagster.ratio.strata import ClassRatios, class_ratios
+from synthmix_dagster.seeds import rng_of
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import Names, check_target, draw_samples, listed, require_usable
+from synthmix_dagster.verbs.samples import draw_samples, require_usable
 
 Floats = NDArray[np.float64]
 #: Features and target of one dataset.
@@ -28,17 +32,17 @@ Side = tuple[Floats, Floats]
 
 
 def recommend_generators(
-    real: Any,
-    generators: Mapping[str, Any],
+    real: IntoDataset,
+    generators: Mapping[str, IntoDataset],
     *,
     target: str,
-    task: str,
+    task: Task,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
-    max_ratio: float | None = None,
-    sample_rows: int = 20_000,
-    seed: int = 0,
+    max_ratio: float | None = RatioOptions.max_ratio,
+    sample_rows: int = RatioOptions.sample_rows,
+    seed: int = RatioOptions.seed,
 ) -> SourceMixture:
     """Recommend how many rows of each of several generators to add.
 
@@ -49,9 +53,9 @@ def recommend_generators(
         Synthetic rows by the name of what made them.
     target, task, categorical, ignore, key : see `recommend_ratio`
     max_ratio : float, optional
-        Most synthetic rows, of all generators together, per real row.
+        Maximum number of synthetic rows, of all generators together, per real row.
     sample_rows : int
-        Most rows of each dataset, drawn uniformly.
+        Maximum number of rows of each dataset, drawn uniformly.
     seed : int
 
     Returns
@@ -75,25 +79,29 @@ def recommend_generators(
     >>> found.ratios["good"] > found.ratios["bad"]
     True
     """
-    named = {"real": real, **_named(generators)}
-    sides = _encoded(named, target, task, categorical, ignore, key, sample_rows, seed)
-    own = sides.pop("real")
+    encoded = _encoded(
+        {"real": real, **_named(generators)},
+        _Target(target, task),
+        _columns(categorical, ignore, key),
+        RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
+    )
+    own = encoded.sides.pop("real")
     with one_thread():
-        return mix_sources(*own, sides, max_ratio=max_ratio)
+        return mix_sources(*own, encoded.sides, max_ratio=max_ratio)
 
 
 def recommend_for_domain(
-    real: Any,
-    other: Any,
-    synthetic: Any,
+    real: IntoDataset,
+    other: IntoDataset,
+    synthetic: IntoDataset,
     *,
     target: str,
-    task: str,
+    task: Task,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
-    sample_rows: int = 20_000,
-    seed: int = 0,
+    sample_rows: int = RatioOptions.sample_rows,
+    seed: int = RatioOptions.seed,
 ) -> SourceMixture:
     """Few real rows of the domain that matters, real rows of another domain, and synthetic rows.
 
@@ -111,23 +119,27 @@ def recommend_for_domain(
     SourceMixture
         Of the generators ``source``, which is the other domain, and ``synthetic``.
     """
-    named = {"real": real, "source": other, "synthetic": synthetic}
-    sides = _encoded(named, target, task, categorical, ignore, key, sample_rows, seed)
+    sides = _encoded(
+        {"real": real, "source": other, "synthetic": synthetic},
+        _Target(target, task),
+        _columns(categorical, ignore, key),
+        RatioOptions(sample_rows=sample_rows, seed=seed),
+    ).sides
     with one_thread():
         return adapt_domain(sides["real"], sides["source"], sides["synthetic"])
 
 
 def recommend_per_class(
-    real: Any,
-    synthetic: Any,
+    real: IntoDataset,
+    synthetic: IntoDataset,
     *,
     target: str,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
-    max_ratio: float | None = None,
-    sample_rows: int = 20_000,
-    seed: int = 0,
+    max_ratio: float | None = RatioOptions.max_ratio,
+    sample_rows: int = RatioOptions.sample_rows,
+    seed: int = RatioOptions.seed,
 ) -> ClassRatios:
     """Ask whether classes should have ratios of their own, and which.
 
@@ -142,26 +154,31 @@ def recommend_per_class(
     -------
     ClassRatios
     """
-    named = {"real": real, "synthetic": synthetic}
-    task = "classification"
-    frames, coder = _sampled(named, target, task, categorical, ignore, key, sample_rows, seed)
-    sides = _features(frames, coder, seed)
+    encoded = _encoded(
+        {"real": real, "synthetic": synthetic},
+        _Target(target, "classification"),
+        _columns(categorical, ignore, key),
+        RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
+    )
     with one_thread():
         return class_ratios(
-            *sides["real"], *sides["synthetic"], names=coder.code.classes, max_ratio=max_ratio
+            *encoded.sides["real"],
+            *encoded.sides["synthetic"],
+            names=encoded.code.classes,
+            max_ratio=max_ratio,
         )
 
 
 def recommend_without_target(
-    real: Any,
-    synthetic: Any,
+    real: IntoDataset,
+    synthetic: IntoDataset,
     *,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
-    max_ratio: float | None = None,
-    sample_rows: int = 20_000,
-    seed: int = 0,
+    max_ratio: float | None = RatioOptions.max_ratio,
+    sample_rows: int = RatioOptions.sample_rows,
+    seed: int = RatioOptions.seed,
 ) -> EmbeddingOptimum:
     """Recommend how many synthetic rows represent the real distribution best.
 
@@ -183,22 +200,18 @@ def recommend_without_target(
     >>> recommend_without_target(real, near).ratio > recommend_without_target(real, far).ratio
     True
     """
-    sides = [open_dataset(real, "real"), open_dataset(synthetic, "synthetic")]
-    keys = listed(key)
-    require_usable(sides, sample_rows, keys, seed)
-    limits = [min(side.rows, sample_rows) for side in sides]
-    frames, _ = draw_samples(sides, limits, seed, keys)
+    columns = _columns(categorical, ignore, key)
+    options = RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed)
+    frames, _ = _drawn({"real": real, "synthetic": synthetic}, None, columns, options)
     with one_thread():
-        encoder = Encoder.fit(
-            *frames, categorical=listed(categorical), ignore=[*listed(ignore), *keys]
-        )
-        points = [encoder.transform(frame) for frame in frames]
-        kernel = NystroemMap.fit(*points, rng=np.random.default_rng(seed))
+        encoder = Encoder.fit(frames["real"], frames["synthetic"], columns)
+        points = [encoder.transform(frame) for frame in frames.values()]
+        kernel = NystroemMap.fit(*points, rng=rng_of(seed, "landmarks"))
         features = [kernel.transform(at) for at in points]
         return embedding_optimum(*features, max_ratio=max_ratio)
 
 
-def _named(generators: Mapping[str, Any]) -> dict[str, Any]:
+def _named(generators: Mapping[str, IntoDataset]) -> dict[str, IntoDataset]:
     if not generators:
         raise ConfigError("it names no generator", option="generators", fix="Name at least one")
     if "real" in generators:
@@ -208,63 +221,64 @@ def _named(generators: Mapping[str, Any]) -> dict[str, Any]:
     return dict(generators)
 
 
+@dataclass(frozen=True)
+class _Target:
+    """What is predicted."""
+
+    column: str
+    task: Task
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoded:
+    """Datasets in the features of one kernel.
+
+    Attributes
+    ----------
+    sides : dict of str to pair of ndarray
+        Features and targets of every dataset, by name.
+    code : TargetCode
+    """
+
+    sides: dict[str, Side]
+    code: TargetCode
+
+
+def _columns(categorical: Names, ignore: Names, key: Names) -> Columns:
+    return Columns(categorical=listed(categorical), ignore=listed(ignore), key=listed(key))
+
+
+def _drawn(
+    named: Mapping[str, IntoDataset], target: str | None, columns: Columns, options: RatioOptions
+) -> tuple[dict[str, pd.DataFrame], tuple[pd.DataFrame, ...]]:
+    """Samples of every dataset by name, and every label of each; the first is the real one."""
+    datasets = [open_dataset(source, name) for name, source in named.items()]
+    require_usable(datasets, columns, target)
+    max_rows = [min(dataset.rows, options.sample_rows) for dataset in datasets]
+    samples = draw_samples(datasets, max_rows, options.seed, columns, target)
+    return dict(zip(named, samples.frames, strict=True)), samples.labels
+
+
 def _encoded(
-    named: Mapping[str, Any],
-    target: str,
-    task: str,
-    categorical: Names,
-    ignore: Names,
-    key: Names,
-    sample_rows: int,
-    seed: int,
-) -> dict[str, Side]:
-    """Features and targets of every dataset, by name; the first is the real one."""
-    frames, coder = _sampled(named, target, task, categorical, ignore, key, sample_rows, seed)
-    return _features(frames, coder, seed)
-
-
-def _sampled(
-    named: Mapping[str, Any],
-    target: str,
-    task: str,
-    categorical: Names,
-    ignore: Names,
-    key: Names,
-    sample_rows: int,
-    seed: int,
-) -> tuple[dict[str, pd.DataFrame], EncodedSample]:
-    """Samples of every dataset, and an encoder of real and all synthetic rows together."""
-    sides = [open_dataset(source, name) for name, source in named.items()]
-    keys = listed(key)
-    require_usable(sides, sample_rows, keys, seed)
-    check_target(sides, target, task)
-    limits = [min(side.rows, sample_rows) for side in sides]
-    drawn, _ = draw_samples(sides, limits, seed, keys)
-    frames = dict(zip(named, drawn, strict=True))
+    named: Mapping[str, IntoDataset], target: _Target, columns: Columns, options: RatioOptions
+) -> _Encoded:
+    """Encode real and all other rows together, and map them to the features of one kernel."""
+    frames, labels = _drawn(named, target.column, columns, options)
+    code = TargetCode.fit(labels[0], target.column, target.task)
     others = [frame for name, frame in frames.items() if name != "real"]
     together = pd.concat(others, ignore_index=True)
-    sample = EncodedSample.encode(
-        {"real": frames["real"], "synthetic": together},
-        target=target,
-        task=task,
-        categorical=listed(categorical),
-        ignore=[*listed(ignore), *keys],
-    )
-    return frames, sample
-
-
-def _features(
-    frames: Mapping[str, pd.DataFrame], sample: EncodedSample, seed: int
-) -> dict[str, Side]:
-    points = sample.points
+    sample = EncodedSample.encode({"real": frames["real"], "synthetic": together}, code, columns)
     with one_thread():
         kernel = NystroemMap.fit(
-            points["real"], points["synthetic"], rng=np.random.default_rng(seed)
+            sample.points["real"],
+            sample.points["synthetic"],
+            rng=rng_of(options.seed, "landmarks"),
         )
-        return {
+        sides = {
             name: (
                 kernel.transform(sample.encoder.transform(frame)),
-                sample.code.encode(frame, name),
+                code.encode(frame, name),
             )
             for name, frame in frames.items()
         }
+    return _Encoded(sides, code)

@@ -67,5 +67,5 @@ def test_a_cast_that_loses_something_is_refused_with_the_column_named(values, ki
 
 def test_a_real_column_without_any_value_is_named(tmp_path):
     empty, full = pa.table({"x": [1, 2], "c": [None, None]}), pa.table({"x": [3], "c": ["a"]})
-    with pytest.raises(DataError, match="dataset 'real', column 'c': it holds no value"):
+    with pytest.raises(DataError, match="dataset 'real', column 'c': it holds no values"):
         mix(empty, full, ratio=0.5, output=tmp_path)

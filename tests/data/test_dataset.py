@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from synthmix_dagster.data.dataset import content_sha256, open_dataset
 from synthmix_dagster.errors import DataError
 
-exhaustive = settings(derandomize=True, deadline=None, max_examples=60)
+exhaustive = settings(max_examples=60)
 
 ROWS = {"x": [1, 2, 3, 4], "y": [0.5, None, -0.0, 2.5], "s": ["a", "é", "", "b,c"]}
 
@@ -194,16 +194,16 @@ def latin1_header(path):
 
 BAD_PATHS = {
     missing: "no file or folder",
-    empty_folder: "holds no file",
-    only_foreign_files: "holds no file",
-    unknown_ending: "ending that is not known",
+    empty_folder: "contains no file",
+    only_foreign_files: "contains no file",
+    unknown_ending: "unknown extension",
     empty_csv: "a.csv",
     empty_parquet: "a.parquet",
     header_only: "no rows",
     no_rows: "no rows",
     mixed_formats: r"csv, parquet",
-    clashing_types: "types that do not go together",
-    lossy_promotion: "types that do not go together",
+    clashing_types: "columns of incompatible types",
+    lossy_promotion: "columns of incompatible types",
     ragged_csv: "a.csv",
     one_bad_file_of_two: "b.parquet",
 }

@@ -27,7 +27,7 @@ def test_large_unsigned_keys_are_told_apart():
 
 
 def test_a_repeated_key_is_found_however_few_are_looked_at_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(identity, "_KEYS_AT_A_TIME", 7)
+    monkeypatch.setattr(identity, "KEYS_AT_A_TIME", 7)
     keys = [f"key {i}" for i in range(50)]
     pq.write_table(pa.table({"k": keys}), tmp_path / "a.parquet", row_group_size=9)
     assert identify(open_dataset(tmp_path, "real"), ["k"]) == {"by": "key", "columns": ["k"]}

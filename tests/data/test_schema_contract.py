@@ -10,7 +10,7 @@ import pytest
 
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.schema_contract import (
-    MOST_LEVELS,
+    MAX_LEVELS,
     ColumnContract,
     contract_of,
     kind_of,
@@ -74,12 +74,12 @@ def test_missing_and_extra_columns():
 
 
 def test_many_levels_are_no_levels():
-    names = [f"n{i}" for i in range(MOST_LEVELS + 1)]
+    names = [f"n{i}" for i in range(MAX_LEVELS + 1)]
     free = open_dataset(pd.DataFrame({"name": names}), "real")
     assert contract_of(free)["name"].levels is None
     few = held_by(pd.DataFrame({"name": names[:5]}))
     broken = violations(free, few)
-    assert f"more than {MOST_LEVELS} different values" in broken[0].found
+    assert f"more than {MAX_LEVELS} different values" in broken[0].found
     seven = open_dataset(pd.DataFrame({"name": names[:12]}), "real")
     assert violations(seven, few)[0].found == "'n10', 'n11', 'n5', 'n6', 'n7' and 2 more are new"
 

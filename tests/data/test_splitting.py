@@ -44,7 +44,7 @@ def test_an_impossible_share_is_refused(share):
 
 
 def test_a_side_without_rows_is_refused():
-    with pytest.raises(DataError, match="no row is left for 'evaluation'"):
+    with pytest.raises(DataError, match="no rows are left for 'evaluation'"):
         split_evaluation(keyed(3), share=1e-9)
 
 
@@ -62,8 +62,8 @@ def test_a_column_marks_the_evaluation_rows():
         (keyed(10), "no column 'judge'"),
         (keyed(10).assign(judge=1), "type int64"),
         (keyed(10).assign(judge=pd.array([True, None] * 5, dtype="boolean")), "5 missing values"),
-        (keyed(10).assign(judge=True), "no row is left for 'real'"),
-        (keyed(10).assign(judge=False), "no row is left for 'evaluation'"),
+        (keyed(10).assign(judge=True), "no rows are left for 'real'"),
+        (keyed(10).assign(judge=False), "no rows are left for 'evaluation'"),
     ],
 )
 def test_a_column_that_does_not_say_which_is_refused(frame, words):

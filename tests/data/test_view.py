@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthmix_dagster.data.dataset import open_dataset
+from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.identity import row_ids
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
@@ -58,13 +59,13 @@ def test_filters_keep_the_rows_that_meet_them(filters, expected, tmp_path):
     [
         ([("m", ">", 1)], "no column 'm'"),
         ([("n", "=>", 1)], "unknown value '=>'"),
-        ([("n", ">")], "goes with 0 values"),
-        ([("n", "is null", 1)], "goes with 1 values"),
-        ([("n", "in", "12")], "goes with a list"),
+        ([("n", ">")], "has 0 values"),
+        ([("n", "is null", 1)], "has 1 values"),
+        ([("n", "in", "12")], "needs a list"),
         ([("n", ">", "two")], "cannot be compared with 'two'"),
-        (["n > 1"], "is no condition"),
-        ([("n",)], "is no condition"),
-        ([("n", ">", 1, 2)], "is no condition"),
+        (["n > 1"], "is not a valid condition"),
+        ([("n",)], "is not a valid condition"),
+        ([("n", ">", 1, 2)], "is not a valid condition"),
     ],
     ids=str,
 )
@@ -76,7 +77,7 @@ def test_a_filter_that_cannot_be_understood_is_refused(filters, named, stored, t
 
 
 def test_nothing_left_is_refused():
-    with pytest.raises(DataError, match="no row meets its filters"):
+    with pytest.raises(DataError, match="no rows match its filters"):
         kept([("n", ">", 9)])
 
 
@@ -100,8 +101,8 @@ def test_columns_are_kept_in_the_order_asked_for_and_renamed(tmp_path, stored):
     [
         ({"columns": ["n", "y"]}, "no column 'y'"),
         ({"rename": {"y": "z"}}, "no column 'y'"),
-        ({"rename": {"n": "x"}}, "two columns .* called 'x'"),
-        ({"columns": ["n", "n"]}, "two columns .* called 'n'"),
+        ({"rename": {"n": "x"}}, "two columns .* have the name 'x'"),
+        ({"columns": ["n", "n"]}, "two columns .* have the name 'n'"),
         ({"columns": ["n"], "rename": {"x": "z"}}, "no column 'x'"),
     ],
     ids=str,
@@ -112,7 +113,7 @@ def test_a_view_of_columns_that_are_not_there_is_refused(options, named):
 
 
 def test_an_open_dataset_cannot_be_viewed_again():
-    with pytest.raises(ConfigError, match="is open already"):
+    with pytest.raises(ConfigError, match="is already open"):
         open_dataset(open_dataset(FRAME, "real"), "real", columns=["n"])
 
 
@@ -132,14 +133,15 @@ def test_a_view_belongs_to_the_fingerprint(tmp_path):
     assert prints[2] == open_dataset(tmp_path, "real", filters=[["n", ">", 1]]).fingerprint
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     values=st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=30),
     operator=st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
     bound=st.integers(-4, 4),
 )
 def test_comparisons_agree_with_those_of_numpy(values, operator, bound):
-    mask = View.of(filters=[("x", operator, bound)]).mask(pa.table({"x": pa.array(values, "i8")}))
+    table = pa.table({"x": pa.array(values, "i8")})
+    mask = filter_mask(View.of(filters=[("x", operator, bound)]), table)
     compare = {
         "==": np.equal, "!=": np.not_equal, "<": np.less,
         "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,19 @@ from synthmix_dagster.orchestration.sparklines import (
     compact_ratio,
 )
 from synthmix_dagster.release.display import (
-    MOST_PARTS,
+    MAX_PORTIONS,
     composition_markdown,
     plot_composition,
-    shown_parts,
+    shown_portions,
+)
+from synthmix_dagster.release.manifest import (
+    Column,
+    GeneratorRequest,
+    Input,
+    Manifest,
+    Realised,
+    Request,
+    RowIdentity,
 )
 
 
@@ -45,19 +55,27 @@ def advice(release: Release) -> Recommendation:
     return Recommendation.from_dict(release.manifest["evidence"]["optimal_ratio"])
 
 
-def manifest_of(generators: dict[str, int], real: int = 100) -> dict[str, Any]:
+def manifest_of(generators: dict[str, int], real: int = 100) -> Manifest:
     total = real + sum(generators.values())
-    return {
-        "mix": {"mode": "rows", "generators": {n: {"rows": k} for n, k in generators.items()}},
-        "inputs": {"real": {"rows": real}},
-        "realised": {
-            "rows": total,
-            "real_rows": real,
-            "synthetic_rows": total - real,
-            "ratio": (total - real) / real,
-            "generators": generators,
+    ratio = (total - real) / real
+    requests = {name: GeneratorRequest(rows / real, rows) for name, rows in generators.items()}
+    given = {"real": real, **{name: max(rows, 1) for name, rows in generators.items()}}
+    return Manifest(
+        manifest_version=2,
+        release_id="0" * 16,
+        mix=Request("rows", ratio, total - real, requests, 0, None, (), None, True, 1000),
+        inputs={
+            name: Input(rows, "0" * 64, RowIdentity("content"), None, ())
+            for name, rows in given.items()
         },
-    }
+        notes=(),
+        evidence={},
+        realised=Realised(total, real, total - real, ratio, generators, {}, {}, {}, 0),
+        columns=(Column("x", "double"),),
+        shards=(),
+        documents=(),
+        libraries={},
+    )
 
 
 def drift_of(batches: int) -> DriftReport:
@@ -88,14 +106,14 @@ def test_composition_has_a_bar_for_every_input_with_rows_and_share() -> None:
     assert png(axes).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("count", [MOST_PARTS - 1, MOST_PARTS, 40])
+@pytest.mark.parametrize("count", [MAX_PORTIONS - 1, MAX_PORTIONS, 40])
 def test_many_small_generators_are_counted_together(count: int) -> None:
     manifest = manifest_of({f"g{n}": 10 + n for n in range(count)})
-    parts = shown_parts(manifest)
-    assert len(parts) == min(count + 1, MOST_PARTS)
-    assert sum(part["rows"] for part in parts) == manifest["realised"]["rows"]
-    assert sum(part["share"] for part in parts) == pytest.approx(1)
-    assert (parts[-1]["name"].endswith("more generators")) == (count >= MOST_PARTS)
+    portions = shown_portions(manifest)
+    assert len(portions) == min(count + 1, MAX_PORTIONS)
+    assert sum(portion.rows for portion in portions) == manifest.realised.rows
+    assert sum(portion.share for portion in portions) == pytest.approx(1)
+    assert (portions[-1].name.endswith("more generators")) == (count >= MAX_PORTIONS)
 
 
 def test_a_release_without_synthetic_rows_can_be_drawn() -> None:
@@ -115,17 +133,17 @@ def test_chance_is_drawn_behind_the_gap(report: DistanceReport) -> None:
 
 def test_a_release_draws_itself(release: Release) -> None:
     assert [bar.get_width() for bar in release.plot().patches] == [
-        100 * part["share"] for part in shown_parts(release.manifest)
+        100 * portion.share for portion in shown_portions(release.details)
     ]
 
 
 def test_the_release_carries_its_picture_as_markdown(release: Release) -> None:
-    assert composition_markdown(release).startswith("![Rows of a release by where they come from]")
+    assert composition_markdown(release.details).startswith("![Rows of a release by source]")
 
 
 def test_the_same_picture_is_the_same_element_and_two_share_no_names(release: Release) -> None:
     one, two, other = (
-        inline_svg(plot_composition(release.manifest), name, "a < b", "c")
+        inline_svg(plot_composition(release.details), name, "a < b", "c")
         for name in ("first", "first", "other")
     )
     assert one == two
@@ -133,7 +151,7 @@ def test_the_same_picture_is_the_same_element_and_two_share_no_names(release: Re
     assert not ids[0] & ids[1]
     assert "a &lt; b" in one
     # Whole by itself, apart from the prefix that HTML knows and XML has to be told.
-    root = ElementTree.fromstring(one.replace("<svg ", "<svg xmlns:xlink='x' ", 1))
+    root = ElementTree.fromstring(str(one).replace("<svg ", "<svg xmlns:xlink='x' ", 1))
     assert root.get("role") == "img"
 
 
@@ -202,7 +220,18 @@ def test_reports_stored_by_earlier_versions_can_be_read(report: DistanceReport) 
     assert DistanceReport.from_dict(stored) == replace(report, null=())
 
 
+def test_a_part_of_a_figure_is_saved_as_the_whole_figure() -> None:
+    from matplotlib.figure import Figure
+
+    whole = Figure(figsize=(4, 2))
+    axes = [part.subplots() for part in whole.subfigures(1, 2)]
+    alone = Figure(figsize=(2, 2)).subplots()
+    sizes = [struct.unpack(">II", png(drawn)[16:24]) for drawn in (*axes, alone)]
+    assert sizes == [(400, 200), (400, 200), (200, 200)]
+
+
 def test_pictures_are_in_colours_that_a_page_can_change(release: Release, tmp_path: Path) -> None:
-    drawn = inline_svg(plot_composition(release.manifest), "composition", "t", "d")
-    assert "var(--on-" in drawn
+    drawn = inline_svg(plot_composition(release.details), "composition", "t", "d")
+    assert "var(--ink)" in drawn
+    assert "var(--paper)" in drawn
     assert not re.search(r"#[0-9a-f]{6}\b", drawn)

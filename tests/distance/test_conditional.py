@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synthmix_dagster.distance import conditional
-from synthmix_dagster.distance.conditional import MOST_FOLDS, conditional_estimate
+from synthmix_dagster.distance.conditional import MAX_FOLDS, conditional_estimate
 from synthmix_dagster.distance.folds import draw_sides
 from synthmix_dagster.distance.inference import jackknife_variance
 from synthmix_dagster.distance.wasserstein import sliced_estimate
@@ -211,9 +211,9 @@ def test_of_many_folds_a_few_are_fitted():
     rng = generator(0)
     (x, y), (z, v) = sample(rng, 20), sample(rng, 400, shift=1.0)
     sides = draw_sides(20, 400, generator(0))
-    assert len(sides[1].folds) > MOST_FOLDS
+    assert len(sides[1].folds) > MAX_FOLDS
     changed = v.copy()
-    changed[np.concatenate(sides[1].folds[MOST_FOLDS:])] += 100.0
+    changed[np.concatenate(sides[1].folds[MAX_FOLDS:])] += 100.0
     before, after = (
         conditional_estimate(x, y, z, t, sides, generator(1)).square for t in (v, changed)
     )
@@ -275,6 +275,7 @@ def test_a_block_left_out_leaves_fits_and_center_alone():
     assert outlying.square > 1.1 * found.square
 
 
+@pytest.mark.slow
 def test_the_jackknife_interval_covers():
     from scipy.stats import t
 

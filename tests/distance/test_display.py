@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from measuring import measure
 
-from synthmix_dagster.display.html import readable
+from synthmix_dagster.display.formatting import readable
 from synthmix_dagster.display.rendering import png
-from synthmix_dagster.distance.display import MOST_COLUMNS, plot_distance
+from synthmix_dagster.distance.display import MAX_COLUMNS, plot_distance
 from synthmix_dagster.distance.estimate import signed_root
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.distance.report import DistanceReport
 
 
@@ -135,7 +135,7 @@ def test_a_floor_far_above_all_else_is_told_and_does_not_squeeze_the_plot(report
     axes = replace(report, floor=70.0).plot()
     assert axes.get_xlim()[1] < 10
     words = set(axes.get_legend_handles_labels()[1])
-    assert "floor 70.000, before debiasing, to the right of the picture" in words
+    assert "floor 70.000, before debiasing, beyond the axis" in words
 
 
 def test_shares_of_a_gap_that_may_be_nothing_are_not_drawn(report):
@@ -147,7 +147,7 @@ def test_shares_of_a_gap_that_may_be_nothing_are_not_drawn(report):
 def test_the_plot_of_many_columns_says_how_many_it_left_out():
     found = measure(*frames(columns=30), permutations=0)
     axes = plot_distance(found)
-    assert len(axes.patches) == MOST_COLUMNS
+    assert len(axes.patches) == MAX_COLUMNS
     assert "11 more columns" in axes.get_xlabel()
 
 

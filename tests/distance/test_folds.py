@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthmix_dagster.distance.folds import BLOCKS, MOST_CUTS, draw_cuts, draw_sides
+from synthmix_dagster.distance.folds import BLOCKS, MAX_CUTS, draw_cuts, draw_sides
 from synthmix_dagster.errors import DataError
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(n=st.integers(4, 200), m=st.integers(4, 200), seed=st.integers(0, 99))
 def test_folds_share_out_every_row_in_nearly_one_size(n, m, seed):
     sides = draw_sides(n, m, np.random.default_rng(seed))
@@ -20,7 +20,7 @@ def test_folds_share_out_every_row_in_nearly_one_size(n, m, seed):
     assert max(sizes) <= 1.5 * min(sizes) + 1
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(n=st.integers(4, 200), m=st.integers(4, 200), seed=st.integers(0, 99))
 def test_every_fold_has_the_same_blocks_of_nearly_one_size(n, m, seed):
     sides = draw_sides(n, m, np.random.default_rng(seed))
@@ -36,7 +36,7 @@ def sizes_of_groups():
     return st.lists(st.integers(1, 30), min_size=4, max_size=40)
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(real=sizes_of_groups(), synthetic=sizes_of_groups(), seed=st.integers(0, 99))
 def test_a_group_lies_in_one_fold_and_one_block(real, synthetic, seed):
     rng = np.random.default_rng(seed)
@@ -69,11 +69,11 @@ def test_too_few_groups_are_refused_by_side(few, side):
     assert caught.value.dataset == side
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(n=st.integers(20, 200), m=st.integers(20, 200), seed=st.integers(0, 99))
 def test_cuts_differ_in_their_folds_but_leave_out_the_same_blocks(n, m, seed):
     cuts = draw_cuts(n, m, np.random.default_rng(seed))
-    assert len(cuts) == MOST_CUTS
+    assert len(cuts) == MAX_CUTS
     for side, rows in ((0, n), (1, m)):
         blocks, folds = [], []
         for cut in cuts:

@@ -82,7 +82,7 @@ def test_the_null_is_the_distance_of_relabelled_rows():
     assert test.statistic == pytest.approx((3.0**2 + 6.0**2) / 2)
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     null=st.lists(st.integers(0, 5), min_size=1, max_size=30),
     statistic=st.integers(0, 6),

@@ -5,22 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from measuring import columns_of, distance_options_of, measure
+from scenario import gaps, table
 
-from synthmix_dagster.distance.measure import measure, signed_root
+from synthmix_dagster.distance.measure import signed_root
 from synthmix_dagster.distance.report import DistanceReport
-
-
-def table(rows, seed, shift=0.0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(shift, 1.0, rows)
-    return pd.DataFrame(
-        {
-            "x": x,
-            "y": 2 * x + rng.normal(size=rows),
-            "colour": rng.choice(["red", "green", "blue"], rows),
-            "on": rng.random(rows) < 0.4,
-        }
-    )
 
 
 @pytest.fixture
@@ -31,10 +20,6 @@ def real():
 @pytest.fixture
 def synthetic():
     return table(300, 1, shift=0.5)
-
-
-def gaps(report):
-    return {column.column: column.gap for column in report.columns}
 
 
 def by_column(report):
@@ -98,6 +83,7 @@ def test_more_synthetic_rows_than_real_ones_make_no_gap():
     assert abs(np.mean(squares)) < 3 * np.std(squares) / np.sqrt(len(squares))
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_when_nothing_differs():
     values = np.array(
         [
@@ -224,7 +210,7 @@ def test_the_report_states_what_was_done(real):
         (4000, 4000, {}),
         (500, 6000, {"target": "y"}),
         (3000, 3000, {"target": "y", "permutations": 0}),
-        (2000, 2000, {"method": "exact", "permutations": 0}),
+        pytest.param(*(2000, 2000, {"method": "exact", "permutations": 0}), marks=pytest.mark.slow),
     ],
 )
 def test_the_memory_that_was_planned_is_enough(n, m, options):
@@ -276,9 +262,11 @@ def test_the_gap_alone_is_the_gap_of_the_whole_report():
     synthetic = pd.DataFrame({"x": rng.normal(1, 1, 200), "c": rng.choice(["a", "b"], 200)})
     options = {"categorical": ["c"], "directions": 20, "seed": 3}
     report = measure(real, synthetic, permutations=1, **options)
-    assert measure_gap(real, synthetic, **options) == report.gap
+    columns, how = columns_of(options), distance_options_of(options)
+    assert measure_gap(real, synthetic, columns=columns, options=how) == report.gap
 
 
+@pytest.mark.slow
 def test_p_values_do_not_see_whose_rows_set_the_scale():
     # With tails this heavy the scale of 40 real rows says most about which of them is far out.
     values = []

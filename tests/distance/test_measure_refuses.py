@@ -1,24 +1,11 @@
 """Options and datasets that `measure` refuses, by name and with what to do next."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from measuring import measure
+from scenario import table
 
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
-
-
-def table(rows, seed, shift=0.0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(shift, 1.0, rows)
-    return pd.DataFrame(
-        {
-            "x": x,
-            "y": 2 * x + rng.normal(size=rows),
-            "colour": rng.choice(["red", "green", "blue"], rows),
-            "on": rng.random(rows) < 0.4,
-        }
-    )
 
 
 @pytest.fixture
@@ -29,10 +16,6 @@ def real():
 @pytest.fixture
 def synthetic():
     return table(300, 1, shift=0.5)
-
-
-def gaps(report):
-    return {column.column: column.gap for column in report.columns}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 9])

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from measuring import measure
 
 from synthmix_dagster.distance.folds import draw_sides
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.distance.scales import in_pooled_units, rescalings
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 
 
 def frames(rng, rows):
@@ -51,7 +52,7 @@ def test_pooled_units_are_the_same_whichever_side_is_called_real(scaling):
     )
 
     def spread(real, synthetic):
-        encoder = Encoder.fit(real, synthetic, scaling=scaling)
+        encoder = Encoder.fit(real, synthetic, Columns(scaling=scaling))
         sides = [encoder.transform(side, np.float32) for side in (real, synthetic)]
         return [side.std(axis=0) for side in in_pooled_units(encoder, *sides)]
 

@@ -96,7 +96,7 @@ def test_an_unknown_method_is_refused():
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("method", ["exact", "sinkhorn"])
 def test_a_solver_that_gives_up_is_an_error_not_a_number(method, monkeypatch):
-    monkeypatch.setitem(transport.MOST_ITERATIONS, method, 1)
+    monkeypatch.setitem(transport.MAX_ITERATIONS, method, 1)
     real, synthetic = samples(40, 40, 2)
     with pytest.raises(ConfigError, match=f"'{method}' did not converge"):
         transport_estimate(real, synthetic, draw_sides(40, 40, generator()), method=method)

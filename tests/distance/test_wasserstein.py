@@ -42,7 +42,7 @@ def estimate(real, synthetic, directions, seed, p=2):
 # --- directions ----------------------------------------------------------------------------------
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(d=st.integers(2, 40), wanted=st.integers(1, 100))
 def test_directions_are_whole_orthonormal_blocks(d, wanted):
     directions = orthonormal_directions(d, wanted, generator())
@@ -80,7 +80,7 @@ sizes = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(sizes=sizes, seed=st.integers(0, 10_000))
 def test_cell_means_are_exact_averages_of_the_step_function(sizes, seed):
     n, cells = max(sizes), min(sizes)
@@ -111,7 +111,7 @@ def test_duplicating_every_row_changes_no_cell():
 # --- the debiased estimate -----------------------------------------------------------------------
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     half=st.integers(2, 20),
     folds=st.integers(2, 4),
@@ -139,7 +139,7 @@ def test_the_estimate_is_cross_minus_within(half, folds, d, seed):
     assert found.within_real == pytest.approx(np.mean(floors), rel=1e-4)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(half=st.integers(2, 20), folds=st.integers(2, 4), seed=st.integers(0, 999))
 def test_of_order_one_folds_are_compared_with_the_next(half, folds, seed):
     n, m = 2 * half, folds * half
@@ -160,7 +160,7 @@ def test_of_order_one_folds_are_compared_with_the_next(half, folds, seed):
     assert found.within_real == pytest.approx(within[0], rel=1e-4)
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(d=st.integers(1, 8), half=st.integers(5, 30), seed=st.integers(0, 999))
 def test_moving_a_copy_of_the_real_rows_adds_the_squared_shift(d, half, seed):
     # The halves have the same means in sum, so the term linear in the shift vanishes.

@@ -26,6 +26,9 @@ NOT_RUN = {
     "docs/how-to/weights.md": ["needs xgboost, which is large", "needs torch, which is large"],
 }
 
+#: Pages with more than a few seconds of work.
+LONG = ["docs/tutorial.md"]
+
 _NUMBER = re.compile(r"[-+\u2212]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 
@@ -39,7 +42,7 @@ class Played:
         patch.setitem(sys.modules, self._module.__name__, self._module)
         patch.chdir(folder)
         patch.setenv("PWD", str(folder))
-        patch.setattr(locations, "_resolve", world.with_bucket(folder, locations._resolve))
+        patch.setattr(locations, "resolve", world.with_bucket(folder, locations.resolve))
         self.output = ""
 
     def play(self, block: Block) -> None:
@@ -140,7 +143,14 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda name: Played(tmp_path, monkeypatch, name)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if name_of(page) in LONG else [])
+        for page in PAGES
+    ],
+    ids=name_of,
+)
 def test_the_blocks_of_a_page_work(page: Path, played: Any) -> None:
     scene = played(f"page_{name_of(page)}")
     for block in blocks_of(page):

@@ -120,6 +120,7 @@ def test_what_an_old_bet_won_is_kept() -> None:
         assert then == pytest.approx(before, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [

@@ -8,8 +8,9 @@ import pytest
 
 from synthmix_dagster import DriftReport
 from synthmix_dagster.display.rendering import png
-from synthmix_dagster.drift.history import Batch, Observation, Unit
+from synthmix_dagster.drift.history import Batch, Observation
 from synthmix_dagster.drift.monitor import judge_history
+from synthmix_dagster.drift.series import Unit
 
 UNITS: dict[str, Unit] = {"gap": "batch", "generator": "block", "reality": "batch"}
 
@@ -208,7 +209,7 @@ def test_the_plot_shows_every_series_and_the_evidence() -> None:
     report = judge_history([*old, *batches[10:]], units=UNITS, threshold=0.5)
     panels = report.plot()
     assert [panel.get_ylabel() for panel in panels] == ["standard\ndeviations"] * 3 + [
-        "log capital"
+        "log e-value"
     ]
     texts = {text.get_text() for panel in panels for text in panel.texts}
     assert texts >= {"since day 30", "v0", "v1"}

@@ -5,7 +5,7 @@ from scenario import rows
 
 from synthmix_dagster.distance.wasserstein import orthonormal_directions
 from synthmix_dagster.drift.scores import (
-    MOST_COLUMNS,
+    MAX_COLUMNS,
     Score,
     block_squares,
     deal,
@@ -13,6 +13,7 @@ from synthmix_dagster.drift.scores import (
     same_schema,
     schema_of,
 )
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.errors import DataError
 
 OPTIONS = {"block_rows": 20, "directions": 20}
@@ -79,7 +80,10 @@ def test_every_kind_of_column_can_be_compared_with_a_reference(kind: str) -> Non
         return pd.DataFrame({"c": values})
 
     score = reference_score(
-        frame(600, 0), frame(640, 1), categorical=["c"] if kind == "code" else [], **OPTIONS
+        frame(600, 0),
+        frame(640, 1),
+        columns=Columns(categorical=["c"] if kind == "code" else []),
+        **OPTIONS,
     )
     assert abs(score.square) < 0.15
     assert np.isfinite(score.blocks).all()
@@ -110,11 +114,13 @@ def test_whole_groups_share_a_half_of_a_block() -> None:
             assert where.setdefault(group, half) == half
     assert len(where) == 90
     frames = [rows(630, seed).assign(day=groups) for seed in (0, 1)]
-    score = reference_score(*frames, groups="day", **OPTIONS)
+    score = reference_score(*frames, columns=Columns(groups="day"), **OPTIONS)
     assert len(score.blocks) == 31
     assert abs(score.square) < 0.1
     with pytest.raises(DataError, match="without a group"):
-        reference_score(frames[0], frames[1].assign(day=np.nan), groups="day", **OPTIONS)
+        reference_score(
+            frames[0], frames[1].assign(day=np.nan), columns=Columns(groups="day"), **OPTIONS
+        )
 
 
 def test_only_the_largest_parts_are_kept() -> None:
@@ -125,7 +131,7 @@ def test_only_the_largest_parts_are_kept() -> None:
     ]
     wide[1]["c7"] += 2
     score = reference_score(*wide, **OPTIONS)
-    assert len(score.columns or {}) == MOST_COLUMNS
+    assert len(score.columns or {}) == MAX_COLUMNS
     assert next(iter(score.columns or {})) == "c7"
 
 

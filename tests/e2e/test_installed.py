@@ -301,6 +301,7 @@ def stop_schedule(url: str) -> None:
     assert stopped["stopRunningSchedule"]["__typename"] == "ScheduleStateResult"
 
 
+@pytest.mark.server
 @pytest.mark.slow
 def test_a_backfill_releases_all_but_what_the_gate_refused_and_a_schedule_ticks(
     project: Project, served: str

@@ -12,9 +12,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from scenario import bad, rows, write_inputs
-from servers import execute, free_port
+from servers import execute, free_port, unavailable
 
 from synthmix_dagster import build_synthmix_defs, drift_report, verify_release
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 PROJECT = """
 import json, pathlib
@@ -54,9 +56,7 @@ def port() -> Iterator[int]:
     """A server of the test's own on a free port, which is gone afterwards."""
     place = programs()
     if place is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("PostgreSQL is not installed")
-        pytest.skip("PostgreSQL is not installed")
+        unavailable("PostgreSQL is not installed; with apt it is 'postgresql'")
     folder = Path(tempfile.mkdtemp(prefix="synthmix-postgres-"))
     # It refuses to run as root.
     as_user = []
@@ -120,7 +120,6 @@ def home(tmp_path: Path, port: int) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_a_gate_that_failed_holds_across_runs(tmp_path: Path, home: Path) -> None:
     options = write_inputs(tmp_path / "data") | {"permutations": 9}
     (tmp_path / "options.json").write_text(json.dumps(options))
@@ -149,7 +148,6 @@ def test_a_gate_that_failed_holds_across_runs(tmp_path: Path, home: Path) -> Non
     assert event.metadata["synthmix/release_id"].value == before.release_id
 
 
-@pytest.mark.slow
 def test_the_history_of_drift_is_read_back_from_the_server(tmp_path: Path, home: Path) -> None:
     options = write_inputs(tmp_path / "data") | {"name": "watched", "permutations": 9}
     options |= {"drift": {"history": 2, "reference": 1}}

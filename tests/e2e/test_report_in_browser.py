@@ -10,7 +10,7 @@ from browser import chromium, keep_picture, keep_print, prefer
 from released import EVIL, publish
 from selenium.webdriver import Chrome
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 _RUN_AXE = """
 const done = arguments[arguments.length - 1];

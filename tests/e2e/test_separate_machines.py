@@ -16,6 +16,8 @@ from servers import execute
 
 from synthmix_dagster import verify_release
 
+pytestmark = pytest.mark.slow
+
 PROJECT = """
 import json, os, pathlib, shutil, subprocess, tempfile
 import dagster as dg
@@ -98,7 +100,6 @@ def job():
 """
 
 
-@pytest.mark.slow
 def test_steps_share_nothing_but_the_output_and_the_instance(tmp_path: Path) -> None:
     options = write_inputs(tmp_path / "shared") | {"permutations": 9}
     # What hands on the most: rows from a generator, and a reference sample for drift.

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from servers import ask, free_port, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 #: Seconds that a page has to show what it is about.

@@ -14,6 +14,8 @@ from servers import ask, free_port, wait_for
 
 from synthmix_dagster import build_synthmix_defs
 
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
 MODULE = """
 import json, pathlib
 from synthmix_dagster import build_synthmix_defs
@@ -48,7 +50,6 @@ def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-@pytest.mark.slow
 def test_the_web_api_shows_the_refusal_and_no_release(server: str) -> None:
     data = ask(
         server,

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.errors import DataError
 
 ROWS = 400
@@ -107,7 +108,7 @@ def test_a_weight_is_a_factor_on_squared_distances(rng):
     )
     plain = Encoder.fit(real, real).transform(real)
     for column in real:
-        encoder = Encoder.fit(real, real, weights={column: 0.25})
+        encoder = Encoder.fit(real, real, Columns(weights={column: 0.25}))
         code = next(code for code in encoder.codes if code.column == column)
         expected = plain.copy()
         expected[:, code.start : code.stop] *= 0.5
@@ -115,7 +116,7 @@ def test_a_weight_is_a_factor_on_squared_distances(rng):
 
 
 def test_a_weight_changes_the_part_but_not_the_gap_of_a_column_by_itself(rng):
-    from synthmix_dagster.distance.measure import measure
+    from measuring import measure
 
     real = frame(x=rng.normal(size=2000), y=rng.normal(size=2000))
     synthetic = frame(x=rng.normal(1.0, 1.0, 2000), y=rng.normal(1.0, 1.0, 2000))
@@ -132,7 +133,7 @@ def test_a_weight_changes_the_part_but_not_the_gap_of_a_column_by_itself(rng):
 
 def test_robust_scaling_agrees_with_the_standard_one_where_values_are_normal(rng):
     real = frame(x=rng.normal(3.0, 7.0, 20_000))
-    robust = Encoder.fit(real, real, scaling="robust").transform(real)
+    robust = Encoder.fit(real, real, Columns(scaling="robust")).transform(real)
     standard = Encoder.fit(real, real).transform(real)
     np.testing.assert_allclose(robust, standard, atol=0.15)
 
@@ -140,16 +141,16 @@ def test_robust_scaling_agrees_with_the_standard_one_where_values_are_normal(rng
 def test_one_wild_value_does_not_move_the_robust_scale(rng):
     values = rng.normal(size=ROWS)
     real, wild = frame(x=values), frame(x=[*values[:-1], 1e6])
-    moved = Encoder.fit(wild, wild, scaling="robust").transform(real)
+    moved = Encoder.fit(wild, wild, Columns(scaling="robust")).transform(real)
     np.testing.assert_allclose(
-        moved, Encoder.fit(real, real, scaling="robust").transform(real), atol=0.05
+        moved, Encoder.fit(real, real, Columns(scaling="robust")).transform(real), atol=0.05
     )
     assert np.abs(Encoder.fit(wild, wild).transform(real)).max() < 0.1
 
 
 def test_a_column_of_mostly_one_value_keeps_its_standard_scale_and_says_so(rng):
     real = frame(x=[0.0] * 320 + list(rng.normal(5.0, 1.0, 80)))
-    encoder = Encoder.fit(real, real, scaling="robust")
+    encoder = Encoder.fit(real, real, Columns(scaling="robust"))
     np.testing.assert_allclose(encoder.transform(real).std(), 1.0)
     assert encoder.notes == ("x: half of its real values are equal, so its scale is not robust",)
 
@@ -157,7 +158,7 @@ def test_a_column_of_mostly_one_value_keeps_its_standard_scale_and_says_so(rng):
 def test_ranks_do_not_see_monotone_maps(rng):
     values = rng.normal(size=ROWS)
     ranked = [
-        Encoder.fit(frame(x=v), frame(x=v), scaling="rank").transform(frame(x=v))
+        Encoder.fit(frame(x=v), frame(x=v), Columns(scaling="rank")).transform(frame(x=v))
         for v in (values, np.exp(3 * values))
     ]
     np.testing.assert_allclose(ranked[0], ranked[1], atol=1e-9)
@@ -168,7 +169,7 @@ def test_ranks_do_not_see_monotone_maps(rng):
 def test_values_beyond_the_real_extremes_are_clipped_and_counted(rng):
     values = rng.uniform(size=ROWS)
     real, synthetic = frame(x=values), frame(x=[-3.0, -2.0, 0.5, 9.0, *values])
-    encoder = Encoder.fit(real, synthetic, scaling="rank")
+    encoder = Encoder.fit(real, synthetic, Columns(scaling="rank"))
     points = encoder.transform(synthetic)[:, 0]
     assert points[0] == points[1] == points.min()
     assert points[3] == points.max()
@@ -178,7 +179,7 @@ def test_values_beyond_the_real_extremes_are_clipped_and_counted(rng):
 
 def test_ranks_keep_missing_values_apart(rng):
     real = frame(x=[*rng.normal(size=ROWS), np.nan])
-    points = Encoder.fit(real, real, scaling="rank").transform(real)
+    points = Encoder.fit(real, real, Columns(scaling="rank")).transform(real)
     assert points[-1].tolist() == [0.0, 1.0]
 
 
@@ -186,7 +187,7 @@ def test_ranks_keep_missing_values_apart(rng):
 def test_dates_can_be_scaled_every_way(scaling, rng):
     dates = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 10**6, ROWS), unit="s")
     real = frame(t=dates)
-    points = Encoder.fit(real, real, scaling=scaling).transform(real)
+    points = Encoder.fit(real, real, Columns(scaling=scaling)).transform(real)
     assert points.std() == pytest.approx(1.0, rel=0.3)
     assert np.all(np.diff(points[np.argsort(dates), 0]) >= 0)
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from synthmix_dagster.encoding.encoder import Encoder
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.errors import ConfigError, DataError
 
 ROWS = 60
@@ -22,7 +23,7 @@ def frame(**columns):
 def encoded(real, synthetic=None, at=None, **options):
     """Fit on both (on `real` alone where there is no other) and encode `at`, or the real rows."""
     synthetic = real if synthetic is None else synthetic
-    return Encoder.fit(real, synthetic, **options).transform(real if at is None else at)
+    return Encoder.fit(real, synthetic, Columns(**options)).transform(real if at is None else at)
 
 
 # --- what is dropped or noted --------------------------------------------------------------------
@@ -69,7 +70,7 @@ def test_columns_on_one_side_are_noted(rng):
 
 def test_ignored_columns_are_left_out_without_a_note(rng):
     real = frame(x=rng.normal(size=ROWS), key=[f"id{i}" for i in range(ROWS)], r=1.0)
-    encoder = Encoder.fit(real, real[["x", "key"]], ignore=["key", "r"])
+    encoder = Encoder.fit(real, real[["x", "key"]], Columns(ignore=["key", "r"]))
     assert [code.column for code in encoder.codes] == ["x"]
     assert encoder.notes == ()
 
@@ -173,7 +174,7 @@ def test_a_few_wordy_levels_are_no_text():
 def test_lists_declared_categorical_are_refused_by_type(rng):
     vectors = frame(v=list(rng.normal(size=(ROWS, 3))))
     with pytest.raises(DataError, match="type ndarray, which are no levels") as caught:
-        Encoder.fit(vectors, vectors, categorical=["v"])
+        Encoder.fit(vectors, vectors, Columns(categorical=["v"]))
     assert caught.value.column == "v"
 
 
@@ -181,26 +182,26 @@ def test_lists_declared_categorical_are_refused_by_type(rng):
 def test_a_weight_that_is_no_positive_number_is_refused(weight, rng):
     real = frame(x=rng.normal(size=ROWS))
     with pytest.raises(ConfigError, match="the weight of 'x' is") as caught:
-        Encoder.fit(real, real, weights={"x": weight})
+        Encoder.fit(real, real, Columns(weights={"x": weight}))
     assert caught.value.option == "weights"
 
 
 def test_only_ignored_columns_leave_nothing_to_compare(rng):
     real = frame(x=rng.normal(size=ROWS))
     with pytest.raises(DataError, match="no column in common with the synthetic one beside x"):
-        Encoder.fit(real, real, ignore=["x"])
+        Encoder.fit(real, real, Columns(ignore=["x"]))
 
 
 @pytest.mark.parametrize("value", [2e6, 1e30, 1e200])
 def test_values_too_far_out_for_single_precision_are_refused(value, rng):
     real = frame(x=rng.normal(size=ROWS))
     wild = frame(x=[*rng.normal(size=ROWS - 1), value])
-    encoder = Encoder.fit(real, wild, weights={"x": 4.0})
+    encoder = Encoder.fit(real, wild, Columns(weights={"x": 4.0}))
     encoder.require_near(encoder.transform(real, np.float32), "real")
     with pytest.raises(DataError, match=r"real standard deviations out.*'rank'") as caught:
         encoder.require_near(encoder.transform(wild, np.float32), "synthetic")
     assert (caught.value.dataset, caught.value.column) == ("synthetic", "x")
-    ranks = Encoder.fit(real, wild, scaling="rank")
+    ranks = Encoder.fit(real, wild, Columns(scaling="rank"))
     ranks.require_near(ranks.transform(wild, np.float32), "synthetic")
 
 
@@ -219,7 +220,7 @@ def test_many_levels_in_many_rows_are_not_an_identifier():
 def test_an_unknown_name_in_an_option_is_refused_with_the_nearest(option):
     real = frame(price=[1.0, 2.0], colour=["a", "b"])
     with pytest.raises(ConfigError, match="Did you mean 'colour'") as caught:
-        Encoder.fit(real, real, **{option: ["color"]})
+        Encoder.fit(real, real, Columns(**{option: ["color"]}))
     assert caught.value.option == option
 
 

@@ -15,7 +15,7 @@ from synthmix_dagster.gates.verdicts import Verdict
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     manifest = json.loads((publish(tmp_path).path / "manifest.json").read_text())
-    found = Evidence.of(manifest)
+    found = Evidence.from_dict(manifest["evidence"])
     assert found.distance is not None
     assert found.recommendation is not None
     assert found.thresholds == {"wasserstein_gap": 0.8}
@@ -27,7 +27,32 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_severity_and_overrides_are_kept() -> None:
     verdict = Verdict(False, "Odd.", "WARN")
     given = Evidence("demo", checks={"schema_matches": verdict}, overrides={"seed": 3})
-    assert Evidence.of({"evidence": given.to_dict()}) == given
+    assert Evidence.from_dict(given.to_dict()) == given
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("mix", 3),
+        ("thresholds", {"wasserstein_gap": "low"}),
+        ("checks", {"wasserstein_gap": {"sentence": "Fine."}}),
+        ("checks", {"wasserstein_gap": {"passed": False, "sentence": "", "severity": "BAD"}}),
+        ("overrides", ["seed"]),
+        ("distribution_distance", {}),
+        ("distribution_distance", None),
+        ("optimal_ratio", {"ratio": 1.0}),
+        ("optimal_ratio", [1.0]),
+    ],
+)
+def test_a_part_that_cannot_be_read_is_named_and_the_others_are_kept(
+    part: str, value: object
+) -> None:
+    whole = Evidence("demo", thresholds={"wasserstein_gap": 1.0}, overrides={"seed": 3})
+    read = Evidence.from_dict({**whole.to_dict(), part: value})
+    assert read.unread == (part,)
+    kept = {name: held for name, held in whole.to_dict().items() if name in read.to_dict()}
+    assert read.to_dict() == kept
+    assert set(whole.to_dict()) - set(kept) <= {part}
 
 
 def test_a_gate_that_fails_leaves_no_trace(tmp_path: Path) -> None:
@@ -41,7 +66,7 @@ def test_a_gate_that_fails_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_threshold_without_a_distance_is_refused(tmp_path: Path) -> None:
     real, synthetic = rows(60, seed=0), bad(200)
-    with pytest.raises(ConfigError, match="option 'threshold': there is no distance"):
+    with pytest.raises(ConfigError, match="option 'threshold': it needs a distance to judge"):
         mix(real, synthetic, ratio=1, output=tmp_path / "o", threshold=0.5)
     assert not (tmp_path / "o").exists()
 

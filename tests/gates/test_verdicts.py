@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from measuring import measure
 from scenario import good, rows
 
-from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.gates.threshold import Gate, Threshold
 from synthmix_dagster.gates.verdicts import (
     judge_conditional_gap,

@@ -35,7 +35,7 @@ def test_some_bad_partitions_stop_a_run_unless_they_are_refused_later(verdicts, 
         verdict = judged(verdicts, judged_again=judged_again)
         assert not verdict.passed
         assert verdict.severity == severity
-        assert "of 2 partitions do not pass" in verdict.sentence
+        assert "of 2 partitions fail" in verdict.sentence
 
 
 def test_all_good_partitions_pass():
@@ -50,4 +50,4 @@ def test_one_that_cannot_be_judged_keeps_no_other_from_it():
 
     verdict = judge_partitions(["gate"], ["a", "b"], {}, judge, judged_again=False)["gate"].verdict
     assert verdict.severity == "ERROR"
-    assert "1 of 2 partitions do not pass. a: dataset 'real': it is empty" in verdict.sentence
+    assert "1 of 2 partitions fail. a: dataset 'real': it is empty" in verdict.sentence

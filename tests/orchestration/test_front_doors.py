@@ -114,7 +114,7 @@ def test_a_schedule_is_stopped_until_somebody_starts_it() -> None:
         ({"threshold": float("nan")}, "0 or more"),
         ({"sample_rows": 0}, "1 or more"),
         ({"real": {"path": "a", "filters": [["x", "=>", 1]]}}, "unknown value '=>'"),
-        ({"real": {"path": "a", "filters": [["x"]]}}, "is no condition"),
+        ({"real": {"path": "a", "filters": [["x"]]}}, "is not a valid condition"),
         ({"mode": "weight"}, "Did you mean 'weights'?"),
         ({"max_rows": 0}, "1 or more"),
         ({"keep_releases": 0}, "1 or more"),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 from scenario import bad, good, rows, write_inputs
 
 from synthmix_dagster import build_synthmix_defs, verify_release
@@ -86,6 +87,7 @@ def test_frames_are_handed_to_assets_that_are_called_directly(tmp_path: Path) ->
     assert result.metadata["synthmix/seed"] == 5
 
 
+@pytest.mark.slow
 def test_unchanged_inputs_are_seen_as_unchanged(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import pandas as pd
@@ -43,11 +43,21 @@ def latest(options: dict[str, Any]) -> Path:
     return Path(options["output_root"]) / "demo"
 
 
-def test_a_whole_mix_ends_in_a_verified_release(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    options = write_inputs(tmp_path)
-    result = run(options, instance)
+class Golden(NamedTuple):
+    """A mix of good rows that ran once."""
+
+    options: dict[str, Any]
+    result: dg.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory, module_instance: dg.DagsterInstance) -> Golden:
+    options = write_inputs(tmp_path_factory.mktemp("golden"))
+    return Golden(options, run(options, module_instance))
+
+
+def test_a_whole_mix_ends_in_a_verified_release(golden: Golden) -> None:
+    options, result = golden
     assert result.success
     assert materialised(result) == [
         "distribution_distance",
@@ -73,11 +83,11 @@ def test_a_whole_mix_ends_in_a_verified_release(
 
 
 def test_the_same_inputs_and_seed_give_the_same_release_and_the_same_bytes(
-    tmp_path: Path, instance: dg.DagsterInstance
+    golden: Golden, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    options = write_inputs(tmp_path)
+    options = golden.options
     elsewhere = {**options, "output_root": str(tmp_path / "elsewhere")}
-    assert run(options, instance).success
+    assert golden.result.success
     assert run(elsewhere, instance).success
     first, second = verify_release(latest(options)), verify_release(latest(elsewhere))
     assert first.release_id == second.release_id
@@ -194,13 +204,10 @@ def test_existing_assets_are_read_through_their_own_io_manager(
     assert release.manifest["inputs"]["real"]["rows"] == 100
 
 
-def test_metadata_is_one_plain_scalar_a_metric(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    result = run(write_inputs(tmp_path), instance)
+def test_metadata_is_one_plain_scalar_a_metric(golden: Golden) -> None:
     by_role = {
         event.asset_key.path[-1]: event.materialization.metadata
-        for event in result.get_asset_materialization_events()
+        for event in golden.result.get_asset_materialization_events()
     }
     for role, keys in {
         "distribution_distance": ["gap", "floor", "p_value", "threshold"],
@@ -274,13 +281,9 @@ def test_bad_input_fails_with_its_place_and_writes_no_release(
     assert not (latest(options) / "latest").exists()
 
 
-def test_the_manifest_is_plain_json_that_names_no_path_of_the_machine(
-    tmp_path: Path, instance: dg.DagsterInstance
-) -> None:
-    options = write_inputs(tmp_path)
-    run(options, instance)
-    text = (verify_release(latest(options)).path / "manifest.json").read_text()
-    assert str(tmp_path) not in text
+def test_the_manifest_is_plain_json_that_names_no_path_of_the_machine(golden: Golden) -> None:
+    text = (verify_release(latest(golden.options)).path / "manifest.json").read_text()
+    assert Path(golden.options["output_root"]).parent.as_posix() not in text
     assert json.loads(text)["manifest_version"] == 2
 
 

@@ -7,7 +7,7 @@ from scenario import good, rows, write_inputs
 from synthmix_dagster import build_synthmix_defs
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.handle import verify_release
+from synthmix_dagster.release.verification import verify_release
 
 
 def run(instance, options, *more):

@@ -23,7 +23,7 @@ def file_of(records, name):
     return records.output / "records" / records.mix / f"{name}.json"
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(record=st.dictionaries(st.text(), JSON, max_size=4))
 def test_a_record_comes_back_as_it_was_and_replaces_the_older(tmp_path_factory, record):
     records = Records(tmp_path_factory.getbasetemp() / "round", "flights")

@@ -84,6 +84,7 @@ def test_an_automatic_threshold_is_judged_after_the_ratio(
     assert manifest["evidence"]["thresholds"]["wasserstein_gap"] == pytest.approx(critical)
 
 
+@pytest.mark.slow
 def test_it_may_take_an_end_of_the_interval(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     made = rows(400, seed=1, shift=1.5)
     options = {**write_inputs(tmp_path, synthetic=made), "threshold": 2.0}
@@ -130,7 +131,9 @@ def test_a_release_may_be_forced_with_a_reason_that_is_kept(
     assert evidence["overrides"] == {"release_anyway": reason}
     assert not evidence["checks"]["wasserstein_gap"]["passed"]
     logged = [entry.user_message for entry in instance.all_logs(forced.run_id)]
-    assert any(f"Released although a gate failed, as '{reason}'" in entry for entry in logged)
+    assert any(
+        f"Released although a gate failed. Reason given: '{reason}'" in entry for entry in logged
+    )
     # The next run has no reason, and is refused again.
     assert "release refused" in failure(run(options, instance, "training_data"))
 
@@ -265,6 +268,7 @@ def test_new_levels_that_nobody_ruled_out_are_a_warning(
     assert check.metadata["synthmix/schema_violations"].value == 1
 
 
+@pytest.mark.slow
 def test_copies_of_the_real_rows_are_found(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     copies = rows(100, seed=0).sample(400, replace=True, random_state=0)
     options = {**write_inputs(tmp_path, synthetic=copies), "threshold": 5.0}

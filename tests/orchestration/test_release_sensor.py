@@ -38,6 +38,7 @@ def run(options: dict[str, Any], instance: dg.DagsterInstance, **more: Any) -> b
     return job.execute_in_process(instance=instance, raise_on_error=False, **more).success
 
 
+@pytest.mark.slow
 def test_each_new_release_asks_for_one_run(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     options = {**write_inputs(tmp_path), "permutations": 9}
     sensor = build_release_sensor(KEY, job=train)

@@ -34,7 +34,7 @@ parts = {
 # --- stability -----------------------------------------------------------------------------------
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(gap=st.floats(0.0, 5.0), **constants)
 def test_the_closed_form_minimises_the_bound(n, m, gap, lipschitz, capacity):
     from scipy.optimize import minimize_scalar
@@ -50,7 +50,7 @@ def test_the_closed_form_minimises_the_bound(n, m, gap, lipschitz, capacity):
     assert bound.ratio == pytest.approx(bound.weight / (1 - bound.weight))
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(**constants)
 def test_without_a_gap_the_bound_pools_everything(n, m, lipschitz, capacity):
     bound = stability_bound(n, m, gap=0.0, lipschitz=lipschitz, capacity=capacity)
@@ -66,14 +66,14 @@ def test_pooling_everything_is_never_interior():
     )
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(gap=st.floats(-5.0, 0.0), **constants)
 def test_a_negative_gap_counts_as_none(n, m, gap, lipschitz, capacity):
     options = {"lipschitz": lipschitz, "capacity": capacity}
     assert stability_bound(n, m, gap=gap, **options) == stability_bound(n, m, gap=0.0, **options)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(**constants)
 def test_from_the_critical_gap_on_the_bound_takes_nothing(n, m, lipschitz, capacity):
     options = {"lipschitz": lipschitz, "capacity": capacity}
@@ -88,7 +88,7 @@ def test_from_the_critical_gap_on_the_bound_takes_nothing(n, m, lipschitz, capac
     assert (above.weight, above.ratio, above.interior) == (0.0, 0.0, False)
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(gaps=st.lists(st.floats(0.0, 3.0), min_size=2, max_size=8), **constants)
 def test_a_larger_gap_never_asks_for_more(gaps, n, m, lipschitz, capacity):
     options = {"lipschitz": lipschitz, "capacity": capacity}
@@ -97,7 +97,7 @@ def test_a_larger_gap_never_asks_for_more(gaps, n, m, lipschitz, capacity):
     assert all(later <= earlier + 1e-12 for earlier, later in pairwise(weights))
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(gap=st.floats(0.0, 5.0), **constants)
 def test_rows_of_equal_weight_are_all_taken_or_none(gap, n, m, lipschitz, capacity):
     k = np.arange(m + 1)
@@ -124,7 +124,7 @@ def test_more_real_rows_or_less_noise_lower_the_critical_gap():
 # --- variance ------------------------------------------------------------------------------------
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(**parts)
 def test_the_variance_form_is_minimised_by_weight(n, m, **values):
     def excess(alpha):
@@ -139,7 +139,7 @@ def test_the_variance_form_is_minimised_by_weight(n, m, **values):
     assert bound.weight == pytest.approx(bound.ratio / (1 + bound.ratio))
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(**parts)
 def test_the_variance_form_is_minimised_by_rows(n, m, **values):
     def excess(k):
@@ -161,7 +161,7 @@ def test_the_variance_form_without_bias_is_the_textbook_average_of_two_estimates
     assert bound.weight == pytest.approx(0.03 / (0.03 + 0.02 + 0.05))
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(n=st.integers(1, 5000), m=st.integers(1, 50_000), variance=st.floats(0.01, 100.0))
 def test_without_a_shift_equal_variances_pool(n, m, variance):
     bound = variance_bound(n, m, variance=variance, synthetic_variance=variance, shift_squared=0.0)

@@ -26,6 +26,16 @@ def test_a_notebook_shows_the_reason_and_what_it_rests_on(advice):
         assert words in shown
 
 
+def test_results_print_on_two_short_lines(advice):
+    unknown = replace(advice.exchange, further_real_rows=None, worth=None)
+    for result in (advice, advice.weighted, advice.exchange, unknown):
+        assert repr(result).startswith(f"{type(result).__name__}(")
+        assert len(repr(result)) < 180
+    assert f"row_weight={advice.weighted.row_weight:.3g}" in repr(advice.weighted)
+    assert f"rows={advice.exchange.rows}" in repr(advice.exchange)
+    assert "worth=None" in repr(unknown)
+
+
 def test_what_is_shown_is_escaped(advice):
     shown = replace(advice, reason="<script>", notes=("a < b",))._repr_html_()
     assert "<script>" not in shown
@@ -38,7 +48,7 @@ def test_the_picture_has_the_curve_the_choice_the_bounds_and_the_baselines(advic
     for words in (
         "predicted risk",
         "recommended, ratio",
-        "not distinguishable",
+        "indistinguishable",
         "standard error",
         "no synthetic rows",
         "as many as real rows",
@@ -60,7 +70,7 @@ def test_bounds_that_agree_share_a_line_and_one_beyond_the_axis_is_told(advice):
 def test_an_interval_of_one_ratio_is_told_and_not_drawn(advice):
     axes = replace(advice, interval=(advice.ratio, advice.ratio)).plot()
     assert "every other ratio is worse by more than chance" in axes.get_title("left")
-    assert not any("not distinguishable" in at for at in axes.get_legend_handles_labels()[1])
+    assert not any("indistinguishable" in at for at in axes.get_legend_handles_labels()[1])
 
 
 def test_the_picture_shows_the_fits_that_decide(advice):

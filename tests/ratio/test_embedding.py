@@ -18,7 +18,7 @@ from synthmix_dagster.ratio.embedding import (
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     n=st.integers(1, 60),
     most=st.integers(0, 300),

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.bounds import critical_gap
 from synthmix_dagster.ratio.fits import RidgeFit
+from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -112,7 +115,15 @@ def table(rows, seed, error=0.0, columns=2):
 
 
 def ask(real, synthetic, *, gap=0.1, **options):
-    return recommend(real, synthetic, target="y", task="regression", gap=gap, **options)
+    columns = Columns(categorical=options.pop("categorical", ()))
+    code = TargetCode.fit(real, "y", options.pop("task", "regression"))
+    judges = {
+        name: options.pop(name)
+        for name in ("evaluation", "shift_squared", "estimator")
+        if name in options
+    }
+    how = RatioOptions(**options)
+    return recommend(real, synthetic, code=code, gap=gap, columns=columns, options=how, **judges)
 
 
 def bounds_of(found):
@@ -189,7 +200,7 @@ def test_the_measured_shift_is_in_the_units_of_the_risk(task):
         synthetic = labelled(seed + 1, lambda sine: 0.5 - 0.1 * sine)
         if task == "regression":
             real, synthetic = (frame.assign(y=frame.y + 0.0) for frame in (real, synthetic))
-        asked = recommend(real, synthetic, target="y", task=task, gap=0.1, max_ratio=0)
+        asked = ask(real, synthetic, task=task, max_ratio=0)
         square = float(np.mean((0.4 * np.sin(real.x0)) ** 2))
         # Two classes, each with that difference; or one number in units of its deviation.
         expected = 2 * square if task == "classification" else square / np.var(real.y)

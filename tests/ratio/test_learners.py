@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.learners import LinearMap, sample_path, tree_inputs
 from synthmix_dagster.ratio.sample import EncodedSample
 
@@ -26,7 +27,7 @@ def frame(n, seed):
 @pytest.fixture
 def sample():
     frames = {"real": frame(80, 0), "synthetic": frame(120, 1)}
-    return EncodedSample.encode(frames, target="y", task="regression")
+    return EncodedSample.encode(frames, TargetCode.fit(frames["real"], "y", "regression"))
 
 
 def test_trees_get_one_number_a_column(sample):

@@ -5,8 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from synthmix_dagster.errors import ConfigError, DataError
-from synthmix_dagster.ratio import memorisation
-from synthmix_dagster.ratio.memorisation import memorisation_test
+from synthmix_dagster.ratio.memorisation import column_test, memorisation_test, neighbour_test
 
 # --- generators ----------------------------------------------------------------------------------
 
@@ -155,8 +154,8 @@ def test_every_single_test_is_calibrated():
     for seed in range(120):
         rng = np.random.default_rng(seed)
         real, synthetic = rng.normal(size=(50, 4)), rng.normal(size=(200, 4))
-        _, by_neighbours, _ = memorisation._neighbours(real, synthetic, rng)
-        found.append((by_neighbours, *memorisation._columns(real, synthetic, rng)[1:]))
+        _, by_neighbours, _ = neighbour_test(real, synthetic, rng)
+        found.append((by_neighbours, *column_test(real, synthetic, rng)[1:]))
     for share in (0.05, 0.2, 0.5):
         assert np.all(np.mean(np.array(found) <= share, axis=0) <= share + 3 * np.sqrt(share / 120))
     # That of neighbours is exact, those of columns are careful by the error of the synthetic side.
@@ -232,11 +231,11 @@ def test_the_order_of_rows_the_origin_and_the_seed_do_not_matter():
     assert memorisation_test(real, synthetic, seed=0) == first
 
 
-def test_many_rows_are_sampled_and_still_found(monkeypatch):
-    monkeypatch.setattr(memorisation, "_MOST_ROWS", 200)
+def test_many_rows_are_sampled_and_still_found():
     rng = np.random.default_rng(11)
-    real, others = (mixture(300, 5, rng) for _ in range(2))
-    made = smoothed(real, 3000, 0.2, rng)
+    # More than are compared with each other, of either side.
+    real, others = (mixture(2_000, 5, rng) for _ in range(2))
+    made = smoothed(real, 6_000, 0.2, rng)
     assert memorisation_test(real, made, seed=0).memorised
     assert not memorisation_test(others, made, seed=0).memorised
 
@@ -244,7 +243,7 @@ def test_many_rows_are_sampled_and_still_found(monkeypatch):
 def test_neighbours_against_brute_force():
     rng = np.random.default_rng(12)
     real, synthetic = rng.normal(size=(12, 2)), rng.normal(size=(40, 2))
-    share, *_ = memorisation._neighbours(real, synthetic, rng)
+    share, *_ = neighbour_test(real, synthetic, rng)
     apart = [
         [np.linalg.norm(side[:, None] - other[None], axis=2) for other in (real, synthetic)]
         for side in (real, synthetic)

@@ -47,7 +47,7 @@ def left_out_losses(real, sources, weights, ridge, chosen=None):
 # --- leave-one-out -------------------------------------------------------------------------------
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     start=st.lists(st.floats(0, 0.7), min_size=3, max_size=3),
     end=st.lists(st.floats(0, 0.7), min_size=3, max_size=3),

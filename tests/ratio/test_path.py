@@ -70,7 +70,7 @@ def test_left_out_losses_are_those_of_naive_refits(ridge, q):
             assert path.risks[i] == pytest.approx(path.losses[i].mean())
 
 
-@settings(derandomize=True, deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     n=st.integers(8, 20),
     m=st.integers(5, 30),
@@ -262,7 +262,7 @@ def test_the_risk_of_k_of_m_rows_is_that_of_random_subsets(k, ridge, judges):
 # --- the grid ------------------------------------------------------------------------------------
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(n=st.integers(1, 100_000), most=st.integers(0, 1_000_000), points=st.integers(1, 60))
 def test_the_grid_starts_at_none_and_ends_at_most(n, most, points):
     grid = ratio_grid(n, most, points)

@@ -13,6 +13,7 @@ from synthmix_dagster.ratio.refits import (
     proposed_counts,
     refit_losses,
 )
+from synthmix_dagster.seeds import rng_of
 
 
 def rows(n, seed):
@@ -38,7 +39,7 @@ def test_without_synthetic_rows_it_is_cross_validation():
 
     inputs, targets, code = case()
     losses = refit_losses(Ridge(), inputs, targets, code, [0], seed=0)[0]
-    order = np.random.default_rng(0)
+    order = rng_of(0, "refits")
     order.permutation(90)
     order = order.permutation(60)
     for fold in range(FOLDS):

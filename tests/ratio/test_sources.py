@@ -7,11 +7,11 @@ import pytest
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.mixtures import Pool, along
+from synthmix_dagster.ratio.path import judging_folds
 from synthmix_dagster.ratio.search import (
     TOLERANCE,
     all_sources,
     descend,
-    folds,
     joined,
     single_sources,
 )
@@ -79,7 +79,7 @@ def test_a_row_is_judged_by_what_suits_the_other_folds():
         for w, ridge in zip(tried.weights, tried.ridges, strict=True)
     ]
     losses = np.array([fit.losses[0] + fit.added[0] for fit in every])
-    fold_of, expected = folds(23), np.empty(23)
+    fold_of, expected = judging_folds(23), np.empty(23)
     for fold in range(10):
         inside = fold_of == fold
         expected[inside] = losses[losses[:, ~inside].mean(axis=1).argmin(), inside]

@@ -100,7 +100,7 @@ def test_the_gain_is_the_difference_of_the_risks_and_the_weights_belong_together
 def test_evaluation_rows_judge_and_most_limits_the_rows_compared_with():
     data, truth = linear(m=300)
     x = np.random.default_rng(5).normal(size=(500, 6))
-    found = weighted_optimum(*data, evaluation=(x, x @ truth), most=20)
+    found = weighted_optimum(*data, evaluation=(x, x @ truth), max_rows=20)
     assert found.rows <= 20
     # Noiseless judges see the excess error alone.
     assert found.risk < 0.2

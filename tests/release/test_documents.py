@@ -11,8 +11,7 @@ from mixes import frame, real, synthetic
 
 from synthmix_dagster import mix
 from synthmix_dagster.data.dataset import open_dataset
-from synthmix_dagster.release.documents import composition
-from synthmix_dagster.release.handle import manifest_schema
+from synthmix_dagster.release.manifest import manifest_schema
 
 
 def released(tmp_path, kind):
@@ -110,7 +109,7 @@ def test_metadata_says_what_is_synthetic_by_which_generator_in_what_proportion(t
 
 def test_with_weights_the_proportion_is_that_of_the_weight(tmp_path):
     release = released(tmp_path, "weights")
-    shares = [(part["rows"], part["share"]) for part in composition(release.manifest)]
+    shares = [(part.rows, part.share) for part in release.details.composition()]
     assert shares == [(30, 30 / 45), (80, 15 / 45)]
     assert "share of the weight" in (release.path / "README.md").read_text()
 

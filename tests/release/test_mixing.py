@@ -22,7 +22,10 @@ from mixes import PROVENANCE, SOURCE, files_of, frame, ids_of, real, rows_of, sy
 from synthmix_dagster import mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.release.mixing import mix_datasets, requested_rows
+from synthmix_dagster.gates.evidence import Evidence
+from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.options import MixOptions
+from synthmix_dagster.release.shares import requested_rows
 
 # How many rows
 
@@ -45,7 +48,7 @@ def test_a_ratio_asks_for_the_nearest_count_and_halves_go_to_even(ratio, n, k):
     assert requested_rows(ratio, n, 100) == k
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(k=st.integers(0, 10**6), n=st.integers(1, 10**6))
 def test_the_ratio_of_a_whole_count_asks_for_that_count(k, n):
     assert requested_rows(k / n, n, k) == k
@@ -75,7 +78,7 @@ def test_the_largest_ratio_that_a_message_names_is_accepted(n, available):
     assert requested_rows(float(named), n, available) <= available
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(n=st.integers(1, 12), m=st.integers(1, 25), data=st.data())
 def test_a_release_holds_every_real_row_once_and_exactly_k_synthetic_ones(n, m, data):
     k = data.draw(st.sampled_from([0, m]) | st.integers(0, m))
@@ -272,10 +275,13 @@ def test_the_manifest_says_what_was_mixed_and_keeps_the_evidence(tmp_path):
     real().to_parquet(tmp_path / "r.parquet")
     sides = open_dataset(tmp_path / "r.parquet", "real"), open_dataset(synthetic(), "synthetic")
     output = tmp_path / "out"
-    release = mix_datasets(*sides, ratio=0.5, output=output, seed=4, evidence={"gap": 0.25})
+    evidence = Evidence(mix="demo", overrides={"gap": 0.25})
+    release = mix_datasets(
+        *sides, ratio=0.5, output=output, options=MixOptions(seed=4), evidence=evidence
+    )
     manifest = release.manifest
     assert manifest["release_id"] == release.release_id == release.path.name
-    assert manifest["evidence"] == {"gap": 0.25}
+    assert manifest["evidence"] == {"mix": "demo", "overrides": {"gap": 0.25}}
     assert (manifest["mix"]["seed"], manifest["mix"]["synthetic_rows"]) == (4, 15)
     digest = hashlib.sha256((tmp_path / "r.parquet").read_bytes()).hexdigest()
     assert manifest["inputs"]["real"]["files"] == [

@@ -42,7 +42,7 @@ def test_a_row_with_another_weight_is_noticed(tmp_path):
     number = rows.column_names.index("sample_weight")
     pq.write_table(rows.set_column(number, "sample_weight", [weights]), shard)
     from synthmix_dagster.errors import ReleaseError
-    from synthmix_dagster.release.handle import require_realised
+    from synthmix_dagster.release.verification import require_realised
 
     with pytest.raises(ReleaseError, match="have weights"):
         require_realised(release)
@@ -103,8 +103,8 @@ def test_a_generator_of_ratio_0_gives_no_rows(tmp_path):
         (generators(), {"gan": 0.5}, "the generators are copula, gan"),
         (generators(), {"gan": 0.5, "copula": 1, "x": 1}, "the generators are copula, gan"),
         (synthetic(), {"synthetic": 0.5}, "one synthetic dataset"),
-        ({"real": synthetic()}, {"real": 0.5}, "no name of a generator"),
-        ({"a b": synthetic()}, {"a b": 0.5}, "no name of a generator"),
+        ({"real": synthetic()}, {"real": 0.5}, "not a valid generator name"),
+        ({"a b": synthetic()}, {"a b": 0.5}, "not a valid generator name"),
         ({"gan": synthetic()}, {"gan": 9}, "there are 80"),
     ],
     ids=lambda value: str(value)[:20],

@@ -15,6 +15,7 @@ from mixes import entries, files_of, publish_mix, start
 from synthmix_dagster import load_release, verify_release
 from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.release import publishing
+from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.publishing import publish
 from synthmix_dagster.release.spill import Spill
 
@@ -67,7 +68,7 @@ def test_a_writer_whose_rows_do_not_match_its_manifest_publishes_nothing(release
         shutil.copytree(release.path, folder, dirs_exist_ok=True)
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["realised"]["real_rows"] = 9
-        return manifest
+        return Manifest.from_dict(manifest)
 
     with pytest.raises(ReleaseError, match="10 real rows where its manifest says 9"):
         publish(tmp_path / "other", "a", write)
@@ -197,7 +198,7 @@ def test_an_error_of_the_caller_passes_through_and_publishes_nothing(release):
 KILLS = {
     "after a run of the shuffle": ("synthmix_dagster.release.spill.Spill.write", "after", 1),
     "before the first shard": ("pyarrow.parquet.ParquetWriter.write_table", "before", 1),
-    "half a shard": ("synthmix_dagster.release.shuffle._shard", "torn", 2),
+    "half a shard": ("synthmix_dagster.release.shuffle.file_sha256", "torn", 2),
     "before the manifest": ("synthmix_dagster.release.publishing.write_json", "before", 1),
     "half a manifest": ("pathlib.Path.replace", "before", 4),
     "before the rename": ("pathlib.Path.rename", "before", 1),

@@ -9,7 +9,9 @@ from mixes import files_of, frame, ids_of, real, synthetic
 
 from synthmix_dagster import mix
 from synthmix_dagster.data.dataset import open_dataset
+from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.options import MixOptions
 
 # Same and other
 
@@ -82,7 +84,10 @@ def test_a_larger_ratio_keeps_the_synthetic_rows_of_a_smaller_one(tmp_path):
 def test_whatever_can_change_the_rows_changes_the_id(tmp_path, change):
     def publish(**options):
         sides = [open_dataset(options.pop(s)(), s) for s in ("real", "synthetic")]
-        return mix_datasets(*sides, output=tmp_path, **{"ratio": 0.5, **options})
+        ratio, key = options.pop("ratio", 0.5), options.pop("key", ())
+        return mix_datasets(
+            *sides, ratio=ratio, key=key, output=tmp_path, options=MixOptions(**options)
+        )
 
     sides = {"real": real, "synthetic": synthetic}
     other = {k: (lambda v=v: v) if k in sides else v for k, v in change.items()}
@@ -126,7 +131,10 @@ def test_evidence_does_not_change_the_id(tmp_path):
     ]
     ids = {
         mix_datasets(
-            *sides, ratio=0.5, output=tmp_path / str(gap), evidence={"gap": gap}
+            *sides,
+            ratio=0.5,
+            output=tmp_path / str(gap),
+            evidence=Evidence(thresholds={"wasserstein_gap": gap}),
         ).release_id
         for gap in (0.1, 0.1 + 1e-16, 0.2)
     }

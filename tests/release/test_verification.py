@@ -9,11 +9,12 @@ import pytest
 from mixes import edit_manifest, frame
 
 from synthmix_dagster import mix, verify_release
+from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
-from synthmix_dagster.release import arrow_engine
-from synthmix_dagster.release.handle import require_realised
-from synthmix_dagster.release.shuffle import Shuffle
+from synthmix_dagster.release.arrow_engine import ArrowEngine
+from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.verification import require_realised
 
 
 def sides():
@@ -94,29 +95,32 @@ def test_shards_that_changed_places_are_found_by_their_ends(release):
         require_realised(release)
 
 
-def test_an_engine_that_writes_a_row_twice_publishes_nothing(tmp_path, monkeypatch):
-    original = Shuffle._bucket
-
-    def doubled(self, bucket, start, stop):
-        rows = original(self, bucket, start, stop)
-        return pa.concat_tables([rows.slice(0, 1), rows.slice(0, rows.num_rows - 1)])
-
-    monkeypatch.setattr(Shuffle, "_bucket", doubled)
-    with pytest.raises(ReleaseError, match="where its manifest says"):
-        mix(frame(0, 60), frame(1000, 1100), ratio=1, output=tmp_path)
-    assert not (tmp_path / "latest").exists()
+def doubled(rows):
+    return pa.concat_tables([rows.slice(0, 1), rows.slice(0, rows.num_rows - 1)])
 
 
-def test_an_engine_that_loses_a_value_publishes_nothing(tmp_path, monkeypatch):
-    original = Shuffle._finished
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (doubled, "where its manifest says"),
+        (replaced("x", 0, None), "1 nulls x where its manifest says 0"),
+    ],
+    ids=["writes a row twice", "loses a value"],
+)
+def test_an_engine_that_is_wrong_publishes_nothing(tmp_path, change, named):
+    class Wrong(ArrowEngine):
+        def shuffle(self, parts, folder, layout):
+            written = super().shuffle(parts, folder, layout)
+            (shard,) = written.shards
+            path = folder / shard["path"]
+            pq.write_table(change(pq.read_table(path)), path)
+            shard |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            return written
 
-    def losing(self, rows):
-        return replaced("x", 0, None)(original(self, rows))
-
-    monkeypatch.setattr(Shuffle, "_finished", losing)
-    with pytest.raises(ReleaseError, match="1 nulls x where its manifest says 0"):
-        mix(frame(0, 60), frame(1000, 1100), ratio=1, output=tmp_path)
-    assert arrow_engine.recount is not None
+    real, synthetic = frame(0, 60), frame(1000, 1100)
+    sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
+    with pytest.raises(ReleaseError, match=named):
+        mix_datasets(*sides, ratio=1, output=tmp_path, engine=Wrong())
     assert not (tmp_path / "latest").exists()
 
 

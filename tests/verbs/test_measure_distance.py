@@ -3,24 +3,11 @@
 from decimal import Decimal
 
 import numpy as np
-import pandas as pd
 import pytest
+from scenario import gaps, table
 
 from synthmix_dagster.errors import ConfigError, DataError, UnknownChoiceError
 from synthmix_dagster.verbs.core import measure_distance
-
-
-def table(rows, seed, shift=0.0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(shift, 1.0, rows)
-    return pd.DataFrame(
-        {
-            "x": x,
-            "y": 2 * x + rng.normal(size=rows),
-            "colour": rng.choice(["red", "green", "blue"], rows),
-            "on": rng.random(rows) < 0.4,
-        }
-    )
 
 
 @pytest.fixture
@@ -31,10 +18,6 @@ def real():
 @pytest.fixture
 def synthetic():
     return table(300, 1, shift=0.5)
-
-
-def gaps(report):
-    return {column.column: column.gap for column in report.columns}
 
 
 def test_a_sample_of_either_side_is_noted(real):

@@ -95,7 +95,12 @@ def attribute_docs(settings: type) -> dict[str, str]:
 class Settings(dg.Resolvable, _Suggesting, dg.Model):
     """Base of everything a user may set, in YAML and in Python alike."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        # Most of these classes are bases of others: what is never validated is never built.
+        defer_build=True,
+    )
 
     @classmethod
     def model(cls) -> type[BaseModel]:

@@ -1,13 +1,15 @@
 """What a user may state about the columns of both datasets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import field_validator
 
-from synthmix_dagster.data.schema_contract import ColumnContract
 from synthmix_dagster.errors import did_you_mean
 from synthmix_dagster.orchestration.config.base import Settings, by_name
+
+if TYPE_CHECKING:
+    from synthmix_dagster.data.schema_contract import ColumnContract
 
 _FAMILIES = ("number", "text", "boolean", "time")
 
@@ -32,10 +34,10 @@ class ColumnConfig(Settings):
     @field_validator("type")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        import pyarrow as pa
-
         if value is None or value in _FAMILIES:
             return value
+        import pyarrow as pa
+
         try:
             # Aliases such as "double" and "float64" are one type.
             return str(pa.type_for_alias(value))
@@ -67,8 +69,10 @@ class ContractConfig(Settings):
     extra: bool = True
 
     @property
-    def by_column(self) -> dict[str, ColumnContract]:
+    def by_column(self) -> "dict[str, ColumnContract]":
         """The contract that a dataset is compared with."""
+        from synthmix_dagster.data.schema_contract import ColumnContract
+
         return {
             name: ColumnContract(
                 column.type,

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import dagster as dg
 from pydantic import field_validator, model_validator
 
-from synthmix_dagster.data.dataset import Dataset, open_dataset
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
+
+if TYPE_CHECKING:
+    from synthmix_dagster.data.dataset import Dataset
 
 #: Stands for the key of the partition in paths and filters.
 PARTITION = "{partition_key}"
@@ -133,7 +135,7 @@ class DatasetConfig(Settings):
             path = path.replace(PARTITION, partition)
         return self.model_copy(update={"path": path, "filters": _filled(self.filters, partition)})
 
-    def open(self, source: Any, name: str) -> Dataset:
+    def open(self, source: Any, name: str) -> "Dataset":
         """Open a path, a frame, or the frames of several partitions as these settings want them.
 
         Raises
@@ -141,6 +143,8 @@ class DatasetConfig(Settings):
         DataError
             No partition arrived, or the source cannot be read.
         """
+        from synthmix_dagster.data.dataset import open_dataset
+
         if isinstance(source, Mapping):
             source = joined(source, name)
         return open_dataset(
@@ -151,6 +155,8 @@ class DatasetConfig(Settings):
 def joined(frames: Mapping[str, Any], name: str) -> Any:
     """Put the frames of several partitions below each other, in the order of their keys."""
     import pyarrow as pa
+
+    from synthmix_dagster.data.dataset import open_dataset
 
     if not frames:
         raise DataError(

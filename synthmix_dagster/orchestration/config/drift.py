@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from synthmix_dagster.drift.history import SERIES, Unit
+from synthmix_dagster.drift.series import SERIES, Unit
 from synthmix_dagster.orchestration.config.base import Settings
 
 

@@ -296,17 +296,21 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
 
     def mix_options(self) -> dict[str, Any]:
         """Options of `mix_datasets`."""
+        from synthmix_dagster.release.options import MixOptions
+
         return {
             "output": self.output_folder,
-            "mode": self.mode,
-            "seed": self.seed,
-            "stratify": self.stratify,
+            "options": MixOptions(
+                mode=self.mode,
+                seed=self.seed,
+                stratify=self.stratify,
+                max_rows=self.max_rows,
+                provenance=self.provenance,
+                rows_per_shard=self.rows_per_shard,
+                keep_releases=self.keep_releases,
+            ),
             "key": list(self.key),
             "optional": [*self.ignore, *self.key],
-            "max_rows": self.max_rows,
-            "provenance": self.provenance,
-            "rows_per_shard": self.rows_per_shard,
-            "keep_releases": self.keep_releases,
         }
 
     def recommend_options(self) -> dict[str, Any]:

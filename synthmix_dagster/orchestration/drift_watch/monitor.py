@@ -1,26 +1,18 @@
 """Drift alone, without mixing: two existing assets, or one dataset against its own past."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from synthmix_dagster.data.dataset import Dataset
-from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.drift.history import SERIES, Unit
-from synthmix_dagster.drift.monitor import judge_history
-from synthmix_dagster.drift.report import DriftReport
-from synthmix_dagster.errors import DataError, SynthMixError
-from synthmix_dagster.orchestration import metadata
+from synthmix_dagster.drift.series import SERIES, Unit
 from synthmix_dagster.orchestration.config.base import validated
-from synthmix_dagster.orchestration.config.dataset import DatasetConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
-from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check, read_history
-from synthmix_dagster.orchestration.drift_watch.metadata import of_observations
-from synthmix_dagster.orchestration.drift_watch.observer import Observer, failed_observation
+from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check
 from synthmix_dagster.orchestration.failures import at_the_edge
-from synthmix_dagster.orchestration.partitions import current_partition
-from synthmix_dagster.verbs.core import measure_distance
+
+if TYPE_CHECKING:
+    from synthmix_dagster.drift.report import DriftReport
 
 
 def build_drift_monitor(
@@ -36,7 +28,7 @@ def build_drift_monitor(
     partitions_def : PartitionsDefinition, optional
         Partitions of the datasets, which are then the batches; without them every run is one.
     automation_condition : AutomationCondition, optional
-        When to run, such as ``AutomationCondition.eager()``: whenever a dataset was updated.
+        When to run, such as ``AutomationCondition.eager()``: whenever a dataset is updated.
     **options
         The fields of `MonitorConfig`. ``real`` and ``synthetic`` are keys of assets, of any I/O
         manager, or mappings such as ``{"path": "data/real.parquet"}``.
@@ -86,8 +78,8 @@ def drift_report(
     units: Mapping[str, Unit] | None = None,
     threshold: float | None = None,
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
-) -> DriftReport:
-    """Judge the recorded history of a mix or a monitor, in a notebook say.
+) -> "DriftReport":
+    """Judge the recorded history of a mix or a monitor, for example in a notebook.
 
     Parameters
     ----------
@@ -99,7 +91,7 @@ def drift_report(
         The series to judge, and what to rank in each. By default every series that was recorded,
         by batch.
     threshold : float, optional
-        Largest gap that may be released, to be shown.
+        Maximum gap to release, to be shown.
     partitions_def : PartitionsDefinition, optional
         Gives partitions their order; without it they are ordered by their keys.
 
@@ -112,6 +104,9 @@ def drift_report(
     >>> drift_report(dg.DagsterInstance.ephemeral(), "flights/distribution_distance").status
     'short'
     """
+    from synthmix_dagster.drift.monitor import judge_history
+    from synthmix_dagster.orchestration.drift_watch.history import read_history
+
     key = dg.AssetKey(asset.split("/")) if isinstance(asset, str) else asset
     batches, notes = read_history(instance, key, partitions_def)
     recorded = {name for batch in batches for name in batch.series} or set(SERIES)
@@ -126,39 +121,22 @@ def drift_report(
     )
 
 
-def observe_step(config: MonitorConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
-    """Measure one batch and record what was found, or why nothing could be."""
-    options, version = config.observe_options(), config.generator_version
-    observer = Observer(config, config.references, options)
-    try:
-        sides = [_open(name, source, frames) for name, source in config.sides.items()]
-    except SynthMixError as error:
-        seen = dict.fromkeys(config.units(*config.sides), failed_observation(error))
-        return dg.MaterializeResult(metadata=of_observations(seen, version, []))
-    report = _distance(config, sides) if len(sides) == 2 else None
-    accepted = not isinstance(report, Exception)
-    found: dict[str, Any] = {}
-    if isinstance(report, DistanceReport):
-        accepted = config.threshold is None or report.gap <= config.threshold
-        found |= metadata.of_distance(report, config.threshold)
-    seen, notes = observer.batch(sides, key=current_partition(), accepted=accepted, report=report)
-    return dg.MaterializeResult(metadata={**found, **of_observations(seen, version, notes)})
-
-
 def _asset(
     config: MonitorConfig,
     partitions_def: dg.PartitionsDefinition[Any] | None,
     automation_condition: dg.AutomationCondition[Any] | None,
 ) -> dg.AssetsDefinition:
     def compute(**frames: Any) -> dg.MaterializeResult[Any]:
+        from synthmix_dagster.orchestration.drift_watch.monitor_step import observe_step
+
         with at_the_edge():
             return observe_step(config, frames)
 
     sources = config.sides.items()
     return dg.asset(
         key=config.asset_key,
-        description="How far each batch is from the others before it: the history that the check "
-        "'drift' judges.",
+        description="Distance of each batch from earlier ones: the history that the check 'drift' "
+        "judges.",
         group_name=config.group_name or config.name,
         owners=list(config.owners),
         tags=dict(config.tags),
@@ -168,23 +146,3 @@ def _asset(
         partitions_def=partitions_def,
         automation_condition=automation_condition,
     )(compute)
-
-
-def _open(name: str, source: DatasetConfig, frames: Mapping[str, Any]) -> Dataset:
-    if source.asset is None:
-        return source.open(source.path, name)
-    rows = frames[name]
-    if isinstance(rows, dict):
-        raise DataError(
-            f"it arrived in {len(rows)} partitions at once",
-            dataset=name,
-            fix="Give the monitor the 'partitions_def' of its datasets",
-        )
-    return source.open(rows, name)
-
-
-def _distance(config: MonitorConfig, sides: Sequence[Dataset]) -> DistanceReport | Exception:
-    try:
-        return measure_distance(*sides, permutations=0, **config.observe_options())
-    except Exception as error:  # recorded as the reason why there is no gap
-        return error

@@ -8,7 +8,7 @@ score.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift.scores import (
     BLOCKS,
-    LEAST_BLOCK_ROWS,
-    MOST_COLUMNS,
+    MAX_COLUMNS,
+    MIN_BLOCK_ROWS,
     reference_score,
     same_schema,
     schema_of,
 )
+from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.references import Reference, References, Terms
 from synthmix_dagster.release.atomic_files import inside
@@ -135,7 +136,7 @@ class Observer:
             },
             columns={
                 column.column: float(f"{column.part:.4g}")
-                for column in report.columns[:MOST_COLUMNS]
+                for column in report.columns[:MAX_COLUMNS]
             },
             floor=report.floor,
         )
@@ -190,12 +191,8 @@ class Observer:
         score = reference_score(
             reference.frame(),
             rows,
-            block_rows=max(LEAST_BLOCK_ROWS, reference.usual_rows // BLOCKS),
-            categorical=options["categorical"],
-            ignore=[*options["ignore"], *options["key"]],
-            weights=options["weights"],
-            scaling=options["scaling"],
-            groups=options["groups"],
+            block_rows=max(MIN_BLOCK_ROWS, reference.usual_rows // BLOCKS),
+            columns=Columns(**{field.name: options[field.name] for field in fields(Columns)}),
             directions=options["directions"],
             seed=options["seed"],
         )

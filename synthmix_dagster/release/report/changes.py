@@ -1,10 +1,32 @@
 """What changed from one release to the next, read off their manifests."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-#: What changed: its name, what it was, what it is, and the difference where there is one.
-Change = tuple[str, object, object, str]
+from synthmix_dagster.release.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that differs between two releases.
+
+    Attributes
+    ----------
+    name : str
+    before, now : object
+        None where a release has no such value.
+    difference : str
+        Of two numbers; empty for all else.
+    """
+
+    name: str
+    before: object
+    now: object
+    difference: str = ""
+
+
+#: Name of a value, what it was and what it is.
 Pair = tuple[str, object, object]
 
 #: Numbers of the evidence that are followed, by where they stand.
@@ -20,44 +42,38 @@ _EVIDENCE = {
 _SETTINGS = ("mode", "seed", "stratify", "key", "max_rows", "provenance", "rows_per_shard")
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+def changes(before: Manifest, now: Manifest) -> list[Change]:
     """List what differs between two releases.
 
     Parameters
     ----------
-    before, now : mapping
-        Their manifests.
-
-    Returns
-    -------
-    list of tuple
-        Name, value before, value now, and the difference of two numbers in words.
+    before, now : Manifest
     """
-    measured = [*_counts(before, now), *_evidence(before, now)]
-    given = [*_inputs(before, now), *_columns(before, now), *_settings(before, now)]
+    numbers = [*_counts(before, now), *_evidence(before, now)]
+    others = [*_inputs(before, now), *_columns(before, now), *_settings(before, now)]
     return [
-        *((name, old, new, _difference(old, new)) for name, old, new in measured if old != new),
-        *((name, _plain(old), _plain(new), "") for name, old, new in given if old != new),
+        *(
+            Change(name, old, new, _difference(old, new))
+            for name, old, new in numbers
+            if old != new
+        ),
+        *(Change(name, _plain(old), _plain(new)) for name, old, new in others if old != new),
     ]
 
 
-def _counts(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Pair]:
-    old, new = before["realised"], now["realised"]
-    for name, key in (
-        ("rows", "rows"),
-        ("real rows", "real_rows"),
-        ("synthetic rows", "synthetic_rows"),
-        ("ratio", "ratio"),
-    ):
-        yield name, old[key], new[key]
-    if len(old["generators"]) > 1 or len(new["generators"]) > 1:
-        for name in sorted({*old["generators"], *new["generators"]}):
-            counts = old["generators"].get(name), new["generators"].get(name)
-            yield (f"rows of generator '{name}'", *counts)
+def _counts(before: Manifest, now: Manifest) -> Iterator[Pair]:
+    old, new = before.realised, now.realised
+    yield "rows", old.rows, new.rows
+    yield "real rows", old.real_rows, new.real_rows
+    yield "synthetic rows", old.synthetic_rows, new.synthetic_rows
+    yield "ratio", old.ratio, new.ratio
+    if len(old.generators) > 1 or len(new.generators) > 1:
+        for name in sorted({*old.generators, *new.generators}):
+            yield f"rows of generator '{name}'", old.generators.get(name), new.generators.get(name)
 
 
-def _evidence(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Pair]:
-    old, new = before["evidence"], now["evidence"]
+def _evidence(before: Manifest, now: Manifest) -> Iterator[Pair]:
+    old, new = before.evidence, now.evidence
     for name, path in _EVIDENCE.items():
         yield name, _at(old, *path), _at(new, *path)
     thresholds = [_at(side, "thresholds") or {} for side in (old, new)]
@@ -65,27 +81,26 @@ def _evidence(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Pai
         yield f"threshold of '{gate}'", thresholds[0].get(gate), thresholds[1].get(gate)
 
 
-def _inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Pair]:
-    old, new = before["inputs"], now["inputs"]
-    for name in sorted({*old, *new}, key=lambda each: (each != "real", each)):
-        yield f"rows given as '{name}'", _at(old, name, "rows"), _at(new, name, "rows")
+def _inputs(before: Manifest, now: Manifest) -> Iterator[Pair]:
+    for name in sorted({*before.inputs, *now.inputs}, key=lambda each: (each != "real", each)):
+        old, new = before.inputs.get(name), now.inputs.get(name)
+        yield f"input rows of '{name}'", old and old.rows, new and new.rows
         # The first digits tell two apart; the manifests have all of them.
-        prints = [(_at(side, name, "fingerprint") or "")[:12] for side in (old, new)]
-        yield f"fingerprint of '{name}' begins with", prints[0], prints[1]
+        digits = [side and side.fingerprint[:12] for side in (old, new)]
+        yield f"fingerprint of '{name}' (first 12 digits)", digits[0], digits[1]
 
 
-def _columns(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Pair]:
-    old, new = ({c["name"]: c["type"] for c in side["columns"]} for side in (before, now))
+def _columns(before: Manifest, now: Manifest) -> Iterator[Pair]:
+    old, new = ({column.name: column.type for column in side.columns} for side in (before, now))
     for name in [*old, *(added for added in new if added not in old)]:
-        yield f"column '{name}'", old.get(name, "not there"), new.get(name, "not there")
+        yield f"column '{name}'", old.get(name, "absent"), new.get(name, "absent")
 
 
-def _settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Pair]:
+def _settings(before: Manifest, now: Manifest) -> Iterator[Pair]:
     for key in _SETTINGS:
-        yield f"setting '{key}'", before["mix"][key], now["mix"][key]
-    old, new = before["libraries"], now["libraries"]
-    for name in sorted({*old, *new}):
-        yield f"version of {name}", old.get(name), new.get(name)
+        yield f"setting '{key}'", getattr(before.mix, key), getattr(now.mix, key)
+    for name in sorted({*before.libraries, *now.libraries}):
+        yield f"version of {name}", before.libraries.get(name), now.libraries.get(name)
 
 
 def _at(found: Any, *path: str) -> Any:
@@ -100,7 +115,7 @@ def _at(found: Any, *path: str) -> Any:
 def _plain(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return ", ".join(map(str, value)) or None
     return value
 

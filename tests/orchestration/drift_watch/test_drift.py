@@ -270,7 +270,7 @@ def test_a_record_that_cannot_be_read_is_left_out_with_a_note(
     instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition="2026-11-04"))
     report = judged(instance)
     assert labels(report) == ["01", "02"]
-    assert report.notes == ("2 recorded batches could not be read and are left out",)
+    assert report.notes == ("2 recorded batches are unreadable and left out",)
 
 
 def test_an_ephemeral_instance_passes_with_that_reason(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_history_that_cannot_be_read_at_all_is_a_warning(
     def broken(*_: Any, **__: Any) -> None:
         raise OSError("the database is gone")
 
-    monkeypatch.setattr("synthmix_dagster.orchestration.drift_watch.check.read_history", broken)
+    monkeypatch.setattr("synthmix_dagster.orchestration.drift_watch.history.read_history", broken)
     said = monitor.run(1, frame(1))
     assert monitor.success
     assert said.severity is dg.AssetCheckSeverity.WARN

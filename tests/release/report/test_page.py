@@ -17,7 +17,8 @@ from synthmix_dagster import Release, mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.display.style import CHOSEN, CURVE, INK, ON_DARK, PAPER, QUIET
 from synthmix_dagster.release.mixing import mix_datasets
-from synthmix_dagster.release.report.page import release_documents, release_report
+from synthmix_dagster.release.report import sections
+from synthmix_dagster.release.report.page import REPORT, release_report
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,13 @@ def test_names_of_elements_are_unique_and_what_refers_to_them_finds_them(page: P
             assert reference.removeprefix("#") in {*ids, ""}
 
 
+def test_no_two_regions_have_one_name(page: Page) -> None:
+    named = [data for tag, data in page.texts if tag == "h2"]
+    named += [tag["aria-label"] for _, tag in page.tags if tag.get("role") == "region"]
+    assert len(named) > 16
+    assert len(named) == len(set(named))
+
+
 def test_every_picture_is_told_in_words(page: Page) -> None:
     pictures = page.attributes("svg")
     assert len(pictures) == 3
@@ -176,7 +184,7 @@ def test_it_answers_every_question_of_a_reviewer(page: Page, releases: list[Rele
     text = page.text()
     for said in (
         "60 real rows",
-        "120 synthetic ones",
+        "120 synthetic rows",
         manifest["inputs"]["real"]["fingerprint"],
         evidence["optimal_ratio"]["reason"].replace("'", "'"),
         f"{evidence['distribution_distance']['gap']:.3f}",
@@ -187,7 +195,7 @@ def test_it_answers_every_question_of_a_reviewer(page: Page, releases: list[Rele
         "synthmix verify",
         f"release_id == '{releases[1].release_id}'",
         manifest["libraries"]["pyarrow"],
-        "Released was a ratio of 2, not the recommended one of",
+        "The released ratio is 2; ",
     ):
         assert said in text
 
@@ -198,8 +206,8 @@ def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
     for said in (
         "The distance was not measured",
         "No recommendation was computed",
-        "No gate had to be passed.",
-        "There was no release here before this one.",
+        "No gates were configured.",
+        "There is no previous release.",
     ):
         assert said in text
 
@@ -220,6 +228,27 @@ def test_values_of_strata_and_names_of_files_are_text(tmp_path: Path) -> None:
     page = Page((release.path / "report.html").read_text())
     assert not {"script", "i"} & {tag for tag, _ in page.tags}
     assert {EVIL, "<i>&.csv"} <= {data for _, data in page.texts}
+
+
+def test_filters_and_names_are_told_and_the_program_makes_the_same_release(tmp_path: Path) -> None:
+    real, synthetic = small()
+    for name, side in (("real", real), ("synthetic", synthetic)):
+        side.to_csv(tmp_path / f"{name}.csv", index=False)
+    view: dict[str, Any] = {"filters": [("x", "<", 9), ("g", "==", "a")], "rename": {"g": "kind"}}
+    sides = [
+        open_dataset(tmp_path / "real.csv", "real", **view),
+        open_dataset(tmp_path / "synthetic.csv", "synthetic", rename={"g": "kind"}),
+    ]
+    release = mix(*sides, ratio=9, shortage="cap", stratify="kind", output=tmp_path / "first")
+    page = Page((release.path / "report.html").read_text())
+    assert "rows where x < 9 and g == 'a'; g renamed to kind" in page.text()
+    program = next(data for tag, data in page.texts if tag == "code" and "open_dataset" in data)
+    for name in ("real", "synthetic"):
+        program = program.replace("'PATH OR FRAME'", repr(str(tmp_path / f"{name}.csv")), 1)
+    program = program.replace("'a directory'", repr(str(tmp_path / "second")))
+    # It ends with an assertion that the release ids are equal.
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert (tmp_path / "second" / "latest" / "report.html").exists()
 
 
 @pytest.mark.parametrize(
@@ -270,7 +299,7 @@ def test_what_warned_and_what_was_overridden_is_told(releases: list[Release]) ->
     assert "Released although a gate failed: wasserstein_gap." in text
     assert "for <b>Ann</b>" in text
     results = [attributes.get("class") for attributes in page.attributes("span")]
-    assert {"failed", "warning", "passed", "not-asked-for"} <= set(results)
+    assert {"failed", "warning", "passed", "not-configured"} <= set(results)
 
 
 def test_evidence_of_another_version_does_not_stop_a_report(releases: list[Release]) -> None:
@@ -279,6 +308,67 @@ def test_evidence_of_another_version_does_not_stop_a_report(releases: list[Relea
     manifest["evidence"]["optimal_ratio"] = {"ratio": 1.0}
     text = Page(release_report(manifest, None)).text()
     assert "another version of synthmix-dagster wrote" in text
+
+
+def test_gates_that_cannot_be_read_are_never_told_as_none(releases: list[Release]) -> None:
+    manifest = json.loads(json.dumps(releases[0].manifest))
+    manifest["evidence"]["checks"] = ["of another shape"]
+    text = Page(release_report(manifest, None)).text()
+    assert "The recorded results of the gates cannot be read by this version." in text
+    assert "The manifest holds 'checks', which another version" in text
+    assert "No gates were configured." not in text
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+def fail(*args: Any, **options: Any) -> Any:
+    raise RuntimeError("<b>no</b>")
+
+
+@pytest.mark.parametrize(
+    ("plot", "title"),
+    [
+        ("plot_composition", "Composition of the release"),
+        ("plot_risk_curve", "Predicted risk at every ratio"),
+        ("plot_distance", "Gap, chance and threshold"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_named_and_costs_nothing_else(
+    releases: list[Release],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    plot: str,
+    title: str,
+) -> None:
+    monkeypatch.setattr(sections, plot, fail)
+    page = Page(release_report(releases[1].manifest, None))
+    assert len(page.attributes("svg")) == 2
+    assert len(page.attributes("h2")) == 8
+    (warning,) = [data for _, data in page.texts if "could not be drawn" in data]
+    assert title in warning
+    assert "RuntimeError" in warning
+    assert "<b>no</b>" in caplog.text
+
+
+def test_a_section_that_cannot_be_written_is_named_and_costs_nothing_else(
+    releases: list[Release], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sections, "changes", fail)
+    page = Page(release_report(releases[1].manifest, releases[0].manifest))
+    assert len(page.attributes("svg")) == 3
+    assert len(page.attributes("h2")) == 8
+    assert "This section could not be written (RuntimeError)." in page.text()
+    assert "Changes since the previous release" in caplog.text
+
+
+def test_a_release_without_a_figure_is_still_a_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sections, "plot_composition", fail)
+    release = mix(*small(), ratio=1, output=tmp_path)
+    assert verify_release(release.path).release_id == release.release_id
+    assert "could not be drawn" in (release.path / "report.html").read_text()
 
 
 # --- the release before --------------------------------------------------------------------------
@@ -302,19 +392,13 @@ def test_a_damaged_release_is_written_again_as_it_was(tmp_path: Path) -> None:
 
 def test_a_release_before_that_is_gone_is_said(releases: list[Release]) -> None:
     text = Page(release_report(releases[1].manifest, None)).text()
-    assert f"The release before was {releases[0].release_id}. It is no longer there" in text
+    assert f"The previous release was {releases[0].release_id}. It no longer exists" in text
 
 
-def test_whatever_writes_documents_gets_both_manifests(tmp_path: Path) -> None:
+def test_the_report_is_made_of_both_manifests(tmp_path: Path) -> None:
     sides = [open_dataset(side, name) for side, name in zip(small(), ("real", "s"), strict=True)]
-    seen: list[Any] = []
-
-    def documents(manifest: Any, previous: Any) -> dict[str, str]:
-        seen.append((manifest["release_id"], previous and previous["release_id"]))
-        return {"notes.txt": "by hand", **release_documents(manifest, previous)}
-
-    made = [
-        mix_datasets(*sides, ratio=ratio, output=tmp_path, documents=documents) for ratio in (1, 2)
-    ]
-    assert seen == [(made[0].release_id, None), (made[1].release_id, made[0].release_id)]
-    assert (verify_release(made[1].path).path / "notes.txt").read_text() == "by hand"
+    first, second = (mix_datasets(*sides, ratio=ratio, output=tmp_path) for ratio in (1, 2))
+    for release, previous in ((first, None), (second, first.manifest)):
+        written = (verify_release(release.path).path / REPORT).read_text(encoding="utf-8")
+        assert written == release_report(release.manifest, previous)
+    assert f"Compared with release {first.release_id}" in written

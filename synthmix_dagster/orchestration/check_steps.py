@@ -1,0 +1,163 @@
+"""What each check does. Thin: read a stored result, ask for the verdict, show its numbers."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from synthmix_dagster.data.schema_contract import Violation
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.errors import GateError
+from synthmix_dagster.gates.verdicts import (
+    judge,
+    judge_memorisation,
+    judge_realised,
+    judge_recommendation,
+    judge_schema,
+)
+from synthmix_dagster.orchestration import metadata
+from synthmix_dagster.orchestration.check_results import Judged, check_result, judge_partitions
+from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.config.pair import PairConfig
+from synthmix_dagster.orchestration.config.run import GateRun, overrides
+from synthmix_dagster.orchestration.failures import at_the_edge
+from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_violations
+from synthmix_dagster.orchestration.partitions import partitions_of
+from synthmix_dagster.orchestration.release_gates import judge_all
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.release.verification import verify_release
+from synthmix_dagster.verbs.core import measure_distance
+
+#: From the settings for one partition and the options of the run.
+Judge = Callable[[MixConfig, Mapping[str, Any]], Judged]
+
+
+def judge_check(
+    config: MixConfig,
+    name: str,
+    role: str,
+    context: dg.OpExecutionContext,
+    schema: type[GateRun] | None,
+) -> dg.AssetCheckResult:
+    """Judge one check of a mix, in every partition of the run.
+
+    Parameters
+    ----------
+    config : MixConfig
+    name : str
+        Name of the check.
+    role : str
+        Role of the asset that it checks.
+    context : OpExecutionContext
+    schema : type, optional
+        Run configuration that the check takes.
+
+    Raises
+    ------
+    Failure
+        The only partition cannot be judged, or the run configuration is wrong.
+    """
+    with at_the_edge():
+        options = {} if schema is None else overrides(schema, context.op_config)
+        judged = judge_partitions(
+            [name],
+            partitions_of(context),
+            {},
+            lambda partition, _: {name: _JUDGES[name](config.at(partition), options)},
+            # Nothing judges a release again after its recount.
+            judged_again=role != "training_data",
+        )
+    return check_result(judged[name])
+
+
+def judge_pair(
+    config: PairConfig, partition: str | None, frames: Mapping[str, Any]
+) -> dict[str, Judged]:
+    """Compare one partition of two assets; the verdict of each check, by its name."""
+    real, synthetic = (
+        source.open(frames.get(name, source.path), name)
+        for name, source in config.at(partition).items()
+    )
+    report = measure_distance(
+        real, synthetic, target=config.target, task=config.task, **config.distance_options()
+    )
+    judged = {}
+    for gate in config.gates:
+        verdict = judge(gate, report)
+        judged[gate.name] = Judged(verdict, metadata.of_distance(report, verdict.limit))
+    severity, _ = config.acts("schema_matches")
+    violations = schema_violations(config, (real, synthetic))
+    judged["schema_matches"] = Judged(
+        judge_schema(violations, severity), metadata.of_violations(violations)
+    )
+    return judged
+
+
+def _gate(config: MixConfig, options: Mapping[str, Any], *, name: str) -> Judged:
+    report = DistanceReport.from_dict(_result(config, "distribution_distance"))
+    after = config.judged_after_ratio and name == "wasserstein_gap"
+    recommendation = _recommendation(config) if after else None
+    thresholds = {name: options["threshold"]} if "threshold" in options else {}
+    verdict = judge_all(config, report, recommendation, thresholds)[name]
+    numbers = metadata.of_gate(report, verdict.limit, picture=name == "wasserstein_gap")
+    return Judged(verdict, {**numbers, **metadata.of_overrides(options)})
+
+
+def _schema(config: MixConfig, options: Mapping[str, Any]) -> Judged:
+    if config.from_files:
+        real, _ = put_aside(config, open_side(config, {}, "real"))
+        violations = schema_violations(config, (real, open_side(config, {}, "synthetic")))
+    else:
+        violations = [Violation(**values) for values in _result(config, "schema")]
+    severity, _ = config.acts("schema_matches")
+    return Judged(judge_schema(violations, severity), metadata.of_violations(violations))
+
+
+def _memorisation(config: MixConfig, options: Mapping[str, Any]) -> Judged:
+    provenance = _recommendation(config).provenance
+    severity, _ = config.acts("memorisation")
+    return Judged(
+        judge_memorisation(provenance, severity), metadata.of_memorisation(provenance.memorisation)
+    )
+
+
+def _usable(config: MixConfig, options: Mapping[str, Any]) -> Judged:
+    severity, _ = config.acts("recommendation_usable")
+    return Judged(judge_recommendation(_recommendation(config), severity))
+
+
+def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
+    published = _result(config, "training_data")
+    release = verify_release(config.output_folder / "releases" / str(published["id"]))
+    severity, _ = config.acts("mix_as_recommended")
+    return Judged(
+        judge_realised(float(published["ratio"]), release.manifest, severity),
+        metadata.of_realised(release),
+    )
+
+
+#: What judges each check.
+_JUDGES: Mapping[str, Judge] = {
+    "wasserstein_gap": partial(_gate, name="wasserstein_gap"),
+    "conditional_gap": partial(_gate, name="conditional_gap"),
+    "schema_matches": _schema,
+    "memorisation": _memorisation,
+    "recommendation_usable": _usable,
+    "mix_as_recommended": _as_recommended,
+}
+
+
+def _recommendation(config: MixConfig) -> Recommendation:
+    return Recommendation.from_dict(_result(config, "optimal_ratio"))
+
+
+def _result(config: MixConfig, role: str) -> Any:
+    record = config.records.read(role)
+    if record is None:
+        raise GateError(
+            f"'{role}' has no stored result",
+            mix=config.name,
+            fix="Materialise the checked asset first",
+        )
+    return record["result"]
