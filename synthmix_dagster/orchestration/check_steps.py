@@ -24,6 +24,7 @@ from synthmix_dagster.orchestration.config.run import GateRun, overrides
 from synthmix_dagster.orchestration.failures import at_the_edge
 from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_violations
 from synthmix_dagster.orchestration.partitions import partitions_of
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.release_gates import judge_all
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.verification import verify_release
@@ -129,7 +130,7 @@ def _usable(config: MixConfig, options: Mapping[str, Any]) -> Judged:
 
 def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
     published = _result(config, "training_data")
-    release = verify_release(config.output_folder / "releases" / str(published["id"]))
+    release = verify_release(MixPaths.of(config).output / "releases" / str(published["id"]))
     severity, _ = config.acts("mix_as_recommended")
     return Judged(
         judge_realised(float(published["ratio"]), release.manifest, severity),
@@ -153,7 +154,7 @@ def _recommendation(config: MixConfig) -> Recommendation:
 
 
 def _result(config: MixConfig, role: str) -> Any:
-    record = config.records.read(role)
+    record = MixPaths.of(config).records.read(role)
     if record is None:
         raise GateError(
             f"'{role}' has no stored result",

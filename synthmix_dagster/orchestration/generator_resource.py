@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.errors import DataError, ReleaseError
 from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.release.atomic_files import flush, hidden_beside
 
@@ -49,7 +50,7 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
             dataset="synthetic",
             fix="sample(rows) must return exactly `rows` rows",
         )
-    target = config.generated / "rows.parquet"
+    target = MixPaths.of(config).generated / "rows.parquet"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         hidden = hidden_beside(target)

@@ -9,6 +9,7 @@ from synthmix_dagster.data.splitting import split_by_column, split_by_share
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
+from synthmix_dagster.orchestration.paths import MixPaths
 
 Frames = Mapping[str, Any]
 Sides = tuple[Dataset, Dataset]
@@ -33,7 +34,7 @@ def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None
 def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
     """Open one dataset, whole."""
     source = config.dataset(side)
-    place = source.path if source.generator is None else str(config.generated)
+    place = source.path if source.generator is None else str(MixPaths.of(config).generated)
     return source.open(place if source.asset is None else frames[side], side)
 
 
@@ -61,13 +62,13 @@ def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Viol
 
 def _require_ingested(config: MixConfig, dataset: Dataset) -> None:
     side = dataset.name
-    record = config.records.read(side)
+    record = MixPaths.of(config).records.read(side)
     if record is None or record["fingerprint"] != dataset.fingerprint:
         problem = "was never ingested" if record is None else "changed since it was ingested"
         source = config.dataset(side)
         asset = config.asset_key(side).to_user_string()
         raise GateError(
-            f"the {side} dataset at '{source.path or config.generated}' {problem}",
+            f"the {side} dataset at '{source.path or MixPaths.of(config).generated}' {problem}",
             mix=config.name,
             fix=f"Materialise '{asset}' and everything downstream",
         )

@@ -29,6 +29,7 @@ from synthmix_dagster.orchestration.inputs import (
     schema_violations,
 )
 from synthmix_dagster.orchestration.outcome import Inputs, Outcome
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.release_gates import (
     drift_failures,
     failures_of,
@@ -79,7 +80,7 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     sides, _ = open_sides(config, inputs.frames)
     if not config.from_files:
         violations = [asdict(violation) for violation in schema_violations(config, sides)]
-        config.records.write("schema", {"result": violations})
+        MixPaths.of(config).records.write("schema", {"result": violations})
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
@@ -188,6 +189,7 @@ def _publish(
     return mix_datasets(
         *sides,
         ratio=ratio,
+        output=MixPaths.of(config).output,
         **overridden(config, seed).mix_options(),
         evidence=evidence,
     )
@@ -211,8 +213,8 @@ def _warning(failures: list[str], reason: object) -> str | None:
 
 def _ingested(config: MixConfig, side: str) -> Outcome:
     dataset = open_side(config, {}, side)
-    config.records.write(side, {"fingerprint": dataset.fingerprint})
-    place = config.dataset(side).path or str(config.generated)
+    MixPaths.of(config).records.write(side, {"fingerprint": dataset.fingerprint})
+    place = config.dataset(side).path or str(MixPaths.of(config).generated)
     return Outcome(metadata.of_dataset(dataset, place), dataset.fingerprint)
 
 
@@ -232,7 +234,7 @@ def _observed(config: MixConfig, sides: Sides, report: DistanceReport) -> Mappin
     """What this batch adds to the history of drift."""
     if config.drift is None:
         return {}
-    observer = Observer(config.drift, config.references, config.observe_options())
+    observer = Observer(config.drift, MixPaths.of(config).references, config.observe_options())
     # A gate that needs the recommendation cannot be judged yet.
     verdicts = judge_all(config, report)
     judged = [verdicts[gate.name] for gate in config.gates if gate.threshold.kind != "auto"]

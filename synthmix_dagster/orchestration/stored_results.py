@@ -11,6 +11,7 @@ from synthmix_dagster.errors import GateError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.inputs import Sides
 from synthmix_dagster.orchestration.outcome import CODE_VERSION
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.ratio.recommendation import Recommendation
 
 
@@ -28,7 +29,9 @@ def store(
 ) -> None:
     """Record the result of a step with the rows and settings it belongs to."""
     origin = _origin(config, sides, role)
-    config.records.write(role, {**origin, "overrides": dict(overrides), "result": dict(result)})
+    MixPaths.of(config).records.write(
+        role, {**origin, "overrides": dict(overrides), "result": dict(result)}
+    )
 
 
 def stored_distance(config: MixConfig, sides: Sides) -> DistanceReport:
@@ -58,7 +61,7 @@ def _fresh(config: MixConfig, sides: Sides, role: str) -> dict[str, Any]:
 
     Options set for the run that stored it are taken as they were set: its result is as good as any.
     """
-    record = config.records.read(role)
+    record = MixPaths.of(config).records.read(role)
     if record is None:
         problem = f"'{role}' was never materialised"
     elif record.get("code_version") != CODE_VERSION:

@@ -11,6 +11,7 @@ from scenario import bad, good, rows, write_inputs
 from synthmix_dagster import SynthMixError, build_synthmix_defs, verify_release
 from synthmix_dagster.orchestration.assets import Mix
 from synthmix_dagster.orchestration.config.base import validated
+from synthmix_dagster.orchestration.paths import MixPaths
 
 KEYS = ["a", "b", "c"]
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -193,10 +194,12 @@ def test_no_key_of_a_partition_leads_out_of_its_folder(key: str, tmp_path: Path)
         {**write_inputs(tmp_path), "partitions_def": {"type": "dynamic", "name": "versions"}},
         "mix",
     )
-    folder = named.at(key).output_folder
+    folder = MixPaths.of(named.at(key)).output
     assert folder.parent == tmp_path / "mixes" / "demo" / "partitions"
     assert folder.name not in (".", "..")
-    folders = {named.at(other).output_folder for other in ("..", "a/b", "x%2f", "x/", "*", "é")}
+    folders = {
+        MixPaths.of(named.at(other)).output for other in ("..", "a/b", "x%2f", "x/", "*", "é")
+    }
     assert len(folders) == 6
 
 

@@ -6,6 +6,7 @@ from scenario import good, rows, write_inputs
 
 from synthmix_dagster import build_synthmix_defs
 from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.verification import verify_release
 
@@ -19,7 +20,9 @@ def run(instance, options, *more):
 def recommendation(options):
     from synthmix_dagster.orchestration.assets import Mix
 
-    return Recommendation.from_dict(Mix(**options).records.read("optimal_ratio")["result"])
+    return Recommendation.from_dict(
+        MixPaths.of(Mix(**options)).records.read("optimal_ratio")["result"]
+    )
 
 
 def test_marked_rows_judge_and_are_neither_measured_nor_mixed(tmp_path, instance):

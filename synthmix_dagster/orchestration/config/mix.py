@@ -4,23 +4,19 @@ No pydantic constraints on the fields: Dagster derives the YAML model from them,
 field may also be a template string. The validators run after templates are filled in.
 """
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import dagster as dg
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
-from synthmix_dagster.orchestration.config.base import below_root, local_folder, plain_name
+from synthmix_dagster.orchestration.config.base import below_root, local_folder
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig, at_least
 from synthmix_dagster.orchestration.config.orchestration import OrchestrationConfig
-from synthmix_dagster.orchestration.records import Records
-from synthmix_dagster.release.atomic_files import inside
 
 #: Assets of a mix, upstream first.
 ROLES = (
@@ -97,7 +93,6 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         ``role`` and ``spec``, in Python it is a function of the specification and the role.
     """
 
-    name: str
     real: DatasetConfig
     synthetic: DatasetConfig
     target: str
@@ -122,7 +117,6 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
 
     _partition: str | None = PrivateAttr(None)
 
-    _name = field_validator("name")(plain_name)
     _below = field_validator("output")(below_root)
     _local = field_validator("output_root")(local_folder)
 
@@ -236,49 +230,9 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         return copy
 
     @property
-    def qualified_name(self) -> str:
-        """Name with its key prefix, which tells mixes of one name apart."""
-        return "/".join([*self.key_prefix, self.name])
-
-    @property
     def partition(self) -> str | None:
         """Key of the partition that these settings are for."""
         return self._partition
-
-    @property
-    def output_folder(self) -> Path:
-        """Directory of this mix, or of its partition: holds ``releases`` and ``latest``.
-
-        Raises
-        ------
-        ReleaseError
-            A link leads it out of `output_root`.
-        """
-        if self._partition is None:
-            return self._whole_folder
-        # Dots alone would be a way up.
-        name = quote(self._partition, safe="")
-        name = name.replace(".", "%2E") if set(name) == {"."} else name
-        return inside(inside(self._whole_folder, "partitions"), name)
-
-    @property
-    def _whole_folder(self) -> Path:
-        return inside(Path(self.output_root).expanduser(), self.output or self.qualified_name)
-
-    @property
-    def records(self) -> Records:
-        """What the assets of this mix leave for each other."""
-        return Records(self.output_folder, self.qualified_name)
-
-    @property
-    def references(self) -> Path:
-        """Directory that holds the reference samples of this mix, over all partitions."""
-        return inside(inside(self._whole_folder, "references"), self.qualified_name)
-
-    @property
-    def generated(self) -> Path:
-        """Directory that holds the rows made by a generator resource."""
-        return inside(inside(self.output_folder, "generated"), self.qualified_name)
 
     def observe_options(self) -> dict[str, Any]:
         """Options of an observer of drift."""
@@ -299,7 +253,6 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         from synthmix_dagster.release.options import MixOptions
 
         return {
-            "output": self.output_folder,
             "options": MixOptions(
                 mode=self.mode,
                 seed=self.seed,

@@ -1,18 +1,16 @@
 """What a user may set for drift alone."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import field_validator, model_validator
 from typing_extensions import Self
 
-from synthmix_dagster.orchestration.config.base import below_root, local_folder, plain_name
+from synthmix_dagster.orchestration.config.base import below_root, local_folder
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig, an_asset
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.measuring import SampleConfig
 from synthmix_dagster.orchestration.config.orchestration import AppearanceConfig
-from synthmix_dagster.release.atomic_files import inside
 
 
 class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
@@ -34,7 +32,6 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
         Batches with a larger gap are left out of the references.
     """
 
-    name: str
     output_root: str
     real: DatasetConfig | None = None
     synthetic: DatasetConfig | None = None
@@ -42,7 +39,6 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     threshold: float | None = None
 
     _an_asset = field_validator("real", "synthetic", mode="before")(an_asset)
-    _name = field_validator("name")(plain_name)
     _below = field_validator("output")(below_root)
     _local = field_validator("output_root")(local_folder)
 
@@ -64,13 +60,6 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     def asset_key(self) -> dg.AssetKey:
         """Key of the asset that keeps the history."""
         return dg.AssetKey([*self.key_prefix, self.name, "distribution_distance"])
-
-    @property
-    def references(self) -> Path:
-        """Directory that holds the reference samples."""
-        folder = "/".join([*self.key_prefix, self.name])
-        output = inside(Path(self.output_root).expanduser(), self.output or folder)
-        return inside(inside(output, "references"), folder)
 
     def observe_options(self) -> dict[str, Any]:
         """Options of an observer of drift."""

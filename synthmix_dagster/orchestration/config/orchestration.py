@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import dagster as dg
 from pydantic import field_validator, model_validator
 
-from synthmix_dagster.orchestration.config.base import Settings
+from synthmix_dagster.orchestration.config.base import Settings, plain_name
 
 #: Fields that only some kinds of partitions have, and those that these kinds need.
 _TIMES = ("start_date", "end_date", "timezone")
@@ -204,10 +204,12 @@ Freshness = Annotated[dg.FreshnessPolicy | None, dg.Resolver.default(model_field
 
 
 class AppearanceConfig(Settings):
-    """How assets appear in Dagster.
+    """Name of a mix or a monitor, and how its assets appear in Dagster.
 
     Attributes
     ----------
+    name : str
+        Name in the keys of the assets: ``<key_prefix>/<name>/...``.
     key_prefix : sequence of str
         Put before the keys of all assets.
     group_name : str, optional
@@ -218,15 +220,23 @@ class AppearanceConfig(Settings):
         Tags of all assets.
     """
 
+    name: str
     key_prefix: Sequence[str] = ()
     group_name: str | None = None
     owners: Sequence[str] = ()
     tags: Mapping[str, str] = {}
 
+    _name = field_validator("name")(plain_name)
+
     @field_validator("key_prefix", "owners", mode="before")
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @property
+    def qualified_name(self) -> str:
+        """Name with its key prefix, which tells equal names apart."""
+        return "/".join([*self.key_prefix, self.name])
 
 
 class OrchestrationConfig(AppearanceConfig):

@@ -14,13 +14,14 @@ from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.drift_watch.metadata import of_observations
 from synthmix_dagster.orchestration.drift_watch.observer import Observer, failed_observation
 from synthmix_dagster.orchestration.partitions import current_partition
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.verbs.core import measure_distance
 
 
 def observe_step(config: MonitorConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
     """Measure one batch and record the result, or why there is none."""
     version = config.generator_version
-    observer = Observer(config, config.references, config.observe_options())
+    observer = Observer(config, MixPaths.of(config).references, config.observe_options())
     try:
         sides = [_open(name, source, frames) for name, source in config.sides.items()]
     except SynthMixError as error:

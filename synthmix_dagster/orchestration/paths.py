@@ -1,0 +1,67 @@
+"""Where a mix, a partition of it or a monitor keeps what it writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.config.monitor import MonitorConfig
+from synthmix_dagster.orchestration.records import Records
+from synthmix_dagster.release.atomic_files import inside
+
+
+@dataclass(frozen=True)
+class MixPaths:
+    """Directories of one mix, or of one partition of it.
+
+    Attributes
+    ----------
+    root : Path
+        Directory of the mix, over all partitions.
+    mix : str
+        Name of the mix with its key prefix; several mixes may write to one directory.
+    partition : str, optional
+        Key of the partition.
+    """
+
+    root: Path
+    mix: str
+    partition: str | None = None
+
+    @classmethod
+    def of(cls, config: MixConfig | MonitorConfig) -> "MixPaths":
+        """Paths of a mix, of the partition that its settings are for, or of a monitor.
+
+        Raises
+        ------
+        ReleaseError
+            A link leads out of `output_root`.
+        """
+        name = config.qualified_name
+        root = inside(Path(config.output_root).expanduser(), config.output or name)
+        return cls(root, name, config.partition if isinstance(config, MixConfig) else None)
+
+    @property
+    def output(self) -> Path:
+        """Directory of the mix or of its partition: holds ``releases`` and ``latest``."""
+        if self.partition is None:
+            return self.root
+        # A name of dots alone would lead up.
+        name = quote(self.partition, safe="")
+        name = name.replace(".", "%2E") if set(name) == {"."} else name
+        return inside(inside(self.root, "partitions"), name)
+
+    @property
+    def records(self) -> Records:
+        """Results that one asset of the mix stores for the next."""
+        return Records(self.output, self.mix)
+
+    @property
+    def references(self) -> Path:
+        """Directory of the reference samples of drift, over all partitions."""
+        return inside(inside(self.root, "references"), self.mix)
+
+    @property
+    def generated(self) -> Path:
+        """Directory of the rows made by a generator resource."""
+        return inside(inside(self.output, "generated"), self.mix)
