@@ -70,6 +70,9 @@ def mix(
     ratio: float | None,
     threshold: str | None,
     conditional_threshold: float | None,
+    class_threshold: float | None,
+    classifier_threshold: float | None,
+    min_distinct_share: float | None,
     evaluation: str | None,
     evaluation_column: str | None,
     require_usable: bool,
@@ -98,7 +101,9 @@ def mix(
     from synthmix_dagster.gates.verdicts import judge_recommendation
     from synthmix_dagster.verbs import core
 
-    gates = gates_of(threshold, conditional_threshold)
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
     recommended = ratio is None
     if recommended and None in (settings["target"], settings["task"]):
         raise click.UsageError("Set --ratio, or --target and --task to have it recommended.")
@@ -117,7 +122,8 @@ def mix(
         if measured:
             step("measuring the distance")
             chosen = {name: settings[name] for name in (*_MEASURE, "seed", "memory_mb")}
-            distance = core.measure_distance(rows, synthetic, **chosen)
+            trained = classifier_threshold is not None
+            distance = core.measure_distance(rows, synthetic, classifier=trained, **chosen)
             # What the release would refuse is refused before more is computed.
             known = [gate for gate in gates if gate.threshold.kind != "auto"]
             with _told_as_json(as_json):
@@ -144,6 +150,9 @@ def mix(
                 recommendation=advice,
                 threshold=threshold,
                 conditional_threshold=conditional_threshold,
+                class_threshold=class_threshold,
+                classifier_threshold=classifier_threshold,
+                min_distinct_share=min_distinct_share,
                 **{name: settings[name] for name in _MIX},
             )
     if as_json:

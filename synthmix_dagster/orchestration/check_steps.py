@@ -80,9 +80,8 @@ def judge_pair(
         source.open(frames.get(name, source.path), name)
         for name, source in config.at(partition).items()
     )
-    report = measure_distance(
-        real, synthetic, target=config.target, task=config.task, **config.distance_options()
-    )
+    options = {**config.distance_options(), **config.measured_for_gates()}
+    report = measure_distance(real, synthetic, target=config.target, task=config.task, **options)
     judged = {}
     for gate in config.gates:
         verdict = judge(gate, report)
@@ -142,6 +141,9 @@ def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
 _JUDGES: Mapping[str, Judge] = {
     "wasserstein_gap": partial(_gate, name="wasserstein_gap"),
     "conditional_gap": partial(_gate, name="conditional_gap"),
+    "class_gap": partial(_gate, name="class_gap"),
+    "classifier_accuracy": partial(_gate, name="classifier_accuracy"),
+    "distinct_rows": partial(_gate, name="distinct_rows"),
     "schema_matches": _schema,
     "memorisation": _memorisation,
     "recommendation_usable": _usable,

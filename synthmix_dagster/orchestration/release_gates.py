@@ -8,7 +8,7 @@ import dagster as dg
 
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
-from synthmix_dagster.gates.threshold import Threshold
+from synthmix_dagster.gates.threshold import GATES, Threshold
 from synthmix_dagster.gates.verdicts import (
     Verdict,
     judge,
@@ -21,9 +21,6 @@ from synthmix_dagster.orchestration.drift_watch.check import standing_alarm, wat
 from synthmix_dagster.orchestration.inputs import Sides, schema_violations
 from synthmix_dagster.orchestration.stored_results import stored_recommendation
 from synthmix_dagster.ratio.recommendation import Recommendation
-
-#: Run option that replaces the threshold of each gate.
-_THRESHOLDS = {"wasserstein_gap": "threshold", "conditional_gap": "conditional_threshold"}
 
 
 def judge_all(
@@ -48,7 +45,7 @@ def gate_verdicts(
 ) -> dict[str, Verdict]:
     """Verdicts that need no recommendation, or only its critical gap."""
     recommendation = stored_recommendation(config, sides) if config.judged_after_ratio else None
-    thresholds = {gate: overrides[name] for gate, name in _THRESHOLDS.items() if name in overrides}
+    thresholds = {gate: overrides[name] for gate, name in GATES.items() if name in overrides}
     verdicts = judge_all(config, report, recommendation, thresholds)
     if config.stops("schema_matches"):
         verdicts["schema_matches"] = judge_schema(schema_violations(config, sides), "ERROR")

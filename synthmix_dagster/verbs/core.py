@@ -62,6 +62,7 @@ def measure_distance(
     directions: int = DistanceOptions.directions,
     permutations: int = DistanceOptions.permutations,
     memory_mb: int = DistanceOptions.memory_mb,
+    classifier: bool = DistanceOptions.classifier,
     seed: int = DistanceOptions.seed,
 ) -> DistanceReport:
     """Measure how far synthetic rows are from real ones.
@@ -108,6 +109,8 @@ def measure_distance(
         there is neither p-value nor interval.
     memory_mb : int
         Memory budget in MB, inputs excluded.
+    classifier : bool
+        Whether to train a classifier that tells the sides apart, which takes some seconds.
     seed : int
 
     Returns
@@ -145,6 +148,7 @@ def measure_distance(
         directions=directions,
         permutations=permutations,
         memory_mb=memory_mb,
+        classifier=classifier,
         seed=seed,
     )
     pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
@@ -316,6 +320,9 @@ def mix(
     recommendation: Recommendation | None = None,
     threshold: float | str | None = None,
     conditional_threshold: float | None = None,
+    class_threshold: float | None = None,
+    classifier_threshold: float | None = None,
+    min_distinct_share: float | None = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
 
@@ -360,6 +367,13 @@ def mix(
         the critical gap of `recommendation`.
     conditional_threshold : float, optional
         Largest conditional gap.
+    class_threshold : float, optional
+        Largest gap of a class: how far the labels of the worst class moved for given inputs.
+    classifier_threshold : float, optional
+        Largest balanced accuracy of the classifier that tells the sides apart, such as 0.6; measure
+        `distance` with ``classifier=True``.
+    min_distinct_share : float, optional
+        Smallest share of distinct rows that the synthetic rows may count as.
 
     Returns
     -------
@@ -399,7 +413,9 @@ def mix(
         keep_releases=keep_releases,
         memory_mb=memory_mb,
     )
-    gates = gates_of(threshold, conditional_threshold)
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
     evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     if isinstance(synthetic, Mapping):
         generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}

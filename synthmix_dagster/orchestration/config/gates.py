@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import field_validator, model_validator
 
 from synthmix_dagster.errors import did_you_mean
-from synthmix_dagster.gates.threshold import Compare, Gate, Severity, Threshold
+from synthmix_dagster.gates.threshold import GATES, Compare, Gate, Severity, Threshold
 from synthmix_dagster.orchestration.config.base import Settings, by_name
 from synthmix_dagster.orchestration.config.contract import ContractConfig
 
@@ -14,6 +14,9 @@ from synthmix_dagster.orchestration.config.contract import ContractConfig
 DEFAULTS: Mapping[str, tuple[Severity, bool]] = {
     "wasserstein_gap": ("ERROR", True),
     "conditional_gap": ("ERROR", True),
+    "class_gap": ("ERROR", True),
+    "classifier_accuracy": ("ERROR", True),
+    "distinct_rows": ("ERROR", True),
     # Of what the real rows suggest; what somebody states is enforced.
     "schema_matches": ("WARN", False),
     "memorisation": ("WARN", False),
@@ -49,6 +52,13 @@ class GateConfig(Settings):
         Largest gap without a warning, written like `threshold`.
     conditional_threshold : float, optional
         Largest conditional gap that may be released: how far the target moved for given inputs.
+    class_threshold : float, optional
+        Largest class gap that may be released: how far the labels of the worst class moved.
+    classifier_threshold : float, optional
+        Largest balanced accuracy, such as 0.6, with which a classifier may tell synthetic rows from
+        real ones. It is trained only if this is set, which takes some seconds.
+    min_distinct_share : float, optional
+        Smallest share of distinct rows that the synthetic rows may count as.
     compare : {"estimate", "upper", "lower"}
         What is compared with a threshold: the estimate, or an end of its 95 % interval.
     contract : ContractConfig, optional
@@ -61,6 +71,9 @@ class GateConfig(Settings):
     threshold: float | str
     warn_threshold: float | str | None = None
     conditional_threshold: float | None = None
+    class_threshold: float | None = None
+    classifier_threshold: float | None = None
+    min_distinct_share: float | None = None
     compare: Compare = "estimate"
     contract: ContractConfig | None = None
     checks: Annotated[Mapping[str, CheckConfig], by_name(CheckConfig)] = {}
@@ -73,10 +86,17 @@ class GateConfig(Settings):
         threshold = Threshold.parse(value)
         return threshold.value if threshold.kind == "number" else str(threshold)
 
-    @field_validator("conditional_threshold")
+    @field_validator("conditional_threshold", "class_threshold")
     @classmethod
     def _is_a_number(cls, value: float | None) -> float | None:
         return None if value is None else Threshold.parse(value).value
+
+    @field_validator("classifier_threshold", "min_distinct_share")
+    @classmethod
+    def _is_a_share(cls, value: float | None) -> float | None:
+        if value is not None and not 0 <= value <= 1:
+            raise ValueError(f"it is {value}. Set it to a number from 0 to 1")
+        return value
 
     @field_validator("checks")
     @classmethod
@@ -115,11 +135,17 @@ class GateConfig(Settings):
         severity, _ = self.acts("wasserstein_gap")
         threshold = Threshold.parse(self.threshold)
         gates = [Gate("wasserstein_gap", threshold, warn, self.compare, severity)]
-        if self.conditional_threshold is not None:
-            severity, _ = self.acts("conditional_gap")
-            limit = Threshold("number", self.conditional_threshold)
-            gates.append(Gate("conditional_gap", limit, None, self.compare, severity))
+        for name, option in GATES.items():
+            limit = getattr(self, option)
+            if name != "wasserstein_gap" and limit is not None:
+                severity, _ = self.acts(name)
+                number = Threshold("number", limit)
+                gates.append(Gate(name, number, None, self.compare, severity))
         return gates
+
+    def measured_for_gates(self) -> dict[str, Any]:
+        """Options of `measure_distance` that only a gate asks for."""
+        return {} if self.classifier_threshold is None else {"classifier": True}
 
     @property
     def judged_after_ratio(self) -> bool:

@@ -246,7 +246,12 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
 
     def measure_options(self) -> dict[str, Any]:
         """Options of `measure_distance`."""
-        return {"target": self.target, "task": self.task, **self.distance_options()}
+        return {
+            "target": self.target,
+            "task": self.task,
+            **self.distance_options(),
+            **self.measured_for_gates(),
+        }
 
     def mix_options(self) -> dict[str, Any]:
         """Options of `mix_datasets`."""
