@@ -6,6 +6,10 @@ any order, as far as their leaves have rows. They are trained on one half of the
 the other; their balanced accuracy is 0.5 where the sides have one distribution, and what is above
 is a lower bound of the total variation distance: ``TV >= 2 * accuracy - 1``.
 
+At equality 5.8, 3.8, 2.8 and 5.3 % of 400 simulated pairs of 40 and 80, 100 and 100, 150 and 600,
+and 400 and 400 rows of four normal columns had a p-value of at most 0.05, and the interval held 0.5
+in 94 to 95 % (`tests/distance/test_classifier.py` repeats a smaller part of it).
+
 One split, and not every fold in turn: rows that are judged by one fit are independent of each
 other, so the p-value and the interval are those of shares, whatever the trees do. Judging each of
 five folds by the others is sharper, but its hits are dependent through the rows that the fits
@@ -100,9 +104,10 @@ def classifier_test(
     from scipy.stats import norm
 
     members = groups or (np.arange(len(real)), np.arange(len(synthetic)))
+    sides = real, synthetic
     halves = [_halves(labels, rng) for labels in members]
     trained, judged = (
-        [side[half[i]] for side, half in zip((real, synthetic), halves, strict=True)]
+        [np.asarray(s[half[i]], np.float64) for s, half in zip(sides, halves, strict=True)]
         for i in (0, 1)
     )
     share = _synthetic_share(trained, judged, rng)

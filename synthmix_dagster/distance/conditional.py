@@ -119,7 +119,7 @@ def conditional_estimate(
         x_real.astype(np.float64), x_synthetic.astype(np.float64), rng=rng, landmarks=LANDMARKS
     )
     w_real, w_synthetic = weights or (np.ones(len(x_real)), np.ones(len(x_synthetic)))
-    center = np.average(y_real, axis=0, weights=w_real)
+    center: Floats = np.average(y_real, axis=0, weights=w_real).astype(np.float64)
 
     def folds(x: Floats | Singles, y: Floats | Singles, w: Floats, side: Side) -> list[_Fold]:
         found = []

@@ -4,6 +4,7 @@
 because a blocking check only stops the run it is part of.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -177,15 +178,19 @@ def judge_class_gap(
             gate.severity,
             limit,
         )
-    by_value = {shift: gate.compared(shift.gap, shift.interval) or 0.0 for shift in report.classes}
-    worst = max(by_value, key=lambda shift: by_value[shift])
+    values = [gate.compared(shift.gap, shift.interval) for shift in report.classes]
+    # A gap that is not a number comes first, and passes no threshold.
+    value, worst = max(
+        zip((float("nan") if v is None else v for v in values), report.classes, strict=True),
+        key=lambda pair: (math.isnan(pair[0]), pair[0]),
+    )
     low, high = worst.interval
     found = (
-        f"{_found(gate, f'class gap of {worst.name!r}', by_value[worst])} (interval {low:.2f} to "
+        f"{_found(gate, f'class gap of {worst.name!r}', value)} (interval {low:.2f} to "
         f"{high:.2f}, {worst.real_rows:,} real and {worst.synthetic_rows:,} synthetic rows), the "
-        f"largest of {len(by_value)} compared,"
+        f"largest of {len(values)} compared,"
     )
-    if by_value[worst] <= limit:
+    if value <= limit:
         return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
     return Verdict(
         False,
