@@ -5,6 +5,7 @@
 import     `import dagster` alone, and with `from synthmix_dagster import SynthMixComponent`
 Python     a project of one mix or of many by `build_synthmix_defs`, up to its repository
 YAML       the same, a `defs.yaml` for each, by `load_from_defs_folder`
+bare       as YAML, by a component with as many assets and checks that do nothing: Dagster's share
 
 Every measurement is a process of its own, and the two sides of a pair take turns, so that what else
 the machine does falls on both. The best of N counts, in seconds by the clock and by the processor;
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+COMPONENT = "synthmix_dagster.SynthMixComponent"
 
 _TIMED = """
 import json, sys, time
@@ -62,16 +65,54 @@ measured(load)
 _YAML = """
 import pathlib
 import dagster as dg
-from synthmix_dagster import SynthMixComponent
 root = pathlib.Path(sys.argv[1])
 sys.path.insert(0, str(root))
+import {module}
 def load():
     dg.load_from_defs_folder(path_within_project=root / "project").get_repository_def()
 measured(load)
 """
 
+_BARE = '''
+"""Five assets and five checks that do nothing."""
+
+import dagster as dg
+
+
+class Bare(dg.Component, dg.Model, dg.Resolvable):
+    name: str
+    real: dict[str, str]
+    synthetic: dict[str, str]
+    target: str
+    task: str
+    threshold: float
+    output_root: str
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        keys = [dg.AssetKey([self.name, str(number)]) for number in range(5)]
+        return dg.Definitions(
+            assets=[self.asset(key) for key in keys],
+            asset_checks=[self.check(key) for key in keys],
+            jobs=[dg.define_asset_job(self.name, selection=keys)],
+        )
+
+    def asset(self, key: dg.AssetKey) -> dg.AssetsDefinition:
+        @dg.multi_asset(name="__".join(key.path), specs=[dg.AssetSpec(key)])
+        def compute(context: dg.AssetExecutionContext): ...
+
+        return compute
+
+    def check(self, key: dg.AssetKey) -> dg.AssetChecksDefinition:
+        spec = dg.AssetCheckSpec("check", asset=key)
+
+        @dg.multi_asset_check(name="__".join([*key.path, "check"]), specs=[spec])
+        def compute(context: dg.AssetCheckExecutionContext): ...
+
+        return compute
+'''
+
 _DEFS = """
-type: synthmix_dagster.SynthMixComponent
+type: {type}
 attributes:
   name: mix_{number}
   real: {{ path: real.parquet }}
@@ -122,16 +163,17 @@ def paired(sides: dict[str, tuple[str, ...]], repeat: int) -> dict[str, dict[str
     }
 
 
-def yaml_project(folder: Path, mixes: int) -> str:
-    """Write a project of so many mixes, one component each."""
+def yaml_project(folder: Path, mixes: int, component_type: str) -> str:
+    """Write a project of so many components."""
     package = folder / "project"
     package.mkdir(parents=True)
     (folder / "pyproject.toml").write_text(_PYPROJECT)
     (package / "__init__.py").write_text("")
+    (package / "bare.py").write_text(_BARE)
     for number in range(mixes):
         component = package / "defs" / f"mix_{number}"
         component.mkdir(parents=True)
-        (component / "defs.yaml").write_text(_DEFS.format(number=number))
+        (component / "defs.yaml").write_text(_DEFS.format(number=number, type=component_type))
     (package / "defs" / "__init__.py").write_text("")
     return str(folder)
 
@@ -143,16 +185,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     repeat, many = options.repeat, f"{options.mixes} mixes"
+    results = {
+        "import": paired({"dagster": (_DAGSTER,), "with component": (_COMPONENT,)}, repeat),
+        "Python": paired({"1 mix": (_PYTHON, "1"), many: (_PYTHON, str(options.mixes))}, repeat),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        one = yaml_project(Path(folder) / "one", 1)
-        all_of_them = yaml_project(Path(folder) / "many", options.mixes)
-        results = {
-            "import": paired({"dagster": (_DAGSTER,), "with component": (_COMPONENT,)}, repeat),
-            "Python": paired(
-                {"1 mix": (_PYTHON, "1"), many: (_PYTHON, str(options.mixes))}, repeat
-            ),
-            "YAML": paired({"1 mix": (_YAML, one), many: (_YAML, all_of_them)}, repeat),
-        }
+        for name, component in {"YAML": COMPONENT, "bare": "project.bare.Bare"}.items():
+            program = _YAML.format(module=component.rpartition(".")[0])
+            one, all_of_them = (
+                yaml_project(Path(folder) / f"{name} {mixes}", mixes, component)
+                for mixes in (1, options.mixes)
+            )
+            sides = {"1 mix": (program, one), many: (program, all_of_them)}
+            results[name] = paired(sides, repeat)
     for name, result in results.items():
         for side, figures in result.items():
             shown = ", ".join(f"{value:.3f} {unit}" for unit, value in figures.items())

@@ -1,4 +1,4 @@
-"""What a verb says on standard output: text for people, or one JSON object for machines."""
+"""What a verb prints on standard output: text for people, or one JSON object for machines."""
 
 import json
 import math
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from synthmix_dagster.ratio.recommendation import Recommendation
     from synthmix_dagster.release.handle import Release
 
-#: Columns told of a distance.
+#: Columns printed of a distance.
 _WORST = 5
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
-    """Print an answer as JSON; what is not a number becomes null, which every reader knows."""
+    """Print an answer as JSON; NaN and infinity become null."""
     click.echo(json.dumps(_plain(answer), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_distance(report: "DistanceReport") -> None:
-    """Print the gap, what it is to be compared with, and the columns that make it up."""
+    """Print the gap, its floor, and the columns that contribute most."""
     click.echo(f"gap              {report.gap:.3f}{_between(report.interval)}")
     click.echo(f"floor            {report.floor:.3f}")
     if report.p_value is not None:
@@ -55,7 +55,8 @@ def print_distance(report: "DistanceReport") -> None:
 def print_recommendation(advice: "Recommendation") -> None:
     """Print the ratio, the predicted risks, and why."""
     low, high = advice.interval
-    click.echo(f"ratio   {advice.ratio:.4g} ({low:.4g} to {high:.4g} cannot be told from the best)")
+    equivalent = f"{low:.4g} to {high:.4g} are statistically indistinguishable from the best"
+    click.echo(f"ratio   {advice.ratio:.4g} ({equivalent})")
     risks = ", ".join(f"{name} {risk:.4g}" for name, risk in advice.baselines.items())
     click.echo(f"risk    {risks} ({advice.metric})")
     click.echo(f"because {advice.reason}")
@@ -63,11 +64,11 @@ def print_recommendation(advice: "Recommendation") -> None:
         click.echo(f"note: {note}")
 
 
-def print_release(release: "Release", said: str) -> None:
-    """Print where a release lies and what it holds."""
+def print_release(release: "Release", action: str) -> None:
+    """Print the path of a release and its row counts."""
     realised = release.details.realised
     click.echo(
-        f"{said} {release.release_id}: {realised.real_rows:,} real and "
+        f"{action} {release.release_id}: {realised.real_rows:,} real and "
         f"{realised.synthetic_rows:,} synthetic rows, ratio {realised.ratio:.4f}, "
         f"{len(release.shards)} files"
     )
@@ -75,7 +76,7 @@ def print_release(release: "Release", said: str) -> None:
 
 
 def print_verdicts(verdicts: Mapping[str, "Verdict"], *, failed: str = "FAILED") -> None:
-    """Print what every gate said."""
+    """Print the verdict of every gate."""
     for gate, verdict in verdicts.items():
         click.echo(f"{'passed' if verdict.passed else failed}  {gate}: {verdict.sentence}")
 
@@ -90,7 +91,7 @@ def write(path: Path, content: bytes, *, option: str) -> None:
         raise ConfigError(
             f"'{path}' cannot be written ({error.strerror})",
             option=option,
-            fix="Check that its folder is there and may be written to",
+            fix="Check that its folder exists and is writable",
         ) from error
 
 

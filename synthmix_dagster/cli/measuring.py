@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthmix_dagster.cli import answers, options
+from synthmix_dagster.cli.declared import declared
 from synthmix_dagster.cli.group import exit_unless, main
 from synthmix_dagster.cli.progress import progress
+from synthmix_dagster.distance.options import DistanceOptions
+from synthmix_dagster.encoding.options import Columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _plot = click.option(
-    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw it, as a PNG."
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Write a plot, as PNG."
 )
 
 
@@ -21,38 +24,9 @@ _plot = click.option(
 @options.datasets
 @options.target(required=False)
 @options.thresholds
-@options.columns
 @options.sampling
-@click.option("--groups", metavar="COLUMN", help="Column whose rows belong together.")
-@click.option(
-    "--method",
-    type=click.Choice(["sliced", "exact", "sinkhorn", "gaussian"]),
-    default="sliced",
-    show_default=True,
-    help="Estimator of the distance.",
-)
-@click.option("--p", type=int, default=2, show_default=True, help="Order of the distance, 1 or 2.")
-@click.option(
-    "--rows",
-    type=click.Choice(["sample", "all"]),
-    default="sample",
-    show_default=True,
-    help="Whether the gap is that of a sample or of every row.",
-)
-@click.option(
-    "--directions",
-    type=int,
-    default=100,
-    show_default=True,
-    help="Directions to look along.",
-)
-@click.option(
-    "--permutations",
-    type=int,
-    default=199,
-    show_default=True,
-    help="Relabellings of the test; with 0 there is neither p-value nor interval.",
-)
+@declared(Columns, "groups")
+@declared(DistanceOptions, "method", "p", "rows", "directions", "permutations")
 @options.memory
 @_plot
 @options.common
@@ -70,17 +44,16 @@ def measure(
 ) -> None:
     """Measure how far SYNTHETIC rows are from REAL ones.
 
-    The gap is a distance in real standard deviations with the part that chance alone produces, the
-    floor, taken off. With --target the conditional gap says how far labels moved for rows that are
-    otherwise alike. Over a threshold the exit code is 1.
+    The gap is a distance in real standard deviations, minus the floor that chance alone produces.
+    With --target the conditional gap says how far the labels of similar rows moved. If a threshold
+    is exceeded, the exit code is 1.
 
     \b
-    Fail a CI job where the generator is not good enough:
+    Fail a CI job if the generator is not good enough:
       synthmix measure real.csv generated.csv --target churned --task classification \\
         --threshold 0.3
     """  # noqa: D301
     from synthmix_dagster.gates.evidence import gates_of
-    from synthmix_dagster.gates.threshold import number_of
     from synthmix_dagster.gates.verdicts import judge
     from synthmix_dagster.verbs.core import measure_distance
 
@@ -95,8 +68,8 @@ def measure(
         report = measure_distance(real, synthetic, classifier=trained, **settings)
     verdicts = {gate.name: judge(gate, report) for gate in gates}
     if plot is not None:
-        limits = [number_of(gate.threshold, report) for gate in gates_of(threshold)]
-        _save(plot, report.plot(threshold=limits[0] if limits else None))
+        limits = {gate.name: gate.threshold.limit(report.floor) for gate in gates}
+        _save(plot, report.plot(threshold=limits.get("wasserstein_gap")))
     if as_json:
         answers.print_json({**answers.judged(verdicts), "distance": report.to_dict()})
     else:
@@ -108,7 +81,6 @@ def measure(
 @main.command()
 @options.datasets
 @options.target(required=True)
-@options.columns
 @options.sampling
 @options.learning
 @_plot

@@ -1,9 +1,15 @@
-"""Options that several verbs share, declared once."""
+"""Options that several verbs share, each group once."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from synthmix_dagster.cli.declared import declared
+from synthmix_dagster.distance.options import DistanceOptions
+from synthmix_dagster.encoding.option_docs import attribute_docs
+from synthmix_dagster.encoding.options import Columns, SampleOptions
+from synthmix_dagster.ratio.options import RatioOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -13,18 +19,8 @@ def datasets(command: Command) -> Command:
     return _with(command, click.argument("real"), click.argument("synthetic"))
 
 
-def columns(command: Command) -> Command:
-    """Which columns take part, and as what."""
-    return _with(
-        command,
-        _repeated("--categorical", "Column to treat as a category although it holds numbers."),
-        _repeated("--ignore", "Column to leave out, such as free text."),
-        _repeated("--key", "Column that identifies a row."),
-    )
-
-
 def target(*, required: bool) -> Callable[[Command], Command]:
-    """The label column and what is learnt from it."""
+    """The label column and the task."""
 
     def declare(command: Command) -> Command:
         return _with(
@@ -34,7 +30,7 @@ def target(*, required: bool) -> Callable[[Command], Command]:
                 "--task",
                 type=click.Choice(["regression", "classification"]),
                 required=required,
-                help="What is learnt from it.",
+                help="Prediction task.",
             ),
         )
 
@@ -42,31 +38,20 @@ def target(*, required: bool) -> Callable[[Command], Command]:
 
 
 def sampling(command: Command) -> Command:
-    """What is measured of the datasets, and how."""
+    """Which rows and columns are looked at, and on what scale."""
     return _with(
         command,
+        declared(Columns, "categorical", "ignore", "key"),
         click.option(
             "--weight",
             "weights",
             metavar="COLUMN=NUMBER",
             multiple=True,
             callback=_weights,
-            help="Factor on a column's part of squared distances; may be repeated.",
+            help=f"{attribute_docs(Columns)['weights']} May be repeated.",
         ),
-        click.option(
-            "--scaling",
-            type=click.Choice(["standard", "robust", "rank"]),
-            default="standard",
-            show_default=True,
-            help="What makes numbers comparable.",
-        ),
-        click.option(
-            "--sample-rows",
-            type=int,
-            default=20_000,
-            show_default=True,
-            help="Most rows of either side to look at, drawn uniformly.",
-        ),
+        declared(Columns, "scaling"),
+        declared(SampleOptions, "sample_rows"),
     )
 
 
@@ -77,13 +62,14 @@ def thresholds(command: Command) -> Command:
         click.option(
             "--threshold",
             metavar="NUMBER",
-            help="Largest gap, in real standard deviations, or such as '3 x floor'; over it the "
-            "exit code is 1.",
+            help="Maximum gap in real standard deviations, or a multiple such as '3 x floor'. Exit "
+            "code 1 if exceeded.",
         ),
         click.option(
             "--conditional-threshold",
             type=float,
-            help="Largest conditional gap: how far labels moved for rows that are alike.",
+            help="Maximum conditional gap: how far the labels of similar rows moved. Exit code 1 "
+            "if exceeded.",
         ),
         click.option(
             "--class-threshold",
@@ -108,40 +94,27 @@ def learning(command: Command) -> Command:
     """How a ratio is recommended."""
     return _with(
         command,
-        click.option(
-            "--learner",
-            type=click.Choice(["kernel", "linear", "trees"]),
-            default="kernel",
-            show_default=True,
-            help="Whose risk is predicted.",
-        ),
+        declared(RatioOptions, "learner"),
         click.option(
             "--evaluation",
             metavar="PATH",
-            help="Real rows that the generator never saw; they judge the risk.",
+            help="Real rows that the generator never saw; the risk is measured on them.",
         ),
         click.option(
             "--evaluation-column",
             metavar="COLUMN",
-            help="Boolean column of REAL that marks such rows, in the place of --evaluation.",
+            help="Boolean column of REAL that marks such rows, instead of --evaluation.",
         ),
         click.option(
             "--generator-saw-real/--generator-unseen",
-            default=None,
-            help="Whether the generator was fitted on REAL; unknown by default.",
+            default=RatioOptions.generator_saw_real,
+            help=attribute_docs(RatioOptions)["generator_saw_real"],
         ),
-        click.option("--max-ratio", type=float, help="Highest ratio to consider."),
-        click.option(
-            "--rule",
-            type=click.Choice(["largest_equivalent", "best", "smallest_equivalent"]),
-            default="largest_equivalent",
-            show_default=True,
-            help="Which of the ratios that cannot be told from the best.",
-        ),
+        declared(RatioOptions, "max_ratio", "rule"),
         click.option(
             "--require-usable",
             is_flag=True,
-            help="Exit with 1 where the risk curve is flat, still falling, or may not decide.",
+            help="Exit code 1 if the risk curve is flat, still falling, or not informative.",
         ),
     )
 
@@ -150,39 +123,26 @@ def learning(command: Command) -> Command:
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the whole result as one JSON object."
 )
-memory = click.option(
-    "--memory-mb",
-    type=int,
-    default=1_000,
-    show_default=True,
-    help="Most memory to plan for, the inputs not counted.",
-)
+memory = declared(DistanceOptions, "memory_mb")
 
 
 def common(command: Command) -> Command:
     """Seed and form of the answer."""
-    seed = click.option(
-        "--seed", type=int, default=0, show_default=True, help="Seed of everything random."
-    )
-    return _with(command, seed, as_json)
+    return _with(command, declared(SampleOptions, "seed"), as_json)
 
 
-def _with(command: Command, *declared: Callable[[Any], Any]) -> Command:
-    for option in reversed(declared):
+def _with(command: Command, *options: Callable[[Any], Any]) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
 
-def _repeated(name: str, said: str) -> Callable[[Any], Any]:
-    return click.option(name, metavar="COLUMN", multiple=True, help=f"{said} May be repeated.")
-
-
 def _weights(
-    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, float] | None:
     """Weights by column; a name may hold an equals sign, a number may not."""
     weights = {}
-    for each in given:
+    for each in values:
         column, _, number = each.rpartition("=")
         try:
             weights[column] = float(number)

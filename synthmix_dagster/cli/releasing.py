@@ -1,66 +1,40 @@
 """The verbs of releases: mix, verify, report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from synthmix_dagster.cli import answers, options
+from synthmix_dagster.cli.declared import declared, values_of
 from synthmix_dagster.cli.group import Refused, main
 from synthmix_dagster.cli.progress import progress
+from synthmix_dagster.distance.options import DistanceOptions
+from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.ratio.options import RatioOptions
+from synthmix_dagster.release.options import MixOptions
 
-#: Options of `mix` by the verb of `core` that takes them; those of several are in each.
-_MEASURE = ("target", "task", "categorical", "ignore", "key", "weights", "scaling", "sample_rows")
-_RECOMMEND = (*_MEASURE, "learner", "generator_saw_real", "max_ratio", "rule", "seed")
-_MIX = (
-    *("mode", "seed", "stratify", "key", "ignore", "max_rows", "shortage", "provenance"),
-    *("rows_per_shard", "keep_releases", "memory_mb"),
-)
+if TYPE_CHECKING:
+    from synthmix_dagster.data.dataset import Dataset
+    from synthmix_dagster.distance.report import DistanceReport
+    from synthmix_dagster.gates.threshold import Gate
+    from synthmix_dagster.ratio.recommendation import Recommendation
 
 
 @main.command()
 @options.datasets
-@click.option("--output", metavar="DIRECTORY", required=True, help="Where releases are kept.")
-@click.option(
-    "--ratio", type=float, help="Synthetic rows per real row; by default it is recommended."
-)
+@click.option("--output", metavar="DIRECTORY", required=True, help="Output directory for releases.")
+@click.option("--ratio", type=float, help="Synthetic rows per real row; recommended by default.")
 @options.target(required=False)
 @options.thresholds
-@options.columns
 @options.sampling
 @options.learning
-@click.option(
-    "--mode",
-    type=click.Choice(["rows", "weights"]),
-    default="rows",
-    show_default=True,
-    help="Take that many rows, or all of them with a sample_weight that comes to the same.",
+@declared(
+    MixOptions,
+    *("mode", "stratify", "max_rows", "shortage", "provenance", "rows_per_shard", "keep_releases"),
 )
-@click.option("--stratify", metavar="COLUMN", help="Column whose shares the selection keeps.")
-@click.option("--max-rows", type=int, help="Most rows of the release; real ones are all kept.")
-@click.option(
-    "--shortage",
-    type=click.Choice(["refuse", "cap"]),
-    default="refuse",
-    show_default=True,
-    help="What to do where more synthetic rows are asked for than there are.",
-)
-@click.option(
-    "--provenance/--no-provenance",
-    default=True,
-    show_default=True,
-    help="Whether every row says where it came from.",
-)
-@click.option(
-    "--rows-per-shard",
-    type=int,
-    default=1_000_000,
-    show_default=True,
-    help="Rows in one Parquet file.",
-)
-@click.option("--keep-releases", type=int, help="Releases to keep, the newest; all by default.")
 @options.memory
 @options.common
 def mix(
@@ -79,11 +53,11 @@ def mix(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Publish all REAL rows and exactly as many SYNTHETIC ones as the ratio asks for.
+    """Publish all REAL rows and exactly as many SYNTHETIC rows as the ratio requires.
 
-    Without --ratio it is recommended, which needs --target and --task. With a threshold the
-    distance is measured first, and nothing is written where it is over it. Readers see the whole
-    release or none of it; DIRECTORY/latest points to the newest. report.html in it says what was
+    Without --ratio the ratio is recommended, which needs --target and --task. With a threshold the
+    distance is measured first, and nothing is written if it is exceeded. Readers see the whole
+    release or none of it; DIRECTORY/latest points to the newest. Its report.html says what was
     released, from what and why.
 
     \b
@@ -96,65 +70,46 @@ def mix(
       synthmix mix real.csv generated.csv --ratio 0.5 --output mixes/churn
     """  # noqa: D301
     from synthmix_dagster.data.dataset import open_dataset
-    from synthmix_dagster.data.splitting import split_by_column
-    from synthmix_dagster.gates.evidence import Evidence, gates_of
-    from synthmix_dagster.gates.verdicts import judge_recommendation
-    from synthmix_dagster.verbs import core
+    from synthmix_dagster.gates.evidence import gates_of
+    from synthmix_dagster.verbs import core, mixing
 
     gates = gates_of(
         threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
     )
-    recommended = ratio is None
-    if recommended and None in (settings["target"], settings["task"]):
-        raise click.UsageError("Set --ratio, or --target and --task to have it recommended.")
-    if not recommended and any(gate.threshold.kind == "auto" for gate in gates):
-        raise click.UsageError("--threshold auto needs a recommendation: leave out --ratio.")
-    measured = recommended or bool(gates)
-    rows = open_dataset(real, "real")
-    judges: Any = evaluation
-    if evaluation_column is not None:
-        if evaluation is not None:
-            raise click.UsageError("Set one of --evaluation and --evaluation-column.")
-        # Rows that judge are neither measured nor mixed.
-        rows, judges = split_by_column(rows, evaluation_column)
+    _require_consistent(ratio, gates, settings)
+    rows, judges = _evaluation_rows(real, evaluation, evaluation_column)
+    # Opened once: what is measured is what is mixed.
+    generated = open_dataset(synthetic, "synthetic")
     distance = advice = None
-    with progress(1 + measured + recommended) as step:
-        if measured:
+    with progress(1 + (ratio is None or bool(gates)) + (ratio is None)) as step, _as_json(as_json):
+        if ratio is None or gates:
             step("measuring the distance")
-            chosen = {name: settings[name] for name in (*_MEASURE, "seed", "memory_mb")}
-            trained = classifier_threshold is not None
-            distance = core.measure_distance(rows, synthetic, classifier=trained, **chosen)
-            # What the release would refuse is refused before more is computed.
-            known = [gate for gate in gates if gate.threshold.kind != "auto"]
-            with _told_as_json(as_json):
-                Evidence.judged(output, distance, None, known)
+            distance = _measured(rows, generated, output, gates, settings)
         if ratio is None:
             step("predicting the risk of every ratio")
-            chosen = {name: settings[name] for name in _RECOMMEND}
+            chosen = values_of(settings, Columns, RatioOptions) | _labels(settings)
             advice = core.recommend_ratio(
-                rows, synthetic, evaluation=judges, distance=distance, **chosen
+                rows, generated, evaluation=judges, distance=distance, **chosen
             )
+            _require_usable(advice, require_usable)
             ratio = advice.ratio
-            usable = judge_recommendation(advice)
-            if require_usable and not usable.passed:
-                with _told_as_json(as_json):
-                    raise Refused(f"release refused, 'recommendation_usable': {usable.sentence}")
         step("writing the release")
-        with _told_as_json(as_json):
-            release = core.mix(
-                rows,
-                synthetic,
-                ratio=ratio,
-                output=output,
-                distance=distance,
-                recommendation=advice,
-                threshold=threshold,
-                conditional_threshold=conditional_threshold,
-                class_threshold=class_threshold,
-                classifier_threshold=classifier_threshold,
-                min_distinct_share=min_distinct_share,
-                **{name: settings[name] for name in _MIX},
-            )
+        release = mixing.mix(
+            rows,
+            generated,
+            ratio=ratio,
+            output=output,
+            key=settings["key"],
+            ignore=settings["ignore"],
+            distance=distance,
+            recommendation=advice,
+            threshold=threshold,
+            conditional_threshold=conditional_threshold,
+            class_threshold=class_threshold,
+            classifier_threshold=classifier_threshold,
+            min_distinct_share=min_distinct_share,
+            **values_of(settings, MixOptions),
+        )
     if as_json:
         answers.print_json({"passed": True, "release": release.to_dict()})
     else:
@@ -180,7 +135,7 @@ def verify(release: Path, as_json: bool) -> None:
 
     with progress(1) as step:
         step("reading every file")
-        with _told_as_json(as_json):
+        with _as_json(as_json):
             try:
                 found = verify_release(release)
             except ReleaseError as error:
@@ -239,9 +194,63 @@ def report(release: Path, output: str, compare_with: Path | None) -> None:
     click.echo(str(path))
 
 
+def _require_consistent(
+    ratio: float | None, gates: Sequence["Gate"], settings: Mapping[str, Any]
+) -> None:
+    """Refuse what cannot be recommended or judged before any file is read."""
+    if ratio is None and None in (settings["target"], settings["task"]):
+        raise click.UsageError("Set --ratio, or --target and --task to have it recommended.")
+    if ratio is not None and any(gate.threshold.kind == "auto" for gate in gates):
+        raise click.UsageError("--threshold auto needs a recommendation: leave out --ratio.")
+
+
+def _evaluation_rows(real: str, path: str | None, column: str | None) -> tuple["Dataset", Any]:
+    """The real rows to mix, and those to judge by: they are neither measured nor mixed."""
+    from synthmix_dagster.data.dataset import open_dataset
+    from synthmix_dagster.data.splitting import split_by_column
+
+    rows = open_dataset(real, "real")
+    if column is None:
+        return rows, path
+    if path is not None:
+        raise click.UsageError("Set one of --evaluation and --evaluation-column.")
+    return split_by_column(rows, column)
+
+
+def _measured(
+    rows: "Dataset",
+    synthetic: "Dataset",
+    output: str,
+    gates: Sequence["Gate"],
+    settings: Mapping[str, Any],
+) -> "DistanceReport":
+    """Measure the distance, and refuse what the release would refuse before more is computed."""
+    from synthmix_dagster.gates.evidence import Evidence
+    from synthmix_dagster.verbs.core import measure_distance
+
+    chosen = values_of(settings, Columns, DistanceOptions) | _labels(settings)
+    trained = any(gate.name == "classifier_accuracy" for gate in gates)
+    distance = measure_distance(rows, synthetic, classifier=trained, **chosen)
+    known = [gate for gate in gates if gate.threshold.kind != "auto"]
+    Evidence.judged(output, distance, None, known)
+    return distance
+
+
+def _require_usable(advice: "Recommendation", required: bool) -> None:
+    from synthmix_dagster.gates.verdicts import judge_recommendation
+
+    verdict = judge_recommendation(advice)
+    if required and not verdict.passed:
+        raise Refused(f"release refused, 'recommendation_usable': {verdict.sentence}")
+
+
+def _labels(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: settings[name] for name in ("target", "task")}
+
+
 @contextmanager
-def _told_as_json(as_json: bool) -> Iterator[None]:
-    """Say on standard output too why there is nothing to go on with, where a machine listens."""
+def _as_json(as_json: bool) -> Iterator[None]:
+    """Print the reason of a refusal on standard output as well, with --json."""
     from synthmix_dagster.errors import GateError
 
     try:

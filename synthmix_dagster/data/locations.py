@@ -100,7 +100,8 @@ class Location:
         """What differs after the file was written again."""
         if isinstance(self.filesystem, pa_fs.LocalFileSystem):
             found = Path(self.path).stat()
-            return found.st_size, found.st_mtime_ns, found.st_ino
+            # Sizes and times of writing can be put back; that of the last change cannot.
+            return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
         (info,) = self.filesystem.get_file_info([self.path])
         if info.type != pa_fs.FileType.File:
             raise FileNotFoundError(f"object '{self.shown}' not found")

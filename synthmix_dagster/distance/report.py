@@ -1,18 +1,18 @@
 """The answer to "how far": one frozen result that gates, metadata and plots read."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from synthmix_dagster.distance.classes import ClassShift
 from synthmix_dagster.distance.classifier import ClassifierTest
 from synthmix_dagster.distance.differences import Difference
+from synthmix_dagster.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Interval = tuple[float, float]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class WorstDirection:
 
 
 @dataclass(frozen=True, repr=False)
-class DistanceReport:
+class DistanceReport(Result):
     """How far the synthetic rows are from the real ones.
 
     Attributes
@@ -132,6 +132,9 @@ class DistanceReport:
     distinct_share : float, optional
         Effective number of distinct synthetic rows, as a share of those that were compared; None
         where real rows repeat too, so that repeats tell nothing, and in earlier reports.
+    inputs : mapping of str to str
+        Fingerprint of each dataset that was measured, by its name; empty where frames were handed
+        to the numerics directly.
     """
 
     gap: float
@@ -164,6 +167,7 @@ class DistanceReport:
     classes: tuple[ClassShift, ...] = ()
     classifier: ClassifierTest | None = None
     distinct_share: float | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def worst_class(self) -> ClassShift | None:
@@ -231,46 +235,6 @@ class DistanceReport:
         from synthmix_dagster.distance.display import plot_distance
 
         return plot_distance(self, axes, threshold=threshold)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "DistanceReport":
-        """Rebuild a report from `to_dict`."""
-        intervals = {
-            name: None if values[name] is None else (values[name][0], values[name][1])
-            for name in ("interval", "conditional_interval")
-        }
-        return cls(
-            **{
-                **values,
-                **intervals,
-                "columns": tuple(ColumnGap(**column) for column in values["columns"]),
-                "directions": tuple(
-                    WorstDirection(
-                        direction["gap"],
-                        tuple((name, share) for name, share in direction["columns"]),
-                    )
-                    for direction in values["directions"]
-                ),
-                "differences": tuple(Difference(**row) for row in values["differences"]),
-                "notes": tuple(values["notes"]),
-                # Reports stored by earlier versions have none.
-                "null": tuple(values.get("null", ())),
-                "classes": tuple(_with_interval(ClassShift, c) for c in values.get("classes", ())),
-                "classifier": None
-                if values.get("classifier") is None
-                else _with_interval(ClassifierTest, values["classifier"]),
-            }
-        )
-
-
-def _with_interval(result: type[T], values: Mapping[str, Any]) -> T:
-    """Rebuild a result whose interval JSON made a list."""
-    low, high = values["interval"]
-    return result(**{**values, "interval": (low, high)})
 
 
 def _between(interval: Interval | None) -> str:

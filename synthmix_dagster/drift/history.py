@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import median_high
-from typing import Any
 
 from synthmix_dagster.drift.series import Unit
+from synthmix_dagster.results import Result
 
 #: Batches that say what number of rows is usual.
 _RECENT = 9
@@ -28,7 +28,7 @@ MIN_BLOCKS = 4
 
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(Result):
     """What was recorded of one series for one batch.
 
     Attributes
@@ -62,11 +62,6 @@ class Observation:
     floor: float | None = None
     collected: bool = False
     problem: str = ""
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Observation":
-        """Rebuild what `dataclasses.asdict` made."""
-        return cls(**{**values, "blocks": tuple(values["blocks"])})
 
 
 @dataclass(frozen=True)

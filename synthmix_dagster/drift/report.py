@@ -1,8 +1,9 @@
 """The answer to "since when": one frozen result that the check, metadata and plots read."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from synthmix_dagster.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,7 +130,7 @@ _MOVED = {
 
 
 @dataclass(frozen=True, repr=False)
-class DriftReport:
+class DriftReport(Result):
     """Whether anything moved, since when, by how much and in which columns.
 
     Attributes
@@ -238,33 +239,3 @@ class DriftReport:
         from synthmix_dagster.drift.display import plot_drift
 
         return plot_drift(self, axes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "DriftReport":
-        """Rebuild a report from `to_dict`."""
-        return cls(
-            **{
-                **values,
-                "series": tuple(_series(one) for one in values["series"]),
-                "notes": tuple(values["notes"]),
-            }
-        )
-
-
-def _series(values: Mapping[str, Any]) -> SeriesReport:
-    change = values["change"]
-    if change is not None:
-        columns = tuple((name, share) for name, share in change["columns"])
-        change = Change(**{**change, "columns": columns})
-    return SeriesReport(
-        **{
-            **values,
-            "points": tuple(Point(**point) for point in values["points"]),
-            "change": change,
-            "notes": tuple(values["notes"]),
-        }
-    )

@@ -4,10 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from synthmix_dagster.distance.report import DistanceReport
+from typing import Literal
 
 Compare = Literal["estimate", "upper", "lower"]
 Severity = Literal["ERROR", "WARN"]
@@ -20,13 +17,15 @@ GATES: Mapping[str, str] = {
     "classifier_accuracy": "classifier_threshold",
     "distinct_rows": "min_distinct_share",
 }
+#: Those whose threshold is a minimum.
+MINIMA = frozenset({"distinct_rows"})
 
 _MULTIPLE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*[x*]\s*floor\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Largest acceptable gap.
+    """Maximum acceptable gap.
 
     Attributes
     ----------
@@ -41,54 +40,56 @@ class Threshold:
     value: float = 1.0
 
     @classmethod
-    def parse(cls, said: float | str) -> "Threshold":
-        """Read what a user wrote.
+    def parse(cls, value: "float | str | Threshold") -> "Threshold":
+        """Read a threshold as users write it; one that was read already stays as it is.
 
         Raises
         ------
         ValueError
-            It is none of the three.
+            It is not a number of 0 or more, a multiple of the floor, or ``auto``.
 
         Examples
         --------
         >>> Threshold.parse(0.25), Threshold.parse("3 x floor"), Threshold.parse("auto").kind
         (Threshold(kind='number', value=0.25), Threshold(kind='floor', value=3.0), 'auto')
         """
-        if isinstance(said, str):
-            if said.strip().lower() == "auto":
+        if isinstance(value, Threshold):
+            return value
+        if isinstance(value, str):
+            if value.strip().lower() == "auto":
                 return cls("auto")
-            if multiple := _MULTIPLE.fullmatch(said):
+            if multiple := _MULTIPLE.fullmatch(value):
                 return cls("floor", float(multiple[1]))
         try:
-            value = float(said)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and value >= 0):
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not (math.isfinite(number) and number >= 0):
             raise ValueError(
-                f"it is {said!r}. Set it to a number of 0 or more, to '3 x floor' or to 'auto'"
+                f"it is {value!r}. Set it to a number of 0 or more, to '3 x floor' or to 'auto'"
             )
-        return cls("number", value)
+        return cls("number", number)
 
     def __str__(self) -> str:
         if self.kind == "number":
             return f"{self.value:g}"
         return "auto" if self.kind == "auto" else f"{self.value:g} x floor"
 
-    def limit(self, floor: float, critical_gap: float | None) -> float | None:
-        """The number a gap is compared with; None where there is none to compare with.
+    def limit(self, floor: float = math.nan, critical_gap: float | None = None) -> float | None:
+        """The number a gap is compared with; None while what it depends on is unknown.
 
         Parameters
         ----------
-        floor : float
+        floor : float, optional
             Gap that two samples of real rows would show.
         critical_gap : float, optional
-            Of the recommendation; ``auto`` cannot do without it.
+            Of the recommendation; ``auto`` needs it.
         """
         if self.kind == "number":
             return self.value
         if self.kind == "floor":
             return self.value * floor if math.isfinite(floor) else None
-        # Where the loss does not depend on the rows no gap is critical, and none says enough.
+        # If the loss does not depend on the rows, no gap is critical.
         return critical_gap if critical_gap is not None and math.isfinite(critical_gap) else None
 
 
@@ -103,12 +104,12 @@ class Gate:
     threshold : Threshold
         The largest number that passes; for ``distinct_rows`` the smallest.
     warn : Threshold, optional
-        From here on the check warns; nothing is stopped.
+        Above it the check warns; nothing is stopped.
     compare : {"estimate", "upper", "lower"}
         What is compared: the estimate, or an end of its 95 % interval. ``upper`` stops a release
         until the gap is known to be small, ``lower`` until it is known to be large.
     severity : {"ERROR", "WARN"}
-        Of a gap over `threshold`.
+        Severity of a gap above `threshold`.
     """
 
     name: str
@@ -122,8 +123,3 @@ class Gate:
         if self.compare == "estimate":
             return gap
         return None if interval is None else interval[self.compare == "upper"]
-
-
-def number_of(threshold: Threshold, report: "DistanceReport | None" = None) -> float | None:
-    """The threshold as a number before there is a recommendation, to be shown."""
-    return threshold.limit(math.nan if report is None else report.floor, None)

@@ -7,7 +7,7 @@ because a blocking check only stops the run it is part of.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.conditional import MIN_OVERLAP
@@ -16,6 +16,9 @@ from synthmix_dagster.encoding.columns import some_names
 from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
+
+if TYPE_CHECKING:
+    from synthmix_dagster.release.manifest import Manifest
 
 #: Part of a gap that makes a column worth naming.
 _LEAST_SHARE = 0.01
@@ -376,31 +379,43 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
 
 
 def judge_realised(
-    ratio: float, manifest: Mapping[str, Any], severity: Severity = "ERROR"
+    recommended: float,
+    manifest: "Manifest",
+    severity: Severity = "ERROR",
+    *,
+    requested: float | None = None,
 ) -> Verdict:
-    """Compare what a release holds with what was recommended.
+    """Compare what a release holds with what was recommended, or requested in its place.
 
     Parameters
     ----------
-    ratio : float
+    recommended : float
         Recommended synthetic rows per real row.
-    manifest : mapping
-        Manifest of a release that was verified, so that its counts are those on disk.
+    manifest : Manifest
+        Of a release that was verified, so that its counts are those on disk.
+    severity : {"ERROR", "WARN"}
+    requested : float, optional
+        Synthetic rows per real row that the run asked for; by default those recommended.
     """
-    realised, notes = manifest["realised"], manifest["notes"]
-    real, synthetic = int(realised["real_rows"]), int(realised["synthetic_rows"])
-    due_real, due = int(manifest["inputs"]["real"]["rows"]), round(ratio * real)
+    ratio = recommended if requested is None else requested
+    realised, notes = manifest.realised, manifest.notes
+    real, synthetic = realised.real_rows, realised.synthetic_rows
+    due_real, due = manifest.real.rows, round(ratio * real)
     if notes:
-        due = min(due, int(manifest["mix"]["synthetic_rows"]))
-    found = f"{real} real and {synthetic} synthetic rows, ratio {realised['ratio']:.4f}"
+        due = min(due, manifest.mix.synthetic_rows)
+    held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    asked = ratio != recommended
     # With weights every synthetic row is there, and all of them weigh as much as those due.
-    weight = synthetic if manifest["mix"]["mode"] == "rows" else round(realised["ratio"] * real)
-    if (real, weight) == (due_real, due):
-        said = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
-        return Verdict(True, f"The release holds {found}, {said}.")
-    return Verdict(
-        False,
-        f"The release holds {found}, where {due_real} real and {due} synthetic rows, ratio "
-        f"{ratio:.4f}, were recommended. Materialise 'training_data' again.",
-        severity,
-    )
+    weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
+    if (real, weight) != (due_real, due):
+        return Verdict(
+            False,
+            f"The release holds {held}, where {due_real} real and {due} synthetic rows, ratio "
+            f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
+            "'training_data' again.",
+            severity,
+        )
+    how = f"as requested in the run config; {recommended:.4f} was recommended"
+    if not asked:
+        how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
+    return Verdict(True, f"The release holds {held}, {how}.")

@@ -167,7 +167,8 @@ def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDe
     datasets = [name for name in _UPSTREAM[role] if name in ("real", "synthetic")]
     if role == "synthetic":
         datasets = [] if mix.synthetic.generator is None else ["real"]
-    if role == "optimal_ratio" and mix.evaluation is not None:
+    # The release makes sure that the recommendation was judged by these very rows.
+    if role in ("optimal_ratio", "training_data") and mix.evaluation is not None:
         datasets.append("evaluation")
     ins = {}
     deps = [dg.AssetDep(mix.asset_key(name)) for name in _UPSTREAM[role] if name not in datasets]

@@ -10,6 +10,7 @@ from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.gates.verdicts import (
+    Verdict,
     judge,
     judge_memorisation,
     judge_realised,
@@ -18,6 +19,7 @@ from synthmix_dagster.gates.verdicts import (
 )
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.check_results import Judged, check_result, judge_partitions
+from synthmix_dagster.orchestration.config.measuring import keywords
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
 from synthmix_dagster.orchestration.config.run import GateRun, overrides
@@ -80,8 +82,13 @@ def judge_pair(
         source.open(frames.get(name, source.path), name)
         for name, source in config.at(partition).items()
     )
-    options = {**config.distance_options(), **config.measured_for_gates()}
-    report = measure_distance(real, synthetic, target=config.target, task=config.task, **options)
+    report = measure_distance(
+        real,
+        synthetic,
+        target=config.target,
+        task=config.task,
+        **keywords(config.columns, config.distance_options) | config.measured_for_gates(),
+    )
     judged = {}
     for gate in config.gates:
         verdict = judge(gate, report)
@@ -131,10 +138,20 @@ def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
     published = _result(config, "training_data")
     release = verify_release(MixPaths.of(config).output / "releases" / str(published["id"]))
     severity, _ = config.acts("mix_as_recommended")
-    return Judged(
-        judge_realised(float(published["ratio"]), release.manifest, severity),
-        metadata.of_realised(release),
+    verdict = judge_realised(
+        float(published["recommended"]),
+        release.details,
+        severity,
+        requested=float(published["requested"]),
     )
+    if release.details.digest != published["manifest"]:
+        verdict = Verdict(
+            False,
+            f"The manifest of release {release.release_id} is not the one that 'training_data' "
+            "published. Materialise 'training_data' again.",
+            severity,
+        )
+    return Judged(verdict, metadata.of_realised(release))
 
 
 #: What judges each check.

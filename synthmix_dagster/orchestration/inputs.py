@@ -1,6 +1,7 @@
 """Where the datasets of a mix come from when a step needs them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from synthmix_dagster.data.dataset import Dataset
@@ -15,8 +16,24 @@ Frames = Mapping[str, Any]
 Sides = tuple[Dataset, Dataset]
 
 
-def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None]:
-    """Open the rows that are measured and mixed, and the evaluation rows, if there are any.
+@dataclass(frozen=True)
+class Opened:
+    """The datasets of a mix, as a step needs them.
+
+    Attributes
+    ----------
+    sides : pair of Dataset
+        The rows that are measured and mixed: real and synthetic.
+    evaluation : Dataset, optional
+        Real rows that judge, and take part in nothing else.
+    """
+
+    sides: Sides
+    evaluation: Dataset | None = None
+
+
+def open_inputs(config: MixConfig, frames: Frames) -> Opened:
+    """Open the rows that are measured and mixed, and the evaluation rows that this step is given.
 
     Raises
     ------
@@ -28,7 +45,10 @@ def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None
         if config.dataset(side.name).asset is None:
             _require_ingested(config, side)
     real, evaluation = put_aside(config, all_real)
-    return (real, synthetic), evaluation
+    source = config.evaluation
+    if source is not None and (source.asset is None or "evaluation" in frames):
+        evaluation = open_side(config, frames, "evaluation")
+    return Opened((real, synthetic), evaluation)
 
 
 def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:

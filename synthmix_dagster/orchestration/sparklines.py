@@ -1,9 +1,9 @@
 """Pictures small enough for Dagster to show at once: one line of Markdown each.
 
-Dagster's UI shows Markdown of up to `MOST_CHARACTERS` beside the other metadata and hides longer
+Dagster's UI shows Markdown of up to `MAX_CHARACTERS` beside the other metadata and hides longer
 one behind a link, so these are SVG written by hand: a few marks on whole pixels. Their ground is
 transparent and their tones lie half-way, so that they are legible in the light and the dark theme.
-The full pictures are in `plots`.
+The full pictures are in `display` of each room.
 """
 
 import base64
@@ -20,14 +20,14 @@ from synthmix_dagster.release.display import shown_portions
 from synthmix_dagster.release.manifest import Manifest
 
 #: What Dagster's UI shows without a click.
-MOST_CHARACTERS = 1_000
+MAX_CHARACTERS = 1_000
 #: Legible on white and on black alike.
 _GREY = "#767676"
 _WIDTH, _HEIGHT, _EDGE = 320, 48, 6
 #: Points of one curve, and of each of the three series of drift: what there is room for.
-_MOST_POINTS, _MOST_BATCHES = 20, 12
-#: Inputs of a release that are told apart.
-_MOST_PARTS = 6
+_MAX_POINTS, _MAX_BATCHES = 20, 12
+#: Inputs of a release that are shown separately.
+_MAX_PARTS = 6
 _SERIES = {"gap": CURVE, "generator": CHOSEN, "reality": PRIOR}
 
 
@@ -38,7 +38,7 @@ def compact_distance(report: DistanceReport, threshold: float | None = None) -> 
     ----------
     report : DistanceReport
     threshold : float, optional
-        Largest gap to release.
+        Maximum gap to release.
     """
     low, high = report.interval or (report.gap, report.gap)
     shown = [0.0, report.gap, low, high, report.floor, *(() if threshold is None else (threshold,))]
@@ -60,7 +60,7 @@ def compact_distance(report: DistanceReport, threshold: float | None = None) -> 
 
 def compact_ratio(recommendation: Recommendation) -> str:
     """Return the risk curve with interval and recommendation, as Markdown."""
-    curve = _thinned(recommendation.refits or recommendation.curve, _MOST_POINTS)
+    curve = _thinned(recommendation.refits or recommendation.curve, _MAX_POINTS)
     across = _Scale(0.0, math.log1p(max(curve[-1].ratio, 1e-9)))
     risks = [point.risk for point in curve]
     none, chosen = (recommendation.baselines[name] for name in ("none", "recommended"))
@@ -82,7 +82,7 @@ def compact_ratio(recommendation: Recommendation) -> str:
 
 def compact_drift(report: DriftReport) -> str:
     """Return the evidence of every series against the alarm line, as Markdown."""
-    bets = {one.series: _thinned(_capital(one), _MOST_BATCHES) for one in report.series}
+    bets = {one.series: _thinned(_capital(one), _MAX_BATCHES) for one in report.series}
     highest = max(
         (value for values in bets.values() for value in values), default=report.alarm_line
     )
@@ -106,7 +106,7 @@ def compact_composition(manifest: Manifest) -> str:
     """
     marks, begin = [], 0.0
     across = _Scale(0.0, 1.0)
-    for number, portion in enumerate(shown_portions(manifest, _MOST_PARTS)):
+    for number, portion in enumerate(shown_portions(manifest, _MAX_PARTS)):
         left, right = across(begin), across(begin + portion.share)
         # A gap of a pixel tells generators apart without a colour for each.
         width = max(right - left - 1, 1)
@@ -139,12 +139,12 @@ def _capital(one: SeriesReport) -> list[float]:
     return [point.log_martingale for point in one.points if point.log_martingale is not None]
 
 
-def _thinned(values: Sequence[Any], most: int) -> list[Any]:
-    """At most so many of the values, evenly, both ends among them."""
+def _thinned(values: Sequence[Any], max_count: int) -> list[Any]:
+    """At most `max_count` of the values, evenly spaced, including both ends."""
     count = len(values)
-    if count <= most:
+    if count <= max_count:
         return list(values)
-    return [values[round(i * (count - 1) / (most - 1))] for i in range(most)]
+    return [values[round(i * (count - 1) / (max_count - 1))] for i in range(max_count)]
 
 
 def _line(x1: int, y1: int, x2: int, y2: int, colour: str, more: str = "") -> str:
@@ -161,7 +161,7 @@ def _path(points: Iterable[tuple[int, int]], colour: str) -> str:
 
 
 def _markdown(words: str, marks: Iterable[str]) -> str:
-    """A picture with words under it that are also what those who do not see it are told."""
+    """A picture with a caption that is also its alternative text."""
     drawn = (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{_HEIGHT}'>"
         f"{''.join(marks)}<text x='{_EDGE}' y='46' font-size='11' font-family='sans-serif' "

@@ -11,14 +11,15 @@ lemma of that paper. docs/theory.md derives all of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from synthmix_dagster.results import OrInfinite, Result
+
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Result):
     """One bound and the mixing it would choose.
 
     Attributes
@@ -49,7 +50,7 @@ class Bound:
 
     name: str
     weight: float
-    ratio: float
+    ratio: OrInfinite
     row_ratio: float
     interior: bool
     constants: Mapping[str, float]
@@ -84,16 +85,6 @@ class Bound:
         low, high = interval
         apart = np.log((wanted * n + 0.5) / (recommended * n + 0.5))
         return replace(self, equivalent=low <= wanted <= high, log_distance=abs(float(apart)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values; an infinite ratio becomes None."""
-        return {**asdict(self), "ratio": self.ratio if np.isfinite(self.ratio) else None}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Bound":
-        """Rebuild a bound from `to_dict`."""
-        ratio = values["ratio"]
-        return cls(**{**values, "ratio": float("inf") if ratio is None else ratio})
 
 
 def stability_bound(n: int, m: int, *, gap: float, lipschitz: float, capacity: float) -> Bound:

@@ -15,15 +15,14 @@ The synthetic rows are taken for a sample of a larger population, as the real on
 no part in any of it: a generator of perfect inputs with wrong labels is taken in full.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.path import ratio_grid
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,7 +32,7 @@ _REACH = 1.645
 
 
 @dataclass(frozen=True)
-class EmbeddingOptimum:
+class EmbeddingOptimum(Result):
     """How many synthetic rows represent the real distribution best.
 
     Attributes
@@ -71,17 +70,6 @@ class EmbeddingOptimum:
     n_real: int
     n_synthetic: int
     reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "EmbeddingOptimum":
-        """Rebuild the result from `to_dict`."""
-        low, high = values["interval"]
-        curves = {name: tuple(values[name]) for name in ("counts", "risks")}
-        return cls(**{**values, **curves, "interval": (low, high)})
 
 
 def embedding_optimum(

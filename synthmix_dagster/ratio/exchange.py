@@ -3,9 +3,8 @@
 Both read the risk at more real rows than there are off `forecast`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.forecast import Forecast, forecast
 from synthmix_dagster.ratio.options import RatioOptions, Rule
 from synthmix_dagster.ratio.path import ratio_grid
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,7 +50,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class ExchangeRate:
+class ExchangeRate(Result):
     """What the recommended synthetic rows are worth.
 
     Attributes
@@ -95,17 +95,6 @@ class ExchangeRate:
             f"ExchangeRate(rows={self.rows}, further_real_rows={further}, worth={worth}, "
             f"risk={self.risk:.3g}, risk_none={self.risk_none:.3g})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ExchangeRate":
-        """Rebuild the result from `to_dict`."""
-        low, high = values["interval"]
-        outlook = tuple(Outlook(**point) for point in values["outlook"])
-        return cls(**{**values, "interval": (low, high), "outlook": outlook})
 
 
 def exchange_rate(

@@ -1,9 +1,11 @@
 """How a ratio is recommended: the options of `recommend_ratio`, each declared once."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from synthmix_dagster.encoding.options import SampleOptions, require_choice, require_min
+from synthmix_dagster.errors import ConfigError
 
 Learner = Literal["kernel", "linear", "trees"]
 Rule = Literal["largest_equivalent", "best", "smallest_equivalent"]
@@ -39,3 +41,5 @@ class RatioOptions(SampleOptions):
         require_choice(self.rule, Rule, option="rule")
         if self.max_ratio is not None:
             require_min(self.max_ratio, 0, option="max_ratio")
+            if math.isinf(self.max_ratio):
+                raise ConfigError("it is inf", option="max_ratio", fix="Set it to a finite number")

@@ -1,16 +1,14 @@
 """The answer to "how much": one frozen result that assets, metadata and plots read."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.exchange import ExchangeRate
-from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.weighted import WeightedOptimum
+from synthmix_dagster.results import OrInfinite, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +40,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
-class Recommendation:
+class Recommendation(Result):
     """How many synthetic rows to add for each real one, and why.
 
     Attributes
@@ -92,6 +90,8 @@ class Recommendation:
     seed : int
     notes : tuple of str
         What a reader has to know, such as a bound that disagrees.
+    inputs : mapping of str to str
+        Fingerprints of the datasets it was computed from, by their names.
     """
 
     ratio: float
@@ -106,7 +106,7 @@ class Recommendation:
     weighted: WeightedOptimum | None
     exchange: ExchangeRate | None
     bounds: tuple[Bound, ...]
-    critical_gap: float
+    critical_gap: OrInfinite
     reason: str
     metric: str
     provenance: Provenance
@@ -114,6 +114,7 @@ class Recommendation:
     n_synthetic: int
     seed: int
     notes: tuple[str, ...] = field(default=())
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         low, high = self.interval
@@ -127,37 +128,6 @@ class Recommendation:
         from synthmix_dagster.ratio.display import recommendation_html
 
         return recommendation_html(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values; an infinite critical gap becomes None."""
-        return {
-            **asdict(self),
-            "bounds": [bound.to_dict() for bound in self.bounds],
-            "critical_gap": self.critical_gap if np.isfinite(self.critical_gap) else None,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Recommendation":
-        """Rebuild a recommendation from `to_dict`."""
-        critical = values["critical_gap"]
-        found = values["provenance"]["memorisation"]
-        memorisation = None if found is None else Memorisation(**found)
-        weighted, exchange = values["weighted"], values["exchange"]
-        return cls(
-            **{
-                **values,
-                "interval": tuple(values["interval"]),
-                "resampled": tuple(values["resampled"]),
-                "curve": tuple(CurvePoint(**point) for point in values["curve"]),
-                "refits": tuple(CurvePoint(**point) for point in values["refits"]),
-                "provenance": Provenance(**{**values["provenance"], "memorisation": memorisation}),
-                "weighted": None if weighted is None else WeightedOptimum.from_dict(weighted),
-                "exchange": None if exchange is None else ExchangeRate.from_dict(exchange),
-                "bounds": tuple(Bound.from_dict(bound) for bound in values["bounds"]),
-                "critical_gap": float("inf") if critical is None else critical,
-                "notes": tuple(values["notes"]),
-            }
-        )
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw the risk curve with its interval, bounds and baselines."""

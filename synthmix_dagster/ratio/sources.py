@@ -6,8 +6,7 @@ error of that comparison before it is recommended.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.mixtures import Pool
 from synthmix_dagster.ratio.search import Candidates, all_sources, descend, joined, single_sources
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class SourceShare:
 
 
 @dataclass(frozen=True)
-class SourceMixture:
+class SourceMixture(Result):
     """What several generators achieve together and alone.
 
     Attributes
@@ -77,19 +77,6 @@ class SourceMixture:
     def ratios(self) -> dict[str, float]:
         """Recommended ratio of every generator."""
         return {share.name: share.ratio for share in self.recommended}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "SourceMixture":
-        """Rebuild the result from `to_dict`."""
-        shares = {
-            name: tuple(SourceShare(**share) for share in values[name])
-            for name in ("recommended", "mixture", "alone")
-        }
-        return cls(**{**values, **shares})
 
 
 def mix_sources(

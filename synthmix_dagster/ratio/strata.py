@@ -6,9 +6,8 @@ one fit on all rows: other numbers change how often it sees a class as well as h
 it, and both are in the risk, which the real rows judge as often as they occur.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.mixtures import Pool
 from synthmix_dagster.ratio.search import all_sources, descend, joined, single_sources
 from synthmix_dagster.ratio.sources import paired, require_fit, rows_allowed
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class ClassRows:
 
 
 @dataclass(frozen=True)
-class ClassRatios:
+class ClassRatios(Result):
     """Whether classes should have ratios of their own, and which.
 
     Attributes
@@ -78,15 +78,6 @@ class ClassRatios:
     def ratios(self) -> dict[str, float]:
         """Recommended synthetic rows per real row of the class."""
         return {of.name: of.recommended / max(of.n_real, 1) for of in self.classes}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ClassRatios":
-        """Rebuild the result from `to_dict`."""
-        return cls(**{**values, "classes": tuple(ClassRows(**of) for of in values["classes"])})
 
 
 def class_ratios(

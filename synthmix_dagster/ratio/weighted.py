@@ -7,9 +7,7 @@ real one, which no number of rows can do. The risk path without its term for dra
 risk of every weight, exactly.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.options import RatioOptions, Rule
 from synthmix_dagster.ratio.path import ratio_grid, risk_path
+from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +24,7 @@ HEAVIEST = 10.0
 
 
 @dataclass(frozen=True)
-class WeightedOptimum:
+class WeightedOptimum(Result):
     """The best weight of all synthetic rows, beside the best number of unweighted ones.
 
     Attributes
@@ -72,17 +71,6 @@ class WeightedOptimum:
             f"WeightedOptimum(row_weight={self.row_weight:.3g}, interval=({low:.3g}, {high:.3g}), "
             f"risk={self.risk:.3g}, risk_of_rows={self.risk_of_rows:.3g})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-serialisable values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "WeightedOptimum":
-        """Rebuild the optimum from `to_dict`."""
-        low, high = values["interval"]
-        curves = {name: tuple(values[name]) for name in ("row_weights", "risks")}
-        return cls(**{**values, **curves, "interval": (low, high)})
 
 
 def weighted_optimum(

@@ -152,7 +152,8 @@ def load_release(path: Path | str) -> Release:
     (3, 2)
     """
     folder = Path(path)
-    if (folder / "latest").exists():
+    # A release is complete in itself: no link is followed inside of it.
+    if not (folder / "manifest.json").is_file() and (folder / "latest").exists():
         folder = inside(folder, "latest")
     folder = folder.resolve()
     try:

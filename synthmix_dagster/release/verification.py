@@ -20,6 +20,7 @@ from synthmix_dagster.release.engine import Counts, Layout
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import REAL, Document, Realised, Shard
 from synthmix_dagster.release.recount import recount
+from synthmix_dagster.release.release_id import digest_of_manifest, id_of_manifest
 from synthmix_dagster.release.shuffle import added_columns
 
 _RESTORE = "Restore it from a copy, or publish the release again"
@@ -50,6 +51,8 @@ def verify_release(path: Path | str) -> Release:
     True
     """
     release = load_release(path)
+    _require_no_links(release)
+    _require_sealed(release)
     for file in release.details.files:
         _require_unaltered(file, release.path)
     require_realised(release)
@@ -117,6 +120,44 @@ def layout_of(release: Release) -> Layout:
     for name in sorted(expected - set(schema.names)):
         raise _disagreement(release, f"no column '{name}'", "that there is one")
     return replace(layout, schema=pa.schema([f for f in schema if f.name not in added]))
+
+
+def _require_sealed(release: Release) -> None:
+    """Compare the manifest with its digest, and its inputs and settings with its name.
+
+    It is no signature: whoever may write the release can write a digest as well.
+    """
+    manifest = release.details
+    if manifest.digest not in (None, digest_of_manifest(release.manifest)):
+        raise ReleaseError(
+            "its manifest was altered after it was written", path=release.path, fix=_RESTORE
+        )
+    expected = id_of_manifest(manifest)
+    if manifest.release_id != expected:
+        raise ReleaseError(
+            f"its manifest says release {manifest.release_id}, but its inputs and settings are "
+            f"those of {expected}",
+            path=release.path,
+            fix=_RESTORE,
+        )
+    if release.path.name != manifest.release_id:
+        raise ReleaseError(
+            f"its directory is named '{release.path.name}', but it is release "
+            f"{manifest.release_id}",
+            path=release.path,
+            fix=f"Rename the directory to {manifest.release_id}",
+        )
+
+
+def _require_no_links(release: Release) -> None:
+    """Refuse links: what they lead to can change without any file of the release changing."""
+    for path in sorted(release.path.rglob("*")):
+        if path.is_symlink():
+            raise ReleaseError(
+                f"'{path.relative_to(release.path).as_posix()}' is a link",
+                path=release.path,
+                fix="Remove the link; a release holds files only",
+            )
 
 
 def _require_unaltered(file: Shard | Document, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The three verbs, without Dagster: measure, recommend, mix.
+"""Two of the three verbs, without Dagster: measure and recommend. The third is in `mixing`.
 
 Each takes what `open_dataset` takes (a path, a pandas, polars or duckdb frame, an Arrow table),
 hands a bounded sample to the numerics and returns a frozen result. The Dagster assets call these
@@ -6,20 +6,15 @@ very functions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
-from synthmix_dagster.data.splitting import split_by_column
 from synthmix_dagster.distance.measure import measure, measure_gap
 from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.columns import shared_columns
 from synthmix_dagster.encoding.options import (
-    MIN_ROWS,
     Columns,
     Names,
     Scaling,
@@ -27,20 +22,12 @@ from synthmix_dagster.encoding.options import (
     listed,
 )
 from synthmix_dagster.encoding.target import TargetCode
-from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.gates.evidence import Evidence, gates_of
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import mix_datasets
-from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import draw_samples, require_usable
-
-#: Synthetic rows that may be read for each row of the sample, which bounds memory.
-_SYNTHETIC_PER_SAMPLE = 5
+from synthmix_dagster.verbs.samples import draw_samples, judges_of, require_usable, sizes_of
 
 
 def measure_distance(
@@ -162,7 +149,7 @@ def measure_distance(
         # Whether the target can be learnt is worth knowing before a ratio is asked for.
         TargetCode.fit(samples.labels[0], target, task)
     with one_thread():
-        return measure(
+        report = measure(
             *samples.frames,
             columns=columns,
             options=options,
@@ -170,6 +157,7 @@ def measure_distance(
             every_row=(pair[0].batches, pair[1].batches) if rows == "all" else None,
             notes=samples.notes,
         )
+    return replace(report, inputs=_fingerprints(*pair))
 
 
 def recommend_ratio(
@@ -266,9 +254,10 @@ def recommend_ratio(
     )
     pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
     require_usable(pair, columns, target)
-    judges = _judges(pair[0], evaluation, evaluation_column)
+    inputs = _fingerprints(*pair)
+    judges = judges_of(pair[0], evaluation, evaluation_column)
     pair = judges.rest, pair[1]
-    sizes = _sizes(*pair, sample_rows)
+    sizes = sizes_of(*pair, sample_rows)
     samples = draw_samples(pair, sizes.max_rows, seed, columns, target)
     code = TargetCode.fit(samples.labels[0], target, task)
     # Whatever was sampled, a mix cannot hold more rows than there are.
@@ -285,7 +274,7 @@ def recommend_ratio(
             )
         else:
             gap = distance.gap
-        return recommend(
+        recommendation = recommend(
             *samples.frames,
             code=code,
             gap=gap,
@@ -297,141 +286,12 @@ def recommend_ratio(
             estimator=estimator,
             notes=(*samples.notes, *sizes.notes),
         )
+    return replace(recommendation, inputs=inputs)
 
 
-def mix(
-    real: IntoDataset,
-    synthetic: IntoDataset | Mapping[str, IntoDataset],
-    *,
-    ratio: float | Mapping[str, float],
-    output: Path | str,
-    mode: Mode = MixOptions.mode,
-    seed: int = MixOptions.seed,
-    stratify: str | None = MixOptions.stratify,
-    key: Names = None,
-    ignore: Names = None,
-    max_rows: int | None = MixOptions.max_rows,
-    shortage: Shortage = MixOptions.shortage,
-    provenance: bool = MixOptions.provenance,
-    rows_per_shard: int = MixOptions.rows_per_shard,
-    keep_releases: int | None = MixOptions.keep_releases,
-    memory_mb: int = MixOptions.memory_mb,
-    distance: DistanceReport | None = None,
-    recommendation: Recommendation | None = None,
-    threshold: float | str | None = None,
-    conditional_threshold: float | None = None,
-    class_threshold: float | None = None,
-    classifier_threshold: float | None = None,
-    min_distinct_share: float | None = None,
-) -> Release:
-    """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
-
-    The same inputs, ratio and seed give the same release id and the same bytes, whatever the memory
-    and the number of threads. Readers see the whole release or none of it; ``<output>/latest``
-    points to the newest.
-
-    Parameters
-    ----------
-    real : path, DataFrame, Arrow table or Dataset
-    synthetic : the same, or a mapping of the names of several generators to them
-    ratio : float, or mapping of the names of generators to float
-        Synthetic rows per real row.
-    output : path
-        Local directory for releases; made if it is not there.
-    mode : {"rows", "weights"}
-        With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
-        count as much as that many rows.
-    seed : int
-        Seed of the selection and of the order of rows.
-    stratify : str, optional
-        Column whose shares among the synthetic rows the selection keeps.
-    key : sequence of str, optional
-        Columns that identify a row.
-    ignore : sequence of str, optional
-        Real columns that the synthetic rows may lack; they are empty there.
-    max_rows : int, optional
-        Maximum number of rows in the release. All real rows are kept, so synthetic ones make room.
-    shortage : {"refuse", "cap"}
-        If more synthetic rows are requested than there are: refuse, or take all and say so.
-    provenance : bool
-        Whether every row states its source, its generator and its identity.
-    rows_per_shard : int
-    keep_releases : int, optional
-        Releases to keep in `output`, the newest; all by default.
-    memory_mb : int
-        Memory budget in MB; frames that are in memory anyway are not counted.
-    distance, recommendation : DistanceReport, Recommendation, optional
-        What was found for these very rows. Manifest and report of the release keep it.
-    threshold : float or str, optional
-        Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
-        the critical gap of `recommendation`.
-    conditional_threshold : float, optional
-        Largest conditional gap.
-    class_threshold : float, optional
-        Largest gap of a class: how far the labels of the worst class moved for given inputs.
-    classifier_threshold : float, optional
-        Largest balanced accuracy of the classifier that tells the sides apart, such as 0.6; measure
-        `distance` with ``classifier=True``.
-    min_distinct_share : float, optional
-        Smallest share of distinct rows that the synthetic rows may count as.
-
-    Returns
-    -------
-    Release
-
-    Raises
-    ------
-    GateError
-        The distance is over a threshold; nothing was written.
-    ConfigError, DataError, ReleaseError
-        An option is wrong, the sides do not fit each other, or the release cannot be written.
-
-    Examples
-    --------
-    >>> import pandas as pd, tempfile
-    >>> real, synthetic = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(10, 40)})
-    >>> with tempfile.TemporaryDirectory() as output:
-    ...     release = mix(real, synthetic, ratio=0.5, output=output)
-    >>> release.manifest["realised"]["synthetic_rows"]
-    5
-    """
-    if isinstance(output, str) and "://" in output:
-        raise ConfigError(
-            f"'{output}' is no local directory",
-            option="output",
-            fix="Write to a local directory and copy the finished release from there, its "
-            "manifest.json last",
-        )
-    options = MixOptions(
-        mode=mode,
-        seed=seed,
-        stratify=stratify,
-        max_rows=max_rows,
-        shortage=shortage,
-        provenance=provenance,
-        rows_per_shard=rows_per_shard,
-        keep_releases=keep_releases,
-        memory_mb=memory_mb,
-    )
-    gates = gates_of(
-        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
-    )
-    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
-    if isinstance(synthetic, Mapping):
-        generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
-    else:
-        generated = open_dataset(synthetic, "synthetic")
-    return mix_datasets(
-        open_dataset(real, "real"),
-        generated,
-        ratio=ratio,
-        output=Path(output),
-        options=options,
-        key=listed(key),
-        optional=[*listed(ignore), *listed(key)],
-        # Where a release lies must not change its bytes, and the name of a folder says no more.
-        evidence=replace(evidence, mix=""),
-    )
+def _fingerprints(*datasets: Dataset) -> dict[str, str]:
+    """What a result belongs to, by content: another pair of datasets is told from this one."""
+    return {dataset.name: dataset.fingerprint for dataset in datasets}
 
 
 def _with_levels(columns: Columns, target: str, task: Task | None) -> Columns:
@@ -439,54 +299,6 @@ def _with_levels(columns: Columns, target: str, task: Task | None) -> Columns:
     if task != "classification" or target in columns.categorical:
         return columns
     return replace(columns, categorical=(*columns.categorical, target))
-
-
-@dataclass(frozen=True, eq=False)
-class _Judges:
-    """The real rows to learn from, and those that judge, if there are any."""
-
-    rest: Dataset
-    frame: pd.DataFrame | None
-
-
-def _judges(real: Dataset, evaluation: IntoDataset | None, column: str | None) -> _Judges:
-    if column is None:
-        frame = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
-        return _Judges(real, frame)
-    if evaluation is not None:
-        raise ConfigError(
-            "evaluation rows are given as well",
-            option="evaluation_column",
-            fix="Pass one of 'evaluation' and 'evaluation_column'",
-        )
-    rest, marked = split_by_column(real, column)
-    return _Judges(rest, marked.frame())
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """Rows to draw of either side, and what a reader has to know of it."""
-
-    max_rows: tuple[int, int]
-    notes: tuple[str, ...]
-
-
-def _sizes(real: Dataset, synthetic: Dataset, sample_rows: int) -> _Sizes:
-    """One fraction for both sides: sampling them apart would change the ratio available."""
-    n, m = real.rows, synthetic.rows
-    used = min(n, sample_rows)
-    max_synthetic = _SYNTHETIC_PER_SAMPLE * sample_rows
-    notes = []
-    if used < n:
-        notes.append(
-            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
-        )
-    if m * used // n > max_synthetic:
-        notes.append(
-            f"ratios above {max_synthetic / used:g} were not considered: raise 'sample_rows' to "
-            "see them"
-        )
-    return _Sizes((used, max(min(m * used // n, max_synthetic), MIN_ROWS)), tuple(notes))
 
 
 def _shift_squared(distance: DistanceReport | None, task: Task) -> float | None:

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from synthmix_dagster.data.dataset import Dataset, as_frame
+from synthmix_dagster.data.dataset import Dataset, IntoDataset, as_frame, open_dataset
 from synthmix_dagster.data.identity import shared_key
+from synthmix_dagster.data.splitting import split_by_column
 from synthmix_dagster.encoding.columns import require_known, require_rows
-from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.options import MIN_ROWS, Columns
 from synthmix_dagster.encoding.target import target_values
-from synthmix_dagster.errors import DataError, did_you_mean
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.release.arrow_engine import ArrowEngine
+
+#: Synthetic rows that may be read for each row of the sample, which bounds memory.
+_SYNTHETIC_PER_SAMPLE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,3 +96,52 @@ def draw_samples(
             target_values(every, target, dataset.name)
             labels.append(every)
     return Samples(tuple(frames), tuple(notes), tuple(labels))
+
+
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """The real rows to learn from, and those that judge, if there are any."""
+
+    rest: Dataset
+    frame: pd.DataFrame | None
+
+
+def judges_of(real: Dataset, evaluation: IntoDataset | None, column: str | None) -> Judges:
+    """Rows that are given to judge, or that a boolean column of the real ones marks."""
+    if column is None:
+        frame = None if evaluation is None else open_dataset(evaluation, "evaluation").frame()
+        return Judges(real, frame)
+    if evaluation is not None:
+        raise ConfigError(
+            "evaluation rows are given as well",
+            option="evaluation_column",
+            fix="Pass one of 'evaluation' and 'evaluation_column'",
+        )
+    rest, marked = split_by_column(real, column)
+    return Judges(rest, marked.frame())
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Rows to draw of either side, and what a reader has to know of it."""
+
+    max_rows: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def sizes_of(real: Dataset, synthetic: Dataset, sample_rows: int) -> Sizes:
+    """One fraction for both sides: sampling them apart would change the ratio available."""
+    n, m = real.rows, synthetic.rows
+    used = min(n, sample_rows)
+    max_synthetic = _SYNTHETIC_PER_SAMPLE * sample_rows
+    notes = []
+    if used < n:
+        notes.append(
+            f"the curve is that of {used} real rows; with all {n} the best ratio is usually lower"
+        )
+    if m * used // n > max_synthetic:
+        notes.append(
+            f"ratios above {max_synthetic / used:g} were not considered: raise 'sample_rows' to "
+            "see them"
+        )
+    return Sizes((used, max(min(m * used // n, max_synthetic), MIN_ROWS)), tuple(notes))

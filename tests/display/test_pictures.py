@@ -17,7 +17,7 @@ from synthmix_dagster.display.rendering import inline_svg, png
 from synthmix_dagster.display.style import REAL, SYNTHETIC
 from synthmix_dagster.drift.report import Point, SeriesReport
 from synthmix_dagster.orchestration.sparklines import (
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     compact_composition,
     compact_distance,
     compact_drift,
@@ -161,7 +161,7 @@ def test_the_same_picture_is_the_same_element_and_two_share_no_names(release: Re
 def drawn_in(markdown: str) -> ElementTree.Element:
     data = re.fullmatch(r"!\[[^\]]*\]\(data:image/svg\+xml;base64,([^)]*)\)", markdown)
     assert data is not None
-    assert len(markdown) < MOST_CHARACTERS
+    assert len(markdown) < MAX_CHARACTERS
     return ElementTree.fromstring(base64.b64decode(data[1]))
 
 

@@ -16,6 +16,14 @@ from synthmix_dagster.gates.verdicts import (
     judge_realised,
     judge_recommendation,
 )
+from synthmix_dagster.release.manifest import (
+    GeneratorRequest,
+    Input,
+    Manifest,
+    Realised,
+    Request,
+    RowIdentity,
+)
 from synthmix_dagster.verbs.core import recommend_ratio
 
 GAP = Gate("wasserstein_gap", Threshold("number", 0.5))
@@ -85,16 +93,24 @@ def test_a_curve_that_is_flat_or_has_not_turned_is_told(advice):
 
 
 def manifest(real=10, synthetic=5, *, ratio=None, mode="rows", notes=(), due=5):
-    return {
-        "mix": {"mode": mode, "synthetic_rows": due},
-        "inputs": {"real": {"rows": 10}},
-        "notes": list(notes),
-        "realised": {
-            "real_rows": real,
-            "synthetic_rows": synthetic,
-            "ratio": synthetic / real if ratio is None else ratio,
-        },
-    }
+    rows = Input(10, "0" * 64, RowIdentity("content"), None, ())
+    requested = {"synthetic": GeneratorRequest(0.5, due)}
+    held = synthetic / real if ratio is None else ratio
+    return Manifest(
+        manifest_version=2,
+        release_id="0" * 16,
+        mix=Request(mode, 0.5, due, requested, 0, None, (), None, True, 1000),
+        inputs={"real": rows, "synthetic": replace(rows, rows=80)},
+        notes=tuple(notes),
+        evidence={},
+        realised=Realised(
+            real + synthetic, real, synthetic, held, {"synthetic": synthetic}, {}, {}, {}, 0
+        ),
+        columns=(),
+        shards=(),
+        documents=(),
+        libraries={},
+    )
 
 
 @pytest.mark.parametrize(

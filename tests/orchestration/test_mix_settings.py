@@ -89,5 +89,5 @@ def test_another_filter_makes_a_stored_verdict_stale(
 
 def test_an_object_store_as_output_is_refused_when_it_is_set(tmp_path: Path) -> None:
     options = write_inputs(tmp_path) | {"output_root": "s3://bucket/mixes"}
-    with pytest.raises(ConfigError, match=r"output_root.*s3:.* is no local directory"):
+    with pytest.raises(ConfigError, match=r"output_root.*s3:.* is not a local directory"):
         build_synthmix_defs(**options)

@@ -113,7 +113,7 @@ def test_a_release_whose_recount_failed_is_none(
 
 
 def test_it_needs_to_know_what_to_do() -> None:
-    with pytest.raises(SynthMixError, match="Set one of them"):
+    with pytest.raises(SynthMixError, match="Set at least one of them"):
         build_release_sensor(KEY)
 
 

@@ -90,8 +90,10 @@ def test_row_groups_are_full_whatever_the_buckets(tmp_path, monkeypatch):
         for name, rows in (("real", 400), ("synthetic", 700))
     ]
     engine = SmallEngine(sizes=ShufflePlan(bucket_bits=5, run_bytes=3000, piece_rows=50))
-    options = {"ratio": 0.5, "rows_per_shard": 250, "engine": engine}
-    release = mix_datasets(*sides, output=tmp_path / "out", **options)
+    options = MixOptions(rows_per_shard=250)
+    release = mix_datasets(
+        *sides, ratio=0.5, output=tmp_path / "out", options=options, engine=engine
+    )
     for shard, rows in zip(release.shards, (250, 250, 100), strict=True):
         metadata = pq.ParquetFile(shard).metadata
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]

@@ -1,6 +1,8 @@
 """Realised, not requested: what the shards hold is counted from the shards."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from mixes import edit_manifest, frame
 
-from synthmix_dagster import mix, verify_release
+from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
@@ -87,6 +89,44 @@ def test_any_difference_is_found_by_counting_alone(release, case):
         verify_release(release.path)
 
 
+def test_no_link_is_followed_inside_a_release(release, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(release.path, elsewhere)
+    (release.path / "latest").symlink_to(elsewhere)
+    assert load_release(release.path).path == release.path.resolve()
+    with pytest.raises(ReleaseError, match="'latest' is a link"):
+        verify_release(release.path)
+    (release.path / "latest").unlink()
+    (release.path / "data" / "more").symlink_to(elsewhere / "data")
+    with pytest.raises(ReleaseError, match="'data/more' is a link"):
+        verify_release(release.path)
+
+
+def test_a_renamed_release_is_refused(release):
+    renamed = release.path.rename(release.path.with_name("0" * 16))
+    with pytest.raises(ReleaseError, match=f"it is release {release.release_id}"):
+        verify_release(renamed)
+
+
+@pytest.mark.parametrize(
+    ("change", "sealed", "named"),
+    [
+        (lambda m: m["evidence"].update(mix="another"), False, "altered after it was written"),
+        (
+            lambda m: m["inputs"]["real"].update(rows=31),
+            True,
+            "its inputs and settings are those of",
+        ),
+        (lambda m: m["mix"].update(seed=5), True, "its inputs and settings are those of"),
+        (lambda m: m["notes"].append("a cap"), True, "its inputs and settings are those of"),
+    ],
+)
+def test_a_manifest_edited_by_hand_is_refused(release, change, sealed, named):
+    edit_manifest(release, change, sealed=sealed)
+    with pytest.raises(ReleaseError, match=named):
+        verify_release(release.path)
+
+
 def test_shards_that_changed_places_are_found_by_their_ends(release):
     contents = [shard.read_bytes() for shard in release.shards[:2]]
     for shard, content in zip(release.shards, contents[::-1], strict=False):
@@ -112,10 +152,10 @@ def test_an_engine_that_is_wrong_publishes_nothing(tmp_path, change, named):
         def shuffle(self, parts, folder, layout):
             written = super().shuffle(parts, folder, layout)
             (shard,) = written.shards
-            path = folder / shard["path"]
+            path = folder / shard.path
             pq.write_table(change(pq.read_table(path)), path)
-            shard |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
-            return written
+            known = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            return replace(written, shards=[replace(shard, **known)])
 
     real, synthetic = frame(0, 60), frame(1000, 1100)
     sides = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")

@@ -1,17 +1,16 @@
 """Base of everything a user may set: one model for YAML and Python that names the nearest word."""
 
-import inspect
-import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails
 
+from synthmix_dagster.encoding.option_docs import attribute_docs
 from synthmix_dagster.errors import ConfigError, did_you_mean
 
 
@@ -36,6 +35,18 @@ def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationErr
     return ValidationError.from_exception_data(error.title, details)
 
 
+def _located(error: ConfigError, title: str, values: Any) -> ValidationError:
+    """What the options of a verb refused, as an error of the key in YAML."""
+    value = values.get(error.option) if isinstance(values, Mapping) else None
+    detail = InitErrorDetails(
+        type="value_error",
+        loc=(error.option,),
+        input=value,
+        ctx={"error": ValueError(f"{error.problem}. {error.fix}")},
+    )
+    return ValidationError.from_exception_data(title, [detail])
+
+
 class _Suggesting(BaseModel):
     """Refuses unknown options with the nearest valid one."""
 
@@ -46,54 +57,40 @@ class _Suggesting(BaseModel):
             return handler(values)
         except ValidationError as error:
             raise _name_nearest(error, list(cls.model_fields)) from None
+        except ConfigError as error:
+            raise _located(error, cls.__name__, values) from None
 
 
 @cache
 def _explained(settings: type[BaseModel], derived: type[BaseModel]) -> type[BaseModel]:
     """The model Dagster derives for YAML, with words for an unknown option and for each known."""
     model = create_model(derived.__name__, __base__=(_Suggesting, derived))
-    words = attribute_docs(settings)
+    words = _docs(settings)
     for name, field in model.model_fields.items():
         field.description = field.description or words.get(name)
     model.model_rebuild(force=True)
     return model
 
 
-def attribute_docs(settings: type) -> dict[str, str]:
-    """What a class and its bases say of their attributes, so that it is said in one place.
-
-    Examples
-    --------
-    >>> class Knob:
-    ...     '''A knob.
-    ...
-    ...     Attributes
-    ...     ----------
-    ...     low, high : int
-    ...         Ends of the
-    ...         scale.
-    ...     '''
-    >>> attribute_docs(Knob)
-    {'low': 'Ends of the scale.', 'high': 'Ends of the scale.'}
-    """
-    found: dict[str, str] = {}
-    for base in reversed(settings.__mro__):
-        text = inspect.cleandoc(vars(base).get("__doc__") or "")
-        _, _, section = text.partition("Attributes\n----------\n")
-        names: list[str] = []
-        for line in section.splitlines():
-            if line.startswith(" "):
-                for name in names:
-                    found[name] = f"{found[name]} {line.strip()}".strip()
-            elif " : " in line:
-                listed, _, _ = line.partition(" : ")
-                names = listed.split(", ")
-                found |= dict.fromkeys(names, "")
-    return {name: said for name, said in found.items() if said}
+def _docs(settings: type[BaseModel]) -> dict[str, str]:
+    """Descriptions of the settings; what they say themselves stands over those of the options."""
+    docs = attribute_docs(settings)
+    for base in settings.__mro__:
+        for declared in vars(base).get("declared_in", ()):
+            docs = attribute_docs(declared) | docs
+    return docs
 
 
 class Settings(dg.Resolvable, _Suggesting, dg.Model):
-    """Base of everything a user may set, in YAML and in Python alike."""
+    """Base of everything a user may set, in YAML and in Python alike.
+
+    Parameters
+    ----------
+    described_by : sequence of type
+        Classes of options whose docstrings describe the fields.
+    """
+
+    declared_in: ClassVar[Sequence[type]] = ()
 
     model_config = ConfigDict(
         extra="forbid",
@@ -101,6 +98,10 @@ class Settings(dg.Resolvable, _Suggesting, dg.Model):
         # Most of these classes are bases of others: what is never validated is never built.
         defer_build=True,
     )
+
+    def __init_subclass__(cls, described_by: Sequence[type] = (), **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.declared_in = described_by
 
     @classmethod
     def model(cls) -> type[BaseModel]:
@@ -135,7 +136,7 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
     Raises
     ------
     ConfigError
-        The first option that is wrong, what is wrong with it and how to mend it.
+        The first option that is wrong, what is wrong with it and how to fix it.
     """
     try:
         return model(**options)
@@ -152,9 +153,9 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
 
 
 def plain_name(value: str) -> str:
-    """Refuse a name that is no identifier."""
+    """Refuse a name that is not an identifier."""
     if not (value.isidentifier() and value.isascii()):
-        raise ValueError(f"'{value}' is not a plain name. Use letters, digits and underscores")
+        raise ValueError(f"'{value}' is not a valid identifier. Use letters, digits and '_'")
     return value
 
 
@@ -162,7 +163,7 @@ def local_folder(value: str) -> str:
     """Refuse an object store as a place to write to: a local folder would get its name."""
     if "://" in value:
         raise ValueError(
-            f"'{value}' is no local directory. Write to a local directory and copy the finished "
+            f"'{value}' is not a local directory. Write to a local directory and copy the finished "
             "release from there, its manifest.json last"
         )
     return value
@@ -172,15 +173,4 @@ def below_root(value: str | None) -> str | None:
     """Refuse an output that is not a relative path below its root."""
     if value is not None and (Path(value).is_absolute() or ".." in Path(value).parts):
         raise ValueError(f"'{value}' lies outside 'output_root'. Use a relative name without '..'")
-    return value
-
-
-def weights_above_zero(value: Mapping[str, float]) -> Mapping[str, float]:
-    """Refuse weights of columns that are not numbers above 0."""
-    for column, weight in value.items():
-        if not (math.isfinite(weight) and weight > 0):
-            raise ValueError(
-                f"the weight of '{column}' is {weight}. Set it to a number above 0, or add the "
-                "column to 'ignore'"
-            )
     return value

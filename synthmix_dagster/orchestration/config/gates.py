@@ -1,8 +1,10 @@
 """What stops a release: thresholds, what is compared with them, and how each check acts."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
+import dagster as dg
 from pydantic import field_validator, model_validator
 
 from synthmix_dagster.errors import did_you_mean
@@ -31,9 +33,9 @@ class CheckConfig(Settings):
     Attributes
     ----------
     severity : {"ERROR", "WARN"}, optional
-        Of a failure. A gate that only warns stops no release.
+        Severity of a failure. A gate that only warns stops no release.
     blocking : bool, optional
-        Whether a failure of severity ERROR stops what follows in the run, and the release.
+        Whether a failure of severity ERROR stops everything downstream in the run, and the release.
     """
 
     severity: Severity | None = None
@@ -46,19 +48,19 @@ class GateConfig(Settings):
     Attributes
     ----------
     threshold : float or str
-        Largest gap that may be released, in real standard deviations; ``3 x floor`` for a multiple
+        Maximum gap for a release, in real standard deviations; ``3 x floor`` for a multiple
         of the floor, or ``auto`` for the gap at which the stability bound takes no synthetic rows.
     warn_threshold : float or str, optional
-        Largest gap without a warning, written like `threshold`.
+        Maximum gap without a warning, written like `threshold`.
     conditional_threshold : float, optional
-        Largest conditional gap that may be released: how far the target moved for given inputs.
+        Maximum conditional gap for a release: how far the target moved for given inputs.
     class_threshold : float, optional
-        Largest class gap that may be released: how far the labels of the worst class moved.
+        Maximum class gap for a release: how far the labels of the worst class moved.
     classifier_threshold : float, optional
-        Largest balanced accuracy, such as 0.6, with which a classifier may tell synthetic rows from
+        Maximum balanced accuracy, such as 0.6, with which a classifier may tell synthetic rows from
         real ones. It is trained only if this is set, which takes some seconds.
     min_distinct_share : float, optional
-        Smallest share of distinct rows that the synthetic rows may count as.
+        Minimum share of distinct rows that the synthetic rows may count as.
     compare : {"estimate", "upper", "lower"}
         What is compared with a threshold: the estimate, or an end of its 95 % interval.
     contract : ContractConfig, optional
@@ -68,33 +70,44 @@ class GateConfig(Settings):
         Severity and blocking of checks, by their names.
     """
 
-    threshold: float | str
-    warn_threshold: float | str | None = None
-    conditional_threshold: float | None = None
-    class_threshold: float | None = None
-    classifier_threshold: float | None = None
-    min_distinct_share: float | None = None
+    threshold: Annotated[Threshold, dg.Resolver.default(model_field_type=float | str)]
+    warn_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    conditional_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    class_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    classifier_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    min_distinct_share: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
     compare: Compare = "estimate"
     contract: ContractConfig | None = None
     checks: Annotated[Mapping[str, CheckConfig], by_name(CheckConfig)] = {}
 
-    @field_validator("threshold", "warn_threshold")
+    @field_validator("warn_threshold", *GATES.values(), mode="before")
     @classmethod
-    def _can_be_read(cls, value: Any) -> Any:
-        if value is None:
-            return None
-        threshold = Threshold.parse(value)
-        return threshold.value if threshold.kind == "number" else str(threshold)
+    def _parsed_once(cls, value: Any) -> Threshold | None:
+        return None if value is None else Threshold.parse(value)
 
-    @field_validator("conditional_threshold", "class_threshold")
+    @field_validator(
+        "conditional_threshold", "class_threshold", "classifier_threshold", "min_distinct_share"
+    )
     @classmethod
-    def _is_a_number(cls, value: float | None) -> float | None:
-        return None if value is None else Threshold.parse(value).value
+    def _is_a_number(cls, value: Threshold | None) -> Threshold | None:
+        if value is not None and value.kind != "number":
+            raise ValueError(f"it is '{value}'. Set it to a number of 0 or more")
+        return value
 
     @field_validator("classifier_threshold", "min_distinct_share")
     @classmethod
-    def _is_a_share(cls, value: float | None) -> float | None:
-        if value is not None and not 0 <= value <= 1:
+    def _is_a_share(cls, value: Threshold | None) -> Threshold | None:
+        if value is not None and value.value > 1:
             raise ValueError(f"it is {value}. Set it to a number from 0 to 1")
         return value
 
@@ -108,12 +121,11 @@ class GateConfig(Settings):
 
     @model_validator(mode="after")
     def _warns_before_it_fails(self) -> "GateConfig":
-        if self.warn_threshold is not None:
-            warn, fail = Threshold.parse(self.warn_threshold), Threshold.parse(self.threshold)
-            if warn.kind == fail.kind and warn.value >= fail.value:
-                raise ValueError(
-                    f"'warn_threshold' ({warn}) is not below 'threshold' ({fail}). Lower it"
-                )
+        warn, fail = self.warn_threshold, self.threshold
+        if warn is not None and warn.kind == fail.kind and warn.value >= fail.value:
+            raise ValueError(
+                f"'warn_threshold' ({warn}) is not below 'threshold' ({fail}). Lower it"
+            )
         return self
 
     def acts(self, check: str) -> tuple[Severity, bool]:
@@ -128,20 +140,20 @@ class GateConfig(Settings):
         """Whether a release is refused while a check fails."""
         return self.acts(check) == ("ERROR", True)
 
-    @property
+    @cached_property
     def gates(self) -> list[Gate]:
         """The gates that are set."""
-        warn = None if self.warn_threshold is None else Threshold.parse(self.warn_threshold)
-        severity, _ = self.acts("wasserstein_gap")
-        threshold = Threshold.parse(self.threshold)
-        gates = [Gate("wasserstein_gap", threshold, warn, self.compare, severity)]
-        for name, option in GATES.items():
-            limit = getattr(self, option)
-            if name != "wasserstein_gap" and limit is not None:
-                severity, _ = self.acts(name)
-                number = Threshold("number", limit)
-                gates.append(Gate(name, number, None, self.compare, severity))
-        return gates
+        return [
+            Gate(
+                name,
+                threshold,
+                self.warn_threshold if name == "wasserstein_gap" else None,
+                self.compare,
+                self.acts(name)[0],
+            )
+            for name, option in GATES.items()
+            if (threshold := getattr(self, option)) is not None
+        ]
 
     def measured_for_gates(self) -> dict[str, Any]:
         """Options of `measure_distance` that only a gate asks for."""

@@ -1,129 +1,105 @@
-"""How a distance is measured: the options that a mix, a monitor and checks alone share."""
+"""How a distance is measured: the options that a mix, a monitor and checks alone share.
+
+Types, defaults, descriptions and limits are those of the options of the verbs.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
+from typing_extensions import Self
 
-from synthmix_dagster.orchestration.config.base import Settings, weights_above_zero
+from synthmix_dagster.distance.options import DistanceOptions, Method, Rows
+from synthmix_dagster.encoding.options import Columns, SampleOptions, Scaling
+from synthmix_dagster.orchestration.config.base import Settings
 
 
-class SampleConfig(Settings):
-    """Which rows and columns are compared, and on what scale.
+class SampleConfig(Settings, described_by=(Columns, DistanceOptions)):
+    """Which rows and columns are compared, and on what scale: `Columns` and `SampleOptions`."""
 
-    Attributes
-    ----------
-    categorical, ignore, key : sequence of str
-        Columns that are categories although numbers; that are left out of distances; that
-        identify a row.
-    weights : mapping of str to float
-        Factor on a column's part of every squared distance, 1 by default.
-    scaling : {"standard", "robust", "rank"}
-        What makes numbers comparable.
-    groups : str, optional
-        Column whose rows belong together, such as a session or a day.
-    sample_rows, directions : int
-        Size of the computation.
-    seed : int
-        Seed of everything random.
-    """
-
-    categorical: Sequence[str] = ()
-    ignore: Sequence[str] = ()
-    key: Sequence[str] = ()
+    categorical: Sequence[str] = Columns.categorical
+    ignore: Sequence[str] = Columns.ignore
+    key: Sequence[str] = Columns.key
     weights: Mapping[str, float] = {}
-    scaling: Literal["standard", "robust", "rank"] = "standard"
-    groups: str | None = None
-    sample_rows: int = 20_000
-    directions: int = 100
-    seed: int = 0
+    scaling: Scaling = Columns.scaling
+    groups: str | None = Columns.groups
+    sample_rows: int = SampleOptions.sample_rows
+    directions: int = DistanceOptions.directions
+    seed: int = SampleOptions.seed
 
     @field_validator("categorical", "ignore", "key", mode="before")
     @classmethod
-    def _several(cls, value: Any) -> Any:
+    def _one_or_several(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
-    @field_validator("sample_rows", "directions")
-    @classmethod
-    def _at_least_one(cls, value: int) -> int:
-        return at_least(1, value)
+    @model_validator(mode="after")
+    def _options_are_valid(self) -> Self:
+        # Both refuse what is wrong when they are made.
+        _ = self.columns, self.distance_options
+        return self
 
-    @field_validator("seed")
-    @classmethod
-    def _no_negative_seed(cls, value: int) -> int:
-        return at_least(0, value)
+    @property
+    def columns(self) -> Columns:
+        """Which columns take part, as what, and on what scale."""
+        return Columns(
+            categorical=tuple(self.categorical),
+            ignore=tuple(self.ignore),
+            key=tuple(self.key),
+            weights=self.weights,
+            scaling=self.scaling,
+            groups=self.groups,
+        )
 
-    _weights = field_validator("weights")(weights_above_zero)
+    @property
+    def distance_options(self) -> DistanceOptions:
+        """How the distance is measured."""
+        return DistanceOptions(
+            sample_rows=self.sample_rows, seed=self.seed, directions=self.directions
+        )
 
-    def sample_options(self) -> dict[str, Any]:
-        """Options that every verb takes, as plain values."""
-        return {
-            "categorical": list(self.categorical),
-            "ignore": list(self.ignore),
-            "key": list(self.key),
-            "weights": dict(self.weights),
-            "scaling": self.scaling,
-            "sample_rows": self.sample_rows,
-            "seed": self.seed,
-        }
+    def observe_options(self) -> dict[str, Any]:
+        """Keywords of an observer of drift."""
+        options = keywords(
+            self.columns, SampleOptions(sample_rows=self.sample_rows, seed=self.seed)
+        )
+        return {**options, "directions": self.directions}
 
 
-class MeasureConfig(SampleConfig):
-    """How a distance is measured.
+class MeasureConfig(SampleConfig, described_by=(DistanceOptions,)):
+    """How a distance is measured: `DistanceOptions`."""
 
-    Attributes
-    ----------
-    method : {"sliced", "exact", "sinkhorn", "gaussian"}
-        Estimator of the distance.
-    p : {1, 2}
-        Order of the distance.
-    rows : {"sample", "all"}
-        Whether the gap is that of the sample or of every row.
-    permutations : int
-        Behind the p-value and the interval; 0 for neither.
-    memory_mb : int
-        The most memory to plan for, in MB.
+    method: Method = DistanceOptions.method
+    # An `Order`; templates in YAML and pydantic know no literal numbers.
+    p: int = DistanceOptions.p
+    rows: Rows = DistanceOptions.rows
+    permutations: int = DistanceOptions.permutations
+    memory_mb: int = DistanceOptions.memory_mb
+
+    @property
+    def distance_options(self) -> DistanceOptions:
+        """How the distance is measured."""
+        return DistanceOptions(
+            sample_rows=self.sample_rows,
+            seed=self.seed,
+            method=self.method,
+            p=self.p,  # type: ignore[arg-type]
+            rows=self.rows,
+            directions=self.directions,
+            permutations=self.permutations,
+            memory_mb=self.memory_mb,
+        )
+
+
+def keywords(*options: Any) -> dict[str, Any]:
+    """Options as keywords of a verb, in values that JSON keeps as they are.
+
+    Examples
+    --------
+    >>> keywords(SampleOptions(seed=3))
+    {'sample_rows': 20000, 'seed': 3}
     """
-
-    method: Literal["sliced", "exact", "sinkhorn", "gaussian"] = "sliced"
-    p: int = 2
-    rows: Literal["sample", "all"] = "sample"
-    permutations: int = 199
-    memory_mb: int = 1_000
-
-    @field_validator("p")
-    @classmethod
-    def _one_or_two(cls, value: int) -> int:
-        if value not in (1, 2):
-            raise ValueError(f"it is {value}. Set it to 1 or 2")
-        return value
-
-    @field_validator("permutations")
-    @classmethod
-    def _no_negative_permutations(cls, value: int) -> int:
-        return at_least(0, value)
-
-    @field_validator("memory_mb")
-    @classmethod
-    def _some_memory(cls, value: int) -> int:
-        return at_least(1, value)
-
-    def distance_options(self) -> dict[str, Any]:
-        """Options of `measure_distance`, but for the target."""
-        return {
-            **self.sample_options(),
-            "groups": self.groups,
-            "method": self.method,
-            "p": self.p,
-            "rows": self.rows,
-            "directions": self.directions,
-            "permutations": self.permutations,
-            "memory_mb": self.memory_mb,
-        }
-
-
-def at_least(least: int, value: int) -> int:
-    """Refuse a number below the least one."""
-    if value < least:
-        raise ValueError(f"it is {value}. Set it to {least} or more")
-    return value
+    values = {name: value for each in options for name, value in asdict(each).items()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }

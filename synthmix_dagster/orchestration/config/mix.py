@@ -15,8 +15,10 @@ from synthmix_dagster.orchestration.config.base import below_root, local_folder
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
-from synthmix_dagster.orchestration.config.measuring import MeasureConfig, at_least
+from synthmix_dagster.orchestration.config.measuring import MeasureConfig, keywords
 from synthmix_dagster.orchestration.config.orchestration import OrchestrationConfig
+from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
+from synthmix_dagster.release.options import MixOptions, Mode
 
 #: Assets of a mix, upstream first.
 ROLES = (
@@ -38,10 +40,13 @@ Translation = (
 )
 
 
-class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
+class MixConfig(
+    OrchestrationConfig, MeasureConfig, GateConfig, described_by=(MixOptions, RatioOptions)
+):
     """Everything a user may set for one mix.
 
-    The attributes of `GateConfig`, `MeasureConfig` and `OrchestrationConfig` are options as well.
+    The attributes of `GateConfig`, `OrchestrationConfig`, `Columns`, `DistanceOptions`,
+    `RatioOptions` and `MixOptions` are settings as well; ``shortage`` is not.
 
     Attributes
     ----------
@@ -58,24 +63,6 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
     output : str, optional
         Folder of this mix below `output_root`, by default its key prefix and name. Mixes with the
         same output compete for one ``latest``: whichever passed its gate last holds it.
-    stratify : str, optional
-        Column whose shares among the synthetic rows the mix keeps.
-    mode : {"rows", "weights"}
-        Take the recommended number of synthetic rows, or all with a ``sample_weight``.
-    max_rows : int, optional
-        Most rows of a release; synthetic ones make room.
-    provenance : bool
-        Whether every row of a release says its source, its generator and its identity.
-    keep_releases : int, optional
-        Releases to keep, all by default.
-    rows_per_shard : int
-        Rows in one Parquet file of a release.
-    max_ratio : float, optional
-        Highest ratio to consider.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Which of the equivalent ratios to take.
-    learner : {"kernel", "linear", "trees"}
-        Whose risk is predicted.
     evaluation : DatasetConfig, optional
         Real rows that are in no other dataset and that the generator never saw; they judge the
         risk.
@@ -84,8 +71,6 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
     evaluation_share : float, optional
         Share of the real rows to put aside as such rows, by their identity. The rest is the asset
         ``generator_input``, which the generator is to be fitted on.
-    generator_saw_real : bool, optional
-        Whether the generator was fitted on the real rows.
     drift : DriftConfig, optional
         Watches the gap, the generator and the real data for drift; adds the check ``drift``.
     translation : mapping or function, optional
@@ -99,19 +84,19 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
     task: Literal["regression", "classification"]
     output_root: str
     output: str | None = None
-    stratify: str | None = None
-    mode: Literal["rows", "weights"] = "rows"
-    max_rows: int | None = None
-    provenance: bool = True
-    keep_releases: int | None = None
-    rows_per_shard: int = 1_000_000
-    max_ratio: float | None = None
-    rule: Literal["largest_equivalent", "best", "smallest_equivalent"] = "largest_equivalent"
-    learner: Literal["kernel", "linear", "trees"] = "kernel"
+    stratify: str | None = MixOptions.stratify
+    mode: Mode = MixOptions.mode
+    max_rows: int | None = MixOptions.max_rows
+    provenance: bool = MixOptions.provenance
+    keep_releases: int | None = MixOptions.keep_releases
+    rows_per_shard: int = MixOptions.rows_per_shard
+    max_ratio: float | None = RatioOptions.max_ratio
+    rule: Rule = RatioOptions.rule
+    learner: Learner = RatioOptions.learner
     evaluation: DatasetConfig | None = None
     evaluation_column: str | None = None
     evaluation_share: float | None = None
-    generator_saw_real: bool | None = None
+    generator_saw_real: bool | None = RatioOptions.generator_saw_real
     drift: DriftConfig | None = None
     translation: Translation = None
 
@@ -120,17 +105,11 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
     _below = field_validator("output")(below_root)
     _local = field_validator("output_root")(local_folder)
 
-    @field_validator("rows_per_shard", "max_rows", "keep_releases")
-    @classmethod
-    def _positive(cls, value: int | None) -> int | None:
-        return None if value is None else at_least(1, value)
-
-    @field_validator("max_ratio")
-    @classmethod
-    def _no_negative_ratio(cls, value: float | None) -> float | None:
-        if value is not None and not 0 <= value < float("inf"):
-            raise ValueError(f"it is {value}. Set it to a number of 0 or more")
-        return value
+    @model_validator(mode="after")
+    def _ratio_and_mix_are_valid(self) -> Self:
+        # Both refuse what is wrong when they are made.
+        _ = self.ratio_options, self.mix_options
+        return self
 
     @field_validator("evaluation_share")
     @classmethod
@@ -234,52 +213,45 @@ class MixConfig(OrchestrationConfig, MeasureConfig, GateConfig):
         """Key of the partition that these settings are for."""
         return self._partition
 
+    @property
+    def ratio_options(self) -> RatioOptions:
+        """How the ratio is recommended."""
+        return RatioOptions(
+            sample_rows=self.sample_rows,
+            seed=self.seed,
+            learner=self.learner,
+            max_ratio=self.max_ratio,
+            rule=self.rule,
+            generator_saw_real=self.generator_saw_real,
+        )
+
+    @property
+    def mix_options(self) -> MixOptions:
+        """How the release is written."""
+        return MixOptions(
+            mode=self.mode,
+            seed=self.seed,
+            stratify=self.stratify,
+            max_rows=self.max_rows,
+            provenance=self.provenance,
+            rows_per_shard=self.rows_per_shard,
+            keep_releases=self.keep_releases,
+        )
+
     def observe_options(self) -> dict[str, Any]:
-        """Options of an observer of drift."""
-        categorical = [*self.categorical, *([self.target] if self.task == "classification" else [])]
-        return {
-            **self.sample_options(),
-            "categorical": categorical,
-            "groups": self.groups,
-            "directions": self.directions,
-        }
+        """Keywords of an observer of drift."""
+        options = super().observe_options()
+        labels = [self.target] if self.task == "classification" else []
+        return {**options, "categorical": [*self.categorical, *labels]}
 
     def measure_options(self) -> dict[str, Any]:
-        """Options of `measure_distance`."""
-        return {
-            "target": self.target,
-            "task": self.task,
-            **self.distance_options(),
-            **self.measured_for_gates(),
-        }
-
-    def mix_options(self) -> dict[str, Any]:
-        """Options of `mix_datasets`."""
-        from synthmix_dagster.release.options import MixOptions
-
-        return {
-            "options": MixOptions(
-                mode=self.mode,
-                seed=self.seed,
-                stratify=self.stratify,
-                max_rows=self.max_rows,
-                provenance=self.provenance,
-                rows_per_shard=self.rows_per_shard,
-                keep_releases=self.keep_releases,
-            ),
-            "key": list(self.key),
-            "optional": [*self.ignore, *self.key],
-        }
+        """Keywords of `measure_distance`."""
+        options = keywords(self.columns, self.distance_options) | self.measured_for_gates()
+        return {"target": self.target, "task": self.task, **options}
 
     def recommend_options(self) -> dict[str, Any]:
-        """Options of `recommend_ratio`."""
-        return {
-            "target": self.target,
-            "task": self.task,
-            **self.sample_options(),
-            "ignore": [*self.ignore, *([self.groups] if self.groups else [])],
-            "max_ratio": self.max_ratio,
-            "rule": self.rule,
-            "learner": self.learner,
-            "generator_saw_real": self.generator_saw_real,
-        }
+        """Keywords of `recommend_ratio`, which has no groups: their column is left out."""
+        options = keywords(self.columns, self.ratio_options)
+        groups = options.pop("groups")
+        options["ignore"] += [] if groups is None else [groups]
+        return {"target": self.target, "task": self.task, **options}

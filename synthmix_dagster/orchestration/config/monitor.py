@@ -1,7 +1,5 @@
 """What a user may set for drift alone."""
 
-from typing import Any
-
 import dagster as dg
 from pydantic import field_validator, model_validator
 from typing_extensions import Self
@@ -60,11 +58,3 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     def asset_key(self) -> dg.AssetKey:
         """Key of the asset that keeps the history."""
         return dg.AssetKey([*self.key_prefix, self.name, "distribution_distance"])
-
-    def observe_options(self) -> dict[str, Any]:
-        """Options of an observer of drift."""
-        return {
-            **self.sample_options(),
-            "groups": self.groups,
-            "directions": self.directions,
-        }

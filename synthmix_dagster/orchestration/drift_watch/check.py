@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from synthmix_dagster.drift.series import Unit
-from synthmix_dagster.gates.threshold import Threshold, number_of
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.mix import MixConfig
 
@@ -59,7 +58,7 @@ class Watch:
 def watch_of(config: MixConfig, drift: DriftConfig) -> Watch:
     """The history of a mix."""
     key = config.asset_key("distribution_distance")
-    shown = number_of(Threshold.parse(config.threshold))
+    shown = config.threshold.limit()
     units = drift.units("real", "synthetic")
     return Watch(key, drift, units, shown, config.partitions_def)
 

@@ -1,8 +1,7 @@
 """One batch, observed: what a materialisation records so that drift can be judged later.
 
-Between the rooms: rows and references come from `tables`, scores from `drift`. A monitor must not
-bring down what it watches, so whatever goes wrong here is recorded as the reason why there is no
-score.
+A monitor must not bring down what it watches, so an error here is recorded as the reason why there
+is no score.
 """
 
 import hashlib
@@ -11,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import shared_key
@@ -21,6 +22,7 @@ from synthmix_dagster.drift.scores import (
     BLOCKS,
     MAX_COLUMNS,
     MIN_BLOCK_ROWS,
+    Score,
     reference_score,
     same_schema,
     schema_of,
@@ -89,8 +91,8 @@ class Observer:
             rows = min(side.rows for side in sides)
             seen["gap"] = failed_observation(report, rows, _both(sides))
         for side in reversed(sides):
-            seen[SERIES_OF[side.name]], said = self.side(side, key=key, accepted=accepted)
-            notes += said
+            seen[SERIES_OF[side.name]], own = self.side(side, key=key, accepted=accepted)
+            notes += own
         return seen, notes
 
     def side(
@@ -116,7 +118,7 @@ class Observer:
         try:
             with one_thread():
                 return self._side(side, key or side.fingerprint, accepted)
-        except Exception as error:  # whatever it is, the pipeline goes on and the check warns
+        except Exception as error:  # the pipeline goes on and the check warns
             return failed_observation(error, side.rows, side.fingerprint), []
 
     def _gap(self, report: DistanceReport, sides: Sequence[Dataset]) -> Observation:
@@ -142,42 +144,12 @@ class Observer:
         )
 
     def _side(self, side: Dataset, key: str, accepted: bool) -> tuple[Observation, list[str]]:
-        options, wanted = self.options, self.drift.reference
-        positions = sample_positions(
-            side,
-            min(side.rows, options["sample_rows"]),
-            options["seed"],
-            shared_key(side, options["key"]),
-        )
-        rows = side.frame(positions)
-        left_out = [*options["ignore"], *options["key"], *filter(None, [options["groups"]])]
-        terms = {
-            **self._version(side.name),
-            "schema": schema_of(rows, left_out, options["categorical"]),
-            "settings": self._settings(),
-        }
-        references = References(inside(self.folder, side.name))
-        reference = references.find(terms, _agree, wanted)
-        notes = []
+        rows = self._sample(side)
+        terms = self._terms(side.name, rows)
+        reference = self._references(side).find(terms, _agree, self.drift.reference)
+        notes: list[str] = []
         if not reference.complete and accepted:
-            kept = rows.iloc[: -(-options["sample_rows"] // wanted)]
-            begun = not reference.members
-            reference = references.collect(
-                key,
-                kept,
-                terms=terms,
-                agree=_agree,
-                wanted=wanted,
-                fingerprint=side.fingerprint,
-                batch_rows=len(rows),
-            )
-            if begun and reference.replaced is not None:
-                notes.append(
-                    f"the reference of {side.name} was begun anew: {_changed(reference)} changed"
-                )
-            notes.append(
-                f"the reference of {side.name} holds {len(reference.members)} of {wanted} batches"
-            )
+            reference, notes = self._collect(side, key, rows, terms, reference)
         common: dict[str, Any] = {
             "rows": len(rows),
             "fingerprint": side.fingerprint,
@@ -186,9 +158,59 @@ class Observer:
         if reference.holds(key, side.fingerprint):
             return Observation(None, collected=True, **common), notes
         if not reference.complete:
-            problem = "a gate rejected it, so it is no part of the reference, which is not complete"
+            problem = "rejected by a gate, so not added to the reference, which is incomplete"
             return Observation(None, problem=problem, **common), notes
-        score = reference_score(
+        score = self._score(reference, rows)
+        return Observation(
+            square=score.square, blocks=score.blocks, columns=score.columns or {}, **common
+        ), notes
+
+    def _sample(self, side: Dataset) -> pd.DataFrame:
+        """The rows that are compared: the same ones whenever the side is sampled."""
+        count = min(side.rows, self.options["sample_rows"])
+        key = shared_key(side, self.options["key"])
+        return side.frame(sample_positions(side, count, self.options["seed"], key))
+
+    def _terms(self, side: str, rows: pd.DataFrame) -> Terms:
+        """What batches have in common that may be compared with each other."""
+        options = self.options
+        left_out = [*options["ignore"], *options["key"], *filter(None, [options["groups"]])]
+        return {
+            **self._version(side),
+            "schema": schema_of(rows, left_out, options["categorical"]),
+            "settings": self._settings(),
+        }
+
+    def _references(self, side: Dataset) -> References:
+        return References(inside(self.folder, side.name))
+
+    def _collect(
+        self, side: Dataset, key: str, rows: pd.DataFrame, terms: Terms, reference: Reference
+    ) -> tuple[Reference, list[str]]:
+        """Add a batch to a reference that is not complete, and note what happened."""
+        wanted, begun = self.drift.reference, not reference.members
+        reference = self._references(side).collect(
+            key,
+            rows.iloc[: -(-self.options["sample_rows"] // wanted)],
+            terms=terms,
+            agree=_agree,
+            wanted=wanted,
+            fingerprint=side.fingerprint,
+            batch_rows=len(rows),
+        )
+        notes = []
+        if begun and reference.replaced is not None:
+            notes.append(
+                f"the reference of {side.name} was begun anew: {_changed(reference)} changed"
+            )
+        notes.append(
+            f"the reference of {side.name} holds {len(reference.members)} of {wanted} batches"
+        )
+        return reference, notes
+
+    def _score(self, reference: Reference, rows: pd.DataFrame) -> Score:
+        options = self.options
+        return reference_score(
             reference.frame(),
             rows,
             block_rows=max(MIN_BLOCK_ROWS, reference.usual_rows // BLOCKS),
@@ -196,18 +218,12 @@ class Observer:
             directions=options["directions"],
             seed=options["seed"],
         )
-        return Observation(
-            square=score.square,
-            blocks=score.blocks,
-            columns=score.columns or {},
-            **common,
-        ), notes
 
     def _version(self, side: str) -> dict[str, str]:
-        """What the user says has changed. A new generator is no reason to doubt reality."""
+        """What the user declared. A new generator leaves the history of the real data valid."""
         version = self.drift.generator_version if side == "synthetic" else None
-        said = {"baseline": self.drift.baseline, "generator_version": version}
-        return {name: value for name, value in said.items() if value is not None}
+        declared = {"baseline": self.drift.baseline, "generator_version": version}
+        return {name: value for name, value in declared.items() if value is not None}
 
     def _settings(self) -> str:
         text = json.dumps(dict(self.options), sort_keys=True, default=str)

@@ -1,4 +1,4 @@
-"""Reference samples: rows of the first accepted batches, kept as they were.
+"""Reference samples: rows of the first accepted batches, stored unchanged.
 
     <output>/references/<name>/<side>/<reference_id>/reference.json
     <output>/references/<name>/<side>/<reference_id>/<digest>.parquet
@@ -32,7 +32,7 @@ Agree = Callable[[Terms, Terms], bool]
 
 @dataclass(frozen=True)
 class Reference:
-    """What a side is compared with, or as much of it as there is so far.
+    """What a side is compared with, complete or in progress.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Reference:
 
     @property
     def usual_rows(self) -> int:
-        """Rows that its batches had, as a rule."""
+        """Median number of rows of its batches."""
         return median_low(int(member["batch_rows"]) for member in self.members.values())
 
     def frame(self) -> pd.DataFrame:
@@ -90,7 +90,7 @@ class Reference:
                 raise ReleaseError(
                     f"the reference file '{member['file']}' is missing or was altered",
                     path=self.path,
-                    fix="Restore it from a copy, or set another 'baseline' to begin a new one",
+                    fix="Restore it from a backup, or change 'baseline' to begin a new reference",
                 )
             frames.append(pq.read_table(file).to_pandas())
         return pd.concat(frames, ignore_index=True)
@@ -173,7 +173,7 @@ class References:
             raise ReleaseError(
                 f"the reference cannot be written ({error})",
                 path=self.folder,
-                fix="Check space, permissions and column types there",
+                fix="Check disk space, permissions and column types",
             ) from error
 
     def _all(self) -> list[Reference]:
@@ -198,7 +198,7 @@ def _read(path: Path) -> Reference:
         raise ReleaseError(
             f"the reference '{path}' cannot be read ({error})",
             path=path.parent,
-            fix="Restore it from a copy, or remove its directory to begin a new one",
+            fix="Restore it from a backup, or remove its directory to begin a new reference",
         ) from error
 
 
@@ -234,7 +234,7 @@ def _added(
 
 @contextmanager
 def _one_writer(folder: Path) -> Iterator[None]:
-    """Let partitions of one backfill take turns; the lock dies with its process."""
+    """Serialise the partitions of one backfill; the lock ends with its process."""
     from filelock import FileLock
 
     with FileLock(folder / ".writer.lock"):

@@ -431,10 +431,10 @@ def test_a_wrong_option_is_named_with_its_remedy_in_a_mix_and_alone(
     [
         ({}, "nothing to watch. Set 'real', 'synthetic' or both"),
         ({"real": "rows", "threshold": 0.5}, "'threshold' is of a gap"),
-        ({"real": "rows", "name": "a b"}, "not a plain name"),
+        ({"real": "rows", "name": "a b"}, "not a valid identifier"),
         ({"real": "rows", "output": "../out"}, "outside 'output_root'"),
         ({"real": "rows", "weights": {"x": 0}}, "the weight of 'x' is 0"),
-        ({"real": "rows", "sample_rows": 0}, "1 or more"),
+        ({"real": "rows", "sample_rows": 0}, "Set it to 10 or more"),
     ],
 )
 def test_a_wrong_monitor_is_refused(options: dict[str, Any], words: str) -> None:

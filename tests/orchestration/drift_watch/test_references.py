@@ -76,7 +76,7 @@ def test_an_altered_file_is_refused(tmp_path: Path) -> None:
     collect(references, "a", 1)
     complete = collect(references, "b", 2)
     next(complete.path.glob("*.parquet")).write_bytes(b"other")
-    with pytest.raises(ReleaseError, match=r"missing or was altered.*another 'baseline'"):
+    with pytest.raises(ReleaseError, match=r"missing or was altered.*change 'baseline'"):
         complete.frame()
 
 
