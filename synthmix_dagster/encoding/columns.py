@@ -102,7 +102,7 @@ def _require_levels(values: pd.Series, dataset: str) -> None:
     if compound:
         raise DataError(
             f"it holds values of type {', '.join(sorted(k.__name__ for k in compound))}, which "
-            "are no levels",
+            "cannot be levels of a category",
             dataset=dataset,
             column=str(values.name),
             fix="Take it out of 'categorical', or add it to 'ignore'",

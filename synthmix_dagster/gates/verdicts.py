@@ -86,7 +86,7 @@ def judge_gap(report: DistanceReport, gate: Gate, critical_gap: float | None = N
     return Verdict(
         False,
         f"{found} is over the threshold {threshold} ({evidence}). {_worst(report)} "
-        "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
+        "Fix or retrain the generator, or raise 'threshold' if this gap is acceptable.",
         gate.severity,
         limit,
     )
@@ -119,7 +119,7 @@ def judge_conditional_gap(
         return Verdict(
             False,
             f"The conditional gap cannot be judged: {overlap:.0%} of the real rows have synthetic "
-            "ones with inputs like theirs, so that labels can hardly be compared. Mend the inputs "
+            "ones with inputs like theirs, so that labels can hardly be compared. Fix the inputs "
             "first, beginning with the columns that have the largest parts of the gap.",
             gate.severity,
             limit,
@@ -140,8 +140,8 @@ def judge_conditional_gap(
         )
     return Verdict(
         False,
-        f"{found} is over its threshold {limit:g}: rows that are alike have other labels in "
-        "synthetic than in real. Mend how the generator labels its rows, or raise "
+        f"{found} is over its threshold {limit:g}: similar rows carry different labels in "
+        "the synthetic data than in the real data. Fix how the generator assigns labels, or raise "
         "'conditional_threshold' if this is acceptable.",
         gate.severity,
         limit,
@@ -337,8 +337,8 @@ def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return Verdict(
         False,
-        f"Columns are not as they should be: {said}{more}. Mend the data, or change 'contract' if "
-        "this is as intended.",
+        f"Columns are not as they should be: {said}{more}. Fix the data, or change 'contract' if "
+        "this is intended.",
         severity,
     )
 

@@ -38,6 +38,7 @@ from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.display import risk_curve_markdown
 from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.redaction import without_secrets
 from synthmix_dagster.release.display import composition_markdown
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.report.page import REPORT
@@ -70,21 +71,6 @@ def of_dataset(
             evaluation_rows=evaluation_rows,
         ),
     }
-
-
-def without_secrets(place: str) -> str:
-    """A path or URI without user name, password and parameters.
-
-    Examples
-    --------
-    >>> without_secrets("s3://key:secret@bucket/data?token=1"), without_secrets("data/a@b.csv")
-    ('s3://bucket/data', 'data/a@b.csv')
-    """
-    scheme, separator, rest = place.partition("://")
-    if not separator:
-        return place
-    host, slash, path = rest.split("?", 1)[0].partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:

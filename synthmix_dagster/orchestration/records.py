@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside, write_json
 
 _DIGEST = "digest"
@@ -48,7 +49,7 @@ class Records:
                 f"the record '{name}' cannot be written ({error})",
                 path=self.output,
                 fix="Check disk space and permissions",
-            ) from error
+            ) from cause_of(error)
         return digest
 
     def read(self, name: str) -> dict[str, Any] | None:
@@ -75,7 +76,7 @@ class Records:
                 f"the record '{path}' cannot be read ({error})",
                 path=self.output,
                 fix=f"Materialise '{name}' again",
-            ) from error
+            ) from cause_of(error)
         return record
 
     def digest(self, name: str) -> str:

@@ -139,7 +139,12 @@ def drift_failures(config: MixConfig) -> list[str]:
         return []
     instance = dg.AssetExecutionContext.get().instance
     alarm = standing_alarm(watch_of(config, config.drift), instance)
-    return [f"the check 'drift' failed. {alarm}"] if alarm else []
+    if not alarm:
+        return []
+    return [
+        f"the check 'drift' failed. {alarm} To release once all the same, state why in "
+        "'release_anyway'"
+    ]
 
 
 def waiver_of(config: MixConfig, objections: Sequence[str], reason: str | None) -> Waiver | None:

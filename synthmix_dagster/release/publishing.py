@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import HIDDEN, flush, hidden_beside, inside, write_json
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import Manifest
@@ -69,7 +70,7 @@ def publish(
             f"it cannot be written ({error})",
             path=output,
             fix="Check disk space, permissions and column types. Existing releases are unchanged",
-        ) from error
+        ) from cause_of(error)
 
 
 def _existing(final: Path) -> Release | None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.engine import Counts, Layout
 from synthmix_dagster.release.handle import Release, load_release
@@ -75,7 +76,7 @@ def require_realised(release: Release) -> None:
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"its shards cannot be read ({error})", path=release.path, fix=_RESTORE
-        ) from error
+        ) from cause_of(error)
     stated = _flat(asdict(manifest.realised))
     for what, number in _flat(_realised(counts, manifest.real.rows)).items():
         if number != stated.get(what):
@@ -169,7 +170,9 @@ def _require_unaltered(file: Shard | Document, folder: Path) -> None:
             raise ReleaseError(f"{name} is missing", path=folder, fix=_RESTORE)
         unaltered = file_sha256(path) == file.sha256
     except OSError as error:
-        raise ReleaseError(f"{name} cannot be read ({error})", path=folder, fix=_RESTORE) from error
+        raise ReleaseError(
+            f"{name} cannot be read ({error})", path=folder, fix=_RESTORE
+        ) from cause_of(error)
     if not unaltered:
         raise ReleaseError(f"{name} was altered after it was written", path=folder, fix=_RESTORE)
 

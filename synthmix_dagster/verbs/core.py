@@ -23,6 +23,7 @@ from synthmix_dagster.encoding.options import (
 )
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.crossfit import Generator
+from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -181,6 +182,7 @@ def recommend_ratio(
     rule: Rule = RatioOptions.rule,
     sample_rows: int = RatioOptions.sample_rows,
     distance: DistanceReport | None = None,
+    experience: Experience | None = None,
     seed: int = RatioOptions.seed,
 ) -> Recommendation:
     """Recommend how many synthetic rows to add for each real one.
@@ -211,9 +213,13 @@ def recommend_ratio(
         Your learner itself, in the place of `learner`. It gets the columns as they are.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
-        risk itself, or the fewest rows statistically indistinguishable from the best.
+    rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
+        ``posterior`` takes the lowest risk that these rows and the experience of other datasets
+        together predict; it applies to the kernel learner, others use ``path``. The rest look at
+        these rows alone: ``path`` takes the most synthetic rows within half a standard error of
+        the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
+        itself, ``smallest_equivalent`` the fewest rows statistically indistinguishable from the
+        best.
     sample_rows : int
         Maximum number of real rows to learn the curve from, drawn uniformly, with the same fraction
         of the synthetic rows, so that ratios keep their meaning; of those at most five times as
@@ -221,6 +227,9 @@ def recommend_ratio(
     distance : DistanceReport, optional
         A distance measured before, of whose gap and conditional gap the bounds are made; without it
         the gap alone is measured.
+    experience : Experience, optional
+        What happened on other datasets, such as your own (`learn_experience`); by default what the
+        package comes with.
     seed : int
 
     Returns
@@ -284,6 +293,7 @@ def recommend_ratio(
             evaluation=judges.frame,
             generator=generator,
             estimator=estimator,
+            experience=experience,
             notes=(*samples.notes, *sizes.notes),
         )
     return replace(recommendation, inputs=inputs)

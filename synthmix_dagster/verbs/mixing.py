@@ -113,7 +113,7 @@ def mix(
     """
     if isinstance(output, str) and "://" in output:
         raise ConfigError(
-            f"'{output}' is no local directory",
+            f"'{output}' is not a local directory",
             option="output",
             fix="Write to a local directory and copy the finished release from there, its "
             "manifest.json last",

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from synthmix_dagster.drift.martingale import (
+    LASTING,
     LONGEST,
     MODERATE,
+    PERIODS,
+    RECURRING,
+    SHARES,
+    SPORADIC,
     STRONG,
     log_martingale,
     tie_breakers,
@@ -89,13 +94,25 @@ def test_capital_is_the_mixture_written_out(two_sided: bool) -> None:
         for k, first in enumerate(range(warm_up, t)):
             bets = [(ranked, STRONG), (-ranked, MODERATE)]
             bets += [(-ranked, STRONG), (ranked, MODERATE)] if two_sided else []
-            for place, weight in bets:
-                won = 1.0
-                for i in range(t):
-                    left = [j for j in range(t) if place[j] >= place[i]]
-                    weights = sum(weight if j >= first else 1.0 for j in left)
-                    won *= len(left) / weights * (weight if i >= first else 1.0)
-                whole += chances[k] * won / len(bets)
+            for period in (1, *PERIODS):
+                part = LASTING if period == 1 else RECURRING / len(PERIODS)
+                moved = range(first, t, period)
+                for place, weight in bets:
+                    won = 1.0
+                    for i in range(t):
+                        left = [j for j in range(t) if place[j] >= place[i]]
+                        weights = sum(weight if j in moved else 1.0 for j in left)
+                        won *= len(left) / weights * (weight if i in moved else 1.0)
+                    whole += part * chances[k] * won / len(bets)
+            for share, exponent in SHARES:
+                for place in (-ranked, ranked) if two_sided else (-ranked,):
+                    won = 1.0
+                    for i in range(first, t):
+                        law = [((r + 0.5) / (i + 1)) ** (exponent - 1) for r in range(i + 1)]
+                        rank = sum(place[j] < place[i] for j in range(i))
+                        won *= 1 - share + share * law[rank] * (i + 1) / sum(law)
+                    sides = len(SHARES) * (2 if two_sided else 1)
+                    whole += SPORADIC * chances[k] * won / sides
         expected.append(np.log(whole))
     found = log_martingale(scores, ties, warm_up=warm_up, two_sided=two_sided)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -55,7 +55,7 @@ def test_a_conditional_gap_passes_within_and_fails_over_its_threshold(report):
     assert "real rows" in passed.sentence
     failed = judge_conditional_gap(replace(report, conditional_gap=0.6), LABELS)
     assert not failed.passed
-    assert "other labels" in failed.sentence
+    assert "similar rows carry different labels" in failed.sentence
 
 
 def test_a_conditional_gap_that_was_not_measured_fails(report):

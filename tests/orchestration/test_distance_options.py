@@ -58,7 +58,9 @@ def test_target_gaps_directions_and_differences_are_shown(
         assert isinstance(found[f"synthmix/{key}"], float)
     assert len(found["synthmix/directions"]) == 3
     assert {"column", "statistic", "real", "synthetic"} <= found["synthmix/differences"][0].keys()
-    assert found["synthmix/parts_of_gap"].startswith("![Part of every column in the gap](data:")
+    assert found["synthmix/parts_of_gap"].startswith(
+        "![Gap, and the contribution of every column](data:"
+    )
 
 
 def test_without_permutations_a_mix_is_gated_by_the_gap_alone(

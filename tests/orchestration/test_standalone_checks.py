@@ -139,7 +139,7 @@ def test_partitions_are_compared_one_by_one(instance: dg.DagsterInstance) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"synthetic": {"path": "x.parquet"}}, "'synthetic' is no asset"),
+        ({"synthetic": {"path": "x.parquet"}}, "'synthetic' is not an asset"),
         ({"threshold": "auto"}, "nothing recommends a ratio here"),
         ({"conditional_threshold": 0.1}, "Set 'target' with it"),
         ({"thresold": 1}, "Did you mean 'threshold'"),

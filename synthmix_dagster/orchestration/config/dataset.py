@@ -10,6 +10,7 @@ from pydantic import field_validator, model_validator
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
+from synthmix_dagster.redaction import cause_of
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.dataset import Dataset
@@ -170,7 +171,7 @@ def joined(frames: Mapping[str, Any], name: str) -> Any:
             f"its {len(tables)} partitions do not have the same columns ({error})",
             dataset=name,
             fix="Give the partitions one schema, or choose the common columns by 'columns'",
-        ) from error
+        ) from cause_of(error)
 
 
 def asset_key_of(value: Any) -> dg.AssetKey:

@@ -111,6 +111,13 @@ class MixConfig(
         _ = self.ratio_options, self.mix_options
         return self
 
+    @field_validator("max_ratio")
+    @classmethod
+    def _a_finite_ratio(cls, value: float | None) -> float | None:
+        if value == float("inf"):
+            raise ValueError("it is inf. Set it to a finite number, or leave it out")
+        return value
+
     @field_validator("evaluation_share")
     @classmethod
     def _a_share(cls, value: float | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import dagster as dg
 from pydantic import field_validator, model_validator
 
-from synthmix_dagster.orchestration.config.base import Settings, plain_name
+from synthmix_dagster.orchestration.config.base import Settings, plain_name, unreserved
 
 #: Fields that only some kinds of partitions have, and those that these kinds need.
 _TIMES = ("start_date", "end_date", "timezone")
@@ -232,6 +232,11 @@ class AppearanceConfig(Settings):
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _prefix_is_no_folder_of_a_mix(cls, value: Sequence[str]) -> Sequence[str]:
+        return [unreserved(part) for part in value]
 
     @property
     def qualified_name(self) -> str:

@@ -42,7 +42,7 @@ class PairConfig(MeasureConfig, GateConfig):
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
         if self.synthetic.asset is None:
-            raise ValueError("'synthetic' is no asset. Checks are of an asset: give its key")
+            raise ValueError("'synthetic' is not an asset. Give the key of the asset to check")
         if self.real.generator is not None:
             raise ValueError("'real' has a 'generator'. Give an asset or a path")
         if self.judged_after_ratio:

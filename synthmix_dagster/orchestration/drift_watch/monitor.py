@@ -8,8 +8,11 @@ import dagster as dg
 from synthmix_dagster.drift.series import SERIES, Unit
 from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
+from synthmix_dagster.orchestration.directories import claim
 from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check
+from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.failures import at_the_edge
+from synthmix_dagster.orchestration.paths import MixPaths
 
 if TYPE_CHECKING:
     from synthmix_dagster.drift.report import DriftReport
@@ -56,10 +59,12 @@ def build_drift_monitor(
     ['flights/distribution_distance']
     """
     config = validated(MonitorConfig, options, "monitor")
+    claim(config)
     watch = Watch(
         config.asset_key,
         config,
         config.units(*config.sides),
+        KeptAlarms(MixPaths.of(config).drift_records),
         config.threshold,
         partitions_def,
     )

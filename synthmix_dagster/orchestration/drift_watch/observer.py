@@ -30,6 +30,7 @@ from synthmix_dagster.drift.scores import (
 from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.references import Reference, References, Terms
+from synthmix_dagster.redaction import without_secrets
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.threads import one_thread
 
@@ -129,7 +130,7 @@ class Observer:
             rows=min(report.n_real, report.n_synthetic),
             fingerprint=_both(sides),
             terms={
-                **self._version("synthetic"),
+                **self.drift.declared("gap"),
                 "method": report.method,
                 "order": str(report.p),
                 "rows": report.rows,
@@ -176,7 +177,7 @@ class Observer:
         options = self.options
         left_out = [*options["ignore"], *options["key"], *filter(None, [options["groups"]])]
         return {
-            **self._version(side),
+            **self.drift.declared(SERIES_OF[side]),
             "schema": schema_of(rows, left_out, options["categorical"]),
             "settings": self._settings(),
         }
@@ -219,12 +220,6 @@ class Observer:
             seed=options["seed"],
         )
 
-    def _version(self, side: str) -> dict[str, str]:
-        """What the user declared. A new generator leaves the history of the real data valid."""
-        version = self.drift.generator_version if side == "synthetic" else None
-        declared = {"baseline": self.drift.baseline, "generator_version": version}
-        return {name: value for name, value in declared.items() if value is not None}
-
     def _settings(self) -> str:
         text = json.dumps(dict(self.options), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -251,5 +246,5 @@ def _changed(reference: Reference) -> str:
 
 def failed_observation(error: Exception, rows: int = 0, fingerprint: str = "") -> Observation:
     """What is recorded of a batch that could not be measured."""
-    problem = str(error).rstrip(".") or type(error).__name__
+    problem = without_secrets(str(error)).rstrip(".") or type(error).__name__
     return Observation(None, rows, fingerprint, {}, problem=problem)
