@@ -263,7 +263,7 @@ class MixConfig(
 
     def measure_options(self) -> dict[str, Any]:
         """Keywords of `measure_distance`."""
-        options = keywords(self.columns, self.distance_options)
+        options = keywords(self.columns, self.distance_options) | self.measured_for_gates()
         return {"target": self.target, "task": self.task, **options}
 
     def recommend_options(self) -> dict[str, Any]:

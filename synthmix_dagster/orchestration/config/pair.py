@@ -27,7 +27,7 @@ class PairConfig(MeasureConfig, GateConfig):
     real : DatasetConfig or asset key
         What it is compared with.
     target : str, optional
-        Label column; `conditional_threshold` needs it.
+        Label column; `conditional_threshold` and `class_threshold` need it.
     task : {"regression", "classification"}, optional
     partitions_def : PartitionsConfig or PartitionsDefinition, optional
         Partitions of `synthetic`, to be compared one by one; Dagster has this for checks as a
@@ -54,8 +54,9 @@ class PairConfig(MeasureConfig, GateConfig):
                 "'threshold' is 'auto', and nothing recommends a ratio here. Set it to a number or "
                 "to '3 x floor'"
             )
-        if self.conditional_threshold is not None and self.target is None:
-            raise ValueError("'conditional_threshold' is of the target. Set 'target' with it")
+        for option in ("conditional_threshold", "class_threshold"):
+            if getattr(self, option) is not None and self.target is None:
+                raise ValueError(f"'{option}' is of the target. Set 'target' with it")
         return self
 
     @model_validator(mode="after")
