@@ -173,10 +173,8 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
         ) from None
 
 
-#: Folders that a mix makes in its directory and in its releases.
-RESERVED = frozenset(
-    {"releases", "latest", "records", "references", "partitions", "generated", "data"}
-)
+#: Folders that a mix makes in its directory.
+RESERVED = frozenset({"releases", "latest", "records", "references", "partitions", "generated"})
 
 
 def plain_name(value: str) -> str:
