@@ -245,7 +245,9 @@ def year() -> list[Row]:
     from synthmix_dagster.drift.history import Observation
     from synthmix_dagster.orchestration.config.drift import DriftConfig
     from synthmix_dagster.orchestration.drift_watch.check import Watch
+    from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
     from synthmix_dagster.orchestration.drift_watch.metadata import of_drift, of_observations
+    from synthmix_dagster.orchestration.records import Records
 
     rng = np.random.default_rng(0)
     key = dg.AssetKey(["flights", "distribution_distance"])
@@ -271,7 +273,8 @@ def year() -> list[Row]:
                 dg.AssetMaterialization(key, partition=day, metadata=entry)
             )
         drift = DriftConfig(generator_version="v1")
-        watch = Watch(key, drift, drift.units("real", "synthetic"), 0.5, days)
+        kept = KeptAlarms(Records(Path(home) / "mixes", "flights"))
+        watch = Watch(key, drift, drift.units("real", "synthetic"), kept, 0.5, days)
         taken, processor = [], []
         for _ in range(5):
             started, busy = time.perf_counter(), time.process_time()

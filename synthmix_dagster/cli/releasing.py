@@ -44,6 +44,9 @@ def mix(
     ratio: float | None,
     threshold: str | None,
     conditional_threshold: float | None,
+    class_threshold: float | None,
+    classifier_threshold: float | None,
+    min_distinct_share: float | None,
     evaluation: str | None,
     evaluation_column: str | None,
     require_usable: bool,
@@ -70,7 +73,9 @@ def mix(
     from synthmix_dagster.gates.evidence import gates_of
     from synthmix_dagster.verbs import core, mixing
 
-    gates = gates_of(threshold, conditional_threshold)
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
     _require_consistent(ratio, gates, settings)
     rows, judges = _evaluation_rows(real, evaluation, evaluation_column)
     # Opened once: what is measured is what is mixed.
@@ -100,6 +105,9 @@ def mix(
             recommendation=advice,
             threshold=threshold,
             conditional_threshold=conditional_threshold,
+            class_threshold=class_threshold,
+            classifier_threshold=classifier_threshold,
+            min_distinct_share=min_distinct_share,
             **values_of(settings, MixOptions),
         )
     if as_json:
@@ -221,7 +229,8 @@ def _measured(
     from synthmix_dagster.verbs.core import measure_distance
 
     chosen = values_of(settings, Columns, DistanceOptions) | _labels(settings)
-    distance = measure_distance(rows, synthetic, **chosen)
+    trained = any(gate.name == "classifier_accuracy" for gate in gates)
+    distance = measure_distance(rows, synthetic, classifier=trained, **chosen)
     known = [gate for gate in gates if gate.threshold.kind != "auto"]
     Evidence.judged(output, distance, None, known)
     return distance

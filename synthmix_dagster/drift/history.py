@@ -110,6 +110,8 @@ class Selection:
         Keys of batches of another size than is usual, among `batches`: by block only.
     came : tuple of float
         When each of `batches` was there for the first time.
+    terms : mapping of str to str
+        What `batches` were measured on.
     """
 
     batches: tuple[Batch, ...]
@@ -118,6 +120,7 @@ class Selection:
     problem: str
     odd: frozenset[str] = frozenset()
     came: tuple[float, ...] = ()
+    terms: Mapping[str, str] = field(default_factory=dict)
 
     def in_order(self) -> "Selection":
         """All but the batches that came late and wait for the next one in order."""
@@ -205,7 +208,7 @@ def select(batches: Sequence[Batch], series: str, unit: Unit) -> Selection:
         if series in batch.series and batch.series[series].terms in (terms, {}):
             first[batch.key] = min(batch.time, first.get(batch.key, batch.time))
     came = tuple(first[batch.key] for batch in kept)
-    return Selection(tuple(kept), tuple(others), tuple(notes), problem, odd_kept, came)
+    return Selection(tuple(kept), tuple(others), tuple(notes), problem, odd_kept, came, terms)
 
 
 def _refusal(observation: Observation, unit: Unit) -> str:

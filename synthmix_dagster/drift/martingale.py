@@ -20,8 +20,18 @@ image, ``F**v`` where the distribution function was F (v > 1 means larger scores
 score first. Its odds miss low scores where the former are won by high ones, which makes it the
 better bet on a moderate change.
 
-What is not known is mixed over: the two alternatives, and the first changed batch over all batches
-to come. Capital sleeps until then and jumps into the bet at batch k with chance
+Not every change lasts. A generator may be bad on every other day or on every seventh, and the
+better days between teach the ranks that bad ones are ordinary. So part of the capital takes only
+each p-th batch since the change for changed, which the same formula covers; the others go on being
+history, and evidence grows with every bad batch. The last part is for bad batches without a
+pattern: a batch is bad with probability q, and its rank r among the t batches so far, uniform
+without a change, then has a density proportional to ``((r - 1/2) / t)**(e - 1)``. The odds of a
+batch are ``1 - q + q * density``. No bet on order can do much for these after a short history: that
+m good batches came first has the chance ``(1 - q)**m`` without a change, so its odds end at
+``(1 - q)**-m``: 102 for q = 1/7 and m = 30, however long one waits.
+
+What is not known is mixed over: the alternatives, and the first changed batch over all batches to
+come. Capital sleeps until then and jumps into the bet at batch k with chance
 ``c/((k+c-1)(k+c))``, which falls slowly: late changes stay affordable.
 """
 
@@ -32,11 +42,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 #: Exponent w of the survival function, for changes of three standard deviations and more.
 STRONG = 0.1
 #: Exponent v of the distribution function, for changes of one to two standard deviations.
 MODERATE = 3.0
+#: Capital on a change that lasts, on one that recurs, and on bad batches without a pattern.
+LASTING, RECURRING, SPORADIC = 0.625, 0.25, 0.125
+#: From one bad batch to the next, where they recur: every other batch, or one day of the week.
+PERIODS = (2, 7)
+#: Where there is no pattern: shares q of bad batches, and the exponent e of their ranks.
+SHARES = ((0.15, 0.1), (0.5, 0.4))
 #: Half of the capital has jumped into the bet after so many batches.
 HALF_LIFE = 5
 #: A bet on a change that began more batches ago than this is over; what it won is kept.
@@ -103,10 +120,18 @@ def log_martingale(
     n = len(scores)
     chances = waking(max(n - warm_up, 0))
     capital, banked = np.ones(n), 0.0
+    rises = _sporadic(highest_first, two_sided)
     for t in range(warm_up + 1, n + 1):
         oldest = max(warm_up, t - LONGEST)
         firsts = np.arange(oldest, t)
-        won = _odds(highest_first[highest_first < t], firsts, two_sided)
+        order = highest_first[highest_first < t]
+        since = order >= firsts[:, None]
+        won = LASTING * _odds(since, two_sided)
+        for period in PERIODS:
+            recurs = since & (order % period == firsts[:, None] % period)
+            won += RECURRING / len(PERIODS) * _odds(recurs, two_sided)
+        sporadic = np.exp(np.minimum(rises[:, [t]] - rises[:, firsts], 600.0))
+        won += SPORADIC * np.mean(sporadic, axis=0)
         staked = chances[firsts - warm_up] * won
         asleep = 1 - float(np.sum(chances[: t - warm_up]))
         capital[t - 1] = max(asleep, 0.0) + banked + float(np.sum(staked))
@@ -115,11 +140,27 @@ def log_martingale(
     return np.log(capital)
 
 
-def _odds(highest_first: Ints, firsts: Ints, two_sided: bool) -> Floats:
-    """How much likelier this order is if scores moved at a batch, for every such first batch."""
+def _sporadic(highest_first: Ints, two_sided: bool) -> Floats:
+    """Log odds of all batches before each, and of all, if some are bad: one row an alternative."""
     n = len(highest_first)
-    changed = highest_first[None] >= firsts[:, None]
-    moved = n - firsts
+    ranks = [int(np.flatnonzero(highest_first[highest_first <= t] == t)[0]) for t in range(n)]
+    rises = np.zeros((len(SHARES) * (1 + two_sided), n + 1))
+    for t, rank in enumerate(ranks):
+        places = (np.arange(t + 1) + 0.5) / (t + 1)
+        odds = []
+        for share, exponent in SHARES:
+            density = places ** (exponent - 1)
+            density /= np.mean(density)
+            ends = (rank, t - rank) if two_sided else (rank,)
+            odds += [1 - share + share * density[place] for place in ends]
+        rises[:, t + 1] = rises[:, t] + np.log(odds)
+    return rises
+
+
+def _odds(changed: Bools, two_sided: bool) -> Floats:
+    """How much likelier this order is if these scores, the highest first, moved: one row a case."""
+    n = changed.shape[1]
+    moved = np.sum(changed, axis=1)
     # Shares of changed scores among those that are no lower, and no higher, than each.
     above = np.cumsum(changed, axis=1, dtype=np.float32)
     below = moved[:, None].astype(np.float32) - above + changed
@@ -129,7 +170,7 @@ def _odds(highest_first: Ints, firsts: Ints, two_sided: bool) -> Floats:
     bets = [(above, STRONG), (below, MODERATE)]
     if two_sided:
         bets += [(below, STRONG), (above, MODERATE)]
-    odds = np.zeros(len(firsts))
+    odds = np.zeros(len(changed))
     for shares, weight in bets:
         # Single precision: the sum is off by no more than a millionth of it.
         chance = np.log(1 + np.float32(weight - 1) * shares).sum(axis=1, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from synthmix_dagster.drift.report import (
     Status,
 )
 from synthmix_dagster.drift.series import Unit
+from synthmix_dagster.drift.standing import StandingAlarm, declared_of, on_earlier_terms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,6 +41,7 @@ def judge_history(
     history: int = 5,
     threshold: float | None = None,
     notes: Sequence[str] = (),
+    standing: Sequence[StandingAlarm] = (),
 ) -> DriftReport:
     """Judge all series of a history.
 
@@ -58,6 +61,9 @@ def judge_history(
         Largest gap that may be released, to be shown.
     notes : sequence of str
         Remarks of the caller to keep with the result.
+    standing : sequence of StandingAlarm
+        Alarms of the declared version and baseline that were raised before. They stand, whatever
+        the history shows.
 
     Returns
     -------
@@ -77,13 +83,43 @@ def judge_history(
     """
     line = math.log(len(units) / delta)
     series = tuple(
-        _judge(select(batches, name, unit), name, unit, line, history)
+        _with_standing(
+            _judge(select(batches, name, unit), name, unit, line, history),
+            batches,
+            standing,
+            line,
+            history,
+        )
         for name, unit in units.items()
     )
     worst = max((one.status for one in series), key=STATUSES.index)
     if worst == "short" and any(one.status == "quiet" for one in series):
         worst = "quiet"
     return DriftReport(worst, series, delta, line, history, threshold, tuple(notes))
+
+
+def _with_standing(
+    one: SeriesReport,
+    batches: Sequence[Batch],
+    standing: Sequence[StandingAlarm],
+    line: float,
+    history: int,
+) -> SeriesReport:
+    """Let an alarm stand that was raised on earlier terms, or was recorded.
+
+    Every history of one version and baseline is judged by the same line; the first that alarmed is
+    named.
+    """
+    if one.status == "alarm":
+        return one
+    kept = next((alarm for alarm in standing if alarm.series == one.series), None)
+    unit: Unit = "block" if one.unit == "block" else "batch"
+    for earlier in on_earlier_terms(batches, one.series):
+        if kept is not None:
+            break
+        selection = select(earlier, one.series, unit)
+        kept = _judge(selection, one.series, unit, line, history).alarm_to_keep
+    return one if kept is None else replace(one, status="alarm", standing=kept)
 
 
 def _judge(selection: Selection, name: str, unit: Unit, line: float, history: int) -> SeriesReport:
@@ -125,6 +161,7 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
         change=change,
         problem=selection.problem,
         notes=notes,
+        declared=declared_of(selection.terms),
     )
 
 

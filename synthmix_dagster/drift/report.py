@@ -1,8 +1,10 @@
 """The answer to "since when": one frozen result that the check, metadata and plots read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from synthmix_dagster.drift.standing import StandingAlarm
 from synthmix_dagster.results import Result
 
 if TYPE_CHECKING:
@@ -98,6 +100,11 @@ class SeriesReport:
         Why the latest batch cannot be judged.
     notes : tuple of str
         Which batches were left out, and why.
+    declared : mapping of str to str
+        Version and baseline that these batches were declared with.
+    standing : StandingAlarm, optional
+        An alarm of the same version and baseline that these batches alone do not raise: it was
+        raised on other terms, or its history is gone.
     """
 
     series: str
@@ -109,6 +116,8 @@ class SeriesReport:
     change: Change | None
     problem: str
     notes: tuple[str, ...]
+    declared: Mapping[str, str] = field(default_factory=dict)
+    standing: StandingAlarm | None = None
 
     @property
     def counted(self) -> int:
@@ -120,6 +129,31 @@ class SeriesReport:
         """Logarithm of the capital after the latest batch that was judged."""
         found = [point.log_martingale for point in self.points if point.counted]
         return (found[-1] or 0.0) if found else 0.0
+
+    @property
+    def moved(self) -> str:
+        """What moved since when, by how much and in which columns; empty without a change."""
+        change = self.change
+        if change is None:
+            return ""
+        columns = ", ".join(f"{name} ({share:.0%})" for name, share in change.columns[:3])
+        words = (
+            f"{_MOVED[self.series]} since batch {change.since} ({change.batches} "
+            f"batch{'' if change.batches == 1 else 'es'}), from {change.before:.3f} to "
+            f"{change.after:.3f} standard deviations"
+        )
+        if change.deviations is not None:
+            words += f", {abs(change.deviations):.1f} deviations of its score"
+        return f"{words}; columns: {columns}" if columns else words
+
+    @property
+    def alarm_to_keep(self) -> StandingAlarm | None:
+        """The alarm that these batches raise, or that stands from before."""
+        if self.alarm is None or self.change is None:
+            return self.standing
+        return StandingAlarm(
+            self.series, self.change.since, self.alarm, self.moved, dict(self.declared)
+        )
 
 
 _MOVED = {
@@ -169,14 +203,26 @@ class DriftReport(Result):
         if self.status == "alarm":
             return (
                 f"{said} The chance of ever raising a false alarm is at most {self.delta:.2g}. "
-                "Fix what changed, or accept it as the new normal with a new 'generator_version' "
-                "or 'baseline'."
+                f"{self._remedy}"
             )
         watched = [one for one in self.series if one.counted > self.history]
         if self.status == "quiet":
             lengths = ", ".join(f"{one.series} over {one.counted} batches" for one in watched)
             said = f"Nothing moved: {lengths}."
         return said + "".join(f" {note[0].upper()}{note[1:]}." for note in self.notes)
+
+    @property
+    def _remedy(self) -> str:
+        """What clears the alarms that stand."""
+        raised = [one.series for one in self.series if one.status == "alarm"]
+        if "reality" in raised:
+            clears = "a new 'baseline', which accepts it as the new normal"
+        else:
+            clears = (
+                "a new 'generator_version' for a fixed generator, or a new 'baseline', which "
+                "accepts it as the new normal"
+            )
+        return f"The alarm stands until you declare {clears}. No other setting clears it."
 
     def _said(self, one: SeriesReport) -> str:
         if one.status == "short":
@@ -186,18 +232,15 @@ class DriftReport(Result):
             )
         if one.status == "unable":
             return f"The latest batch of {one.series} cannot be judged: {one.problem}."
-        if one.change is None:
+        if one.standing is not None:
+            return (
+                f"The alarm of {one.series} stands since batch {one.standing.since}: it was raised "
+                f"at batch {one.standing.raised}, when {one.standing.finding}. The latest batches "
+                "cannot clear it: they were measured on other terms, or the history is shorter."
+            )
+        moved = one.moved
+        if not moved:
             return ""
-        change = one.change
-        columns = ", ".join(f"{name} ({share:.0%})" for name, share in change.columns[:3])
-        moved = (
-            f"{_MOVED[one.series]} since batch {change.since} ({change.batches} "
-            f"batch{'' if change.batches == 1 else 'es'}), from {change.before:.3f} to "
-            f"{change.after:.3f} standard deviations"
-        )
-        if change.deviations is not None:
-            moved += f", {abs(change.deviations):.1f} deviations of its score"
-        moved += f"; columns: {columns}" if columns else ""
         if one.status == "watch" and one.latest_capital >= self.alarm_line:
             return (
                 "The evidence is over the alarm line, but batches came late, after later ones: "

@@ -11,13 +11,11 @@ from pydantic import TypeAdapter
 
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.gates.threshold import Gate, Threshold
+from synthmix_dagster.gates.threshold import GATES, Gate, Threshold
 from synthmix_dagster.gates.verdicts import Verdict, judge
 from synthmix_dagster.gates.waiver import Waiver, require_no_objection
 from synthmix_dagster.ratio.recommendation import Recommendation
 
-#: Checks of a distance that a threshold turns into gates.
-GATES = ("wasserstein_gap", "conditional_gap")
 #: Names of the parts in a manifest.
 _MIX, _THRESHOLDS, _CHECKS, _OVERRIDES = "mix", "thresholds", "checks", "overrides"
 _DISTANCE, _RECOMMENDATION = "distribution_distance", "optimal_ratio"
@@ -157,7 +155,11 @@ class Evidence:
 
 
 def gates_of(
-    threshold: float | str | None, conditional_threshold: float | None = None
+    threshold: float | str | None,
+    conditional_threshold: float | None = None,
+    class_threshold: float | None = None,
+    classifier_threshold: float | None = None,
+    min_distinct_share: float | None = None,
 ) -> list[Gate]:
     """The gates that a user sets by thresholds.
 
@@ -165,21 +167,30 @@ def gates_of(
     ----------
     threshold : float or str, optional
         See `Threshold.parse`.
-    conditional_threshold : float, optional
+    conditional_threshold, class_threshold, classifier_threshold, min_distinct_share : float, \
+    optional
+        See `mix`.
 
     Raises
     ------
     ConfigError
-        It cannot be read.
+        One of them cannot be read.
 
     Examples
     --------
     >>> [gate.name for gate in gates_of("3 x floor")]
     ['wasserstein_gap']
     """
-    options = {"threshold": threshold, "conditional_threshold": conditional_threshold}
+    values = {
+        "threshold": threshold,
+        "conditional_threshold": conditional_threshold,
+        "class_threshold": class_threshold,
+        "classifier_threshold": classifier_threshold,
+        "min_distinct_share": min_distinct_share,
+    }
     gates = []
-    for name, (option, value) in zip(GATES, options.items(), strict=True):
+    for name, option in GATES.items():
+        value = values[option]
         if value is None:
             continue
         try:

@@ -4,6 +4,7 @@
 because a blocking check only stops the run it is part of.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.conditional import MIN_OVERLAP
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.encoding.columns import some_names
 from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -146,6 +148,139 @@ def judge_conditional_gap(
     )
 
 
+def judge_class_gap(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when the labels of one class moved too far for given inputs, or that cannot be told.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is a largest gap of a class.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    limit = gate.threshold.value
+    if not report.classes:
+        return Verdict(
+            False,
+            "The labels of classes were not compared. That needs a target of classes with at "
+            "least 20 rows each, and 'permutations' above 0. Set them so, or remove "
+            "'class_threshold'.",
+            gate.severity,
+            limit,
+        )
+    hidden = [shift for shift in report.classes if shift.overlap < MIN_OVERLAP]
+    if hidden:
+        named = some_names([shift.name for shift in hidden])
+        return Verdict(
+            False,
+            f"The labels of some classes cannot be judged ({named}): the synthetic data has hardly "
+            "any rows with inputs like theirs. Fix the inputs first.",
+            gate.severity,
+            limit,
+        )
+    values = [gate.compared(shift.gap, shift.interval) for shift in report.classes]
+    # A gap that is not a number comes first, and passes no threshold.
+    value, worst = max(
+        zip((float("nan") if v is None else v for v in values), report.classes, strict=True),
+        key=lambda pair: (math.isnan(pair[0]), pair[0]),
+    )
+    low, high = worst.interval
+    found = (
+        f"{_found(gate, f'class gap of {worst.name!r}', value)} (interval {low:.2f} to "
+        f"{high:.2f}, {worst.real_rows:,} real and {worst.synthetic_rows:,} synthetic rows), the "
+        f"largest of {len(values)} compared,"
+    )
+    if value <= limit:
+        return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
+    return Verdict(
+        False,
+        f"{found} is over its threshold {limit:g}: rows that look like this class carry different "
+        "labels in the synthetic data than in the real data. Fix how the generator assigns labels, "
+        "or raise 'class_threshold' if this is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge_classifier(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when a classifier tells synthetic rows from real ones too well.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is a largest balanced accuracy.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    test, limit = report.classifier, gate.threshold.value
+    if test is None:
+        return Verdict(
+            False,
+            "No classifier was trained to tell synthetic rows from real ones. Measure the distance "
+            "again with 'classifier' set, or remove 'classifier_threshold'.",
+            gate.severity,
+            limit,
+        )
+    value = gate.compared(test.accuracy, test.interval)
+    low, high = test.interval
+    found = (
+        f"{_found(gate, 'accuracy of a classifier', value or 0.0)} (95 % interval {low:.2f} to "
+        f"{high:.2f}, p = {test.p_value:.3f}, {test.n_real:,} real and {test.n_synthetic:,} "
+        "synthetic rows judged; 0.5 is guessing)"
+    )
+    if value is not None and value <= limit:
+        return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
+    return Verdict(
+        False,
+        f"{found} is over its threshold {limit:g}: synthetic rows can be told from real ones by "
+        "how their columns go together. Fix or retrain the generator, or raise "
+        "'classifier_threshold' if this is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge_distinct_rows(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when too few of the synthetic rows are distinct.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is a smallest share.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    limit, share = gate.threshold.value, report.distinct_share
+    if share is None:
+        return Verdict(
+            False,
+            "Repeated synthetic rows cannot be judged: rows of the real data repeat as well, or "
+            "another version measured the distance. Measure it again, or remove "
+            "'min_distinct_share'.",
+            gate.severity,
+            limit,
+        )
+    found = f"The synthetic rows that were compared count as {share:.1%} distinct ones"
+    if share >= limit:
+        return Verdict(True, f"{found}; at least {limit:.1%} are required.", limit=limit)
+    return Verdict(
+        False,
+        f"{found}, and at least {limit:.1%} are required: rows are repeated more often than in the "
+        "real data. Generate new rows instead of repeating some, or lower 'min_distinct_share'.",
+        gate.severity,
+        limit,
+    )
+
+
 def judge(gate: Gate, report: DistanceReport, critical_gap: float | None = None) -> Verdict:
     """Ask a gate for its verdict on a distance."""
     return _JUDGES[gate.name](report, gate, critical_gap)
@@ -154,6 +289,9 @@ def judge(gate: Gate, report: DistanceReport, critical_gap: float | None = None)
 _JUDGES: Mapping[str, Callable[[DistanceReport, Gate, float | None], Verdict]] = {
     "wasserstein_gap": judge_gap,
     "conditional_gap": judge_conditional_gap,
+    "class_gap": judge_class_gap,
+    "classifier_accuracy": judge_classifier,
+    "distinct_rows": judge_distinct_rows,
 }
 
 

@@ -87,7 +87,7 @@ def judge_pair(
         synthetic,
         target=config.target,
         task=config.task,
-        **keywords(config.columns, config.distance_options),
+        **keywords(config.columns, config.distance_options) | config.measured_for_gates(),
     )
     judged = {}
     for gate in config.gates:
@@ -158,6 +158,9 @@ def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
 _JUDGES: Mapping[str, Judge] = {
     "wasserstein_gap": partial(_gate, name="wasserstein_gap"),
     "conditional_gap": partial(_gate, name="conditional_gap"),
+    "class_gap": partial(_gate, name="class_gap"),
+    "classifier_accuracy": partial(_gate, name="classifier_accuracy"),
+    "distinct_rows": partial(_gate, name="distinct_rows"),
     "schema_matches": _schema,
     "memorisation": _memorisation,
     "recommendation_usable": _usable,

@@ -73,11 +73,11 @@ def require_apart_on_disk(output_root: Path, root: Path) -> None:
                 path=root,
                 fix="Set 'output' to a directory of its own",
             )
-    for folder, names, _ in os.walk(root):
+    for place, names, _ in os.walk(root):
         names[:] = [name for name in names if name.casefold() not in RESERVED and name[0] != "."]
-        if Path(folder) != root and _is_marked(Path(folder)):
+        if Path(place) != root and _is_marked(Path(place)):
             raise ReleaseError(
-                f"the directory of another mix lies inside it, '{folder}'",
+                f"the directory of another mix lies inside it, '{place}'",
                 path=root,
                 fix="Set 'output' to a directory of its own",
             )

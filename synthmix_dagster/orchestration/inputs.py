@@ -71,12 +71,18 @@ def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Viol
     """How the columns differ from the stated contract, or else from that of the real rows."""
     real, synthetic = sides
     optional = [*config.ignore, *config.key]
+    inferred = []
+    if config.contract is None or config.contract.every_level:
+        classes = [config.target] if config.task == "classification" and config.target else []
+        contract = contract_of(real, [*config.categorical, *classes])
+        inferred = violations(synthetic, contract, optional=optional)
     if config.contract is None:
-        return violations(synthetic, contract_of(real, config.categorical), optional=optional)
+        return inferred
     held, extra = config.contract.by_column, config.contract.extra
     return [
         *violations(real, held, extra=extra),
         *violations(synthetic, held, optional=optional, extra=extra),
+        *(violation for violation in inferred if violation.rule == "absent"),
     ]
 
 

@@ -101,6 +101,8 @@ def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
             columns=_columns(report),
             directions=_directions(report),
             differences=_differences(report),
+            classes=_classes(report),
+            distinct_rows=report.distinct_rows,
             notes=dg.MetadataValue.json(list(report.notes)),
         )
     )
@@ -234,6 +236,7 @@ def of_realised(release: Release) -> Metadata:
 
 def _compared(report: DistanceReport, threshold: float | None) -> Metadata:
     """Fields of `GateMetadata`."""
+    worst, classifier = report.worst_class, report.classifier
     return {
         "gap": report.gap,
         "threshold": threshold,
@@ -241,6 +244,10 @@ def _compared(report: DistanceReport, threshold: float | None) -> Metadata:
         "p_value": report.p_value,
         "conditional_gap": report.conditional_gap,
         "overlap": report.overlap,
+        "class_gap": None if worst is None else worst.gap,
+        "worst_class": None if worst is None else worst.name,
+        "classifier_accuracy": None if classifier is None else classifier.accuracy,
+        "distinct_share": report.distinct_share,
     }
 
 
@@ -299,6 +306,24 @@ def _differences(report: DistanceReport) -> dg.TableMetadataValue | None:
                 "synthetic": readable(row.synthetic),
             }
             for row in report.differences
+        ]
+    )
+
+
+def _classes(report: DistanceReport) -> dg.TableMetadataValue | None:
+    """How far the labels of each class moved."""
+    return _table(
+        [
+            {
+                "class": shift.name,
+                "gap": round(shift.gap, 4),
+                "low": round(shift.interval[0], 4),
+                "high": round(shift.interval[1], 4),
+                "rows_real": shift.real_rows,
+                "rows_synthetic": shift.synthetic_rows,
+                "overlap": round(shift.overlap, 4),
+            }
+            for shift in report.classes
         ]
     )
 

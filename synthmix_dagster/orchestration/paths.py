@@ -60,6 +60,11 @@ class MixPaths:
         return Records(self.output, self.mix)
 
     @property
+    def drift_records(self) -> Records:
+        """Alarms of drift that stand, over all partitions."""
+        return Records(self.root, self.mix)
+
+    @property
     def references(self) -> Path:
         """Directory of the reference samples of drift, over all partitions."""
         return inside(inside(self.root, "references"), self.mix)

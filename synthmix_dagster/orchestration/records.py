@@ -59,7 +59,7 @@ class Records:
         ------
         ReleaseError
             It cannot be read, or was altered after it was written. That is found by its digest,
-            which is no signature: whoever may write here can write a digest as well.
+            which is not a signature: whoever may write here can write a digest as well.
         """
         path = self._path(name)
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.gates.threshold import Threshold
+from synthmix_dagster.gates.threshold import GATES, MINIMA, Threshold
 from synthmix_dagster.gates.verdicts import (
     Verdict,
     judge,
@@ -22,11 +22,6 @@ from synthmix_dagster.orchestration.drift_watch.check import standing_alarm, wat
 from synthmix_dagster.orchestration.inputs import Opened, schema_violations
 from synthmix_dagster.ratio.recommendation import Recommendation
 
-#: Run option that replaces the threshold of each gate.
-_THRESHOLDS: Mapping[str, str] = {
-    "wasserstein_gap": "threshold",
-    "conditional_gap": "conditional_threshold",
-}
 #: Tag of a run that published although something forbade it.
 RELEASE_ANYWAY_TAG = "synthmix/release_anyway"
 
@@ -62,7 +57,9 @@ def gate_verdicts(
     configured = judge_all(config, report, recommendation)
     tightened = judge_all(config, report, recommendation, _thresholds(overrides))
     verdicts = {
-        name: tightened[name] if _limit(tightened[name]) < _limit(verdict) else verdict
+        name: tightened[name]
+        if _strictness(name, verdict) < _strictness(name, tightened[name])
+        else verdict
         for name, verdict in configured.items()
     }
     if config.stops("schema_matches"):
@@ -79,10 +76,13 @@ def loosened(
     """Thresholds that a run sets above the configured ones, one sentence each."""
     configured = judge_all(config, report, recommendation)
     return [
-        f"the run config sets '{_THRESHOLDS[name]}' to {threshold:g}, above the configured "
-        f"{_limit(configured[name]):g}. A run may tighten a gate, not loosen it."
+        f"the run config sets '{GATES[name]}' to {threshold:g}, "
+        f"{'below' if name in MINIMA else 'above'} the configured {configured[name].limit:g}. "
+        "A run may tighten a gate, not loosen it."
         for name, threshold in _thresholds(overrides).items()
-        if name in configured and threshold > _limit(configured[name])
+        if name in configured
+        and _strictness(name, Verdict(True, "", limit=threshold))
+        < _strictness(name, configured[name])
     ]
 
 
@@ -103,11 +103,14 @@ def on_other_terms(role: str, overrides: Mapping[str, Any]) -> list[str]:
 
 
 def _thresholds(overrides: Mapping[str, Any]) -> dict[str, float]:
-    return {gate: overrides[name] for gate, name in _THRESHOLDS.items() if name in overrides}
+    return {gate: overrides[name] for gate, name in GATES.items() if name in overrides}
 
 
-def _limit(verdict: Verdict) -> float:
-    return math.inf if verdict.limit is None else verdict.limit
+def _strictness(gate: str, verdict: Verdict) -> float:
+    """A number that rises as a gate is tightened; the lowest where nothing was compared."""
+    if verdict.limit is None:
+        return -math.inf
+    return verdict.limit if gate in MINIMA else -verdict.limit
 
 
 def recommendation_verdicts(
@@ -136,7 +139,12 @@ def drift_failures(config: MixConfig) -> list[str]:
         return []
     instance = dg.AssetExecutionContext.get().instance
     alarm = standing_alarm(watch_of(config, config.drift), instance)
-    return [f"the check 'drift' failed. {alarm}"] if alarm else []
+    if not alarm:
+        return []
+    return [
+        f"the check 'drift' failed. {alarm} To release once all the same, state why in "
+        "'release_anyway'"
+    ]
 
 
 def waiver_of(config: MixConfig, objections: Sequence[str], reason: str | None) -> Waiver | None:

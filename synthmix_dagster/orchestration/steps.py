@@ -80,7 +80,7 @@ def ingest_synthetic(config: MixConfig, inputs: Inputs) -> Outcome:
 
 def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     """Measure the gap and store it with the fingerprints it belongs to."""
-    config = overridden(config, inputs.overrides)
+    configured, config = config, overridden(config, inputs.overrides)
     opened = open_inputs(config, inputs.frames)
     sides = opened.sides
     if not config.from_files:
@@ -95,7 +95,7 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
         {
             **metadata.of_distance(report, limit),
             **metadata.of_overrides(inputs.overrides),
-            **_observed(config, sides, report),
+            **_observed(configured, sides, report, config.measure_options()),
         }
     )
 
@@ -240,16 +240,34 @@ def _like(frame: Any, dataset: Dataset) -> Any:
     return dataset.frame()
 
 
-def _observed(config: MixConfig, sides: Sides, report: DistanceReport) -> Mapping[str, Any]:
-    """What this batch adds to the history of drift."""
+def _observed(
+    config: MixConfig, sides: Sides, report: DistanceReport, measured: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What this batch adds to the history of drift, which is made of the configured settings only.
+
+    A run that measured with others is measured again, or it would begin a history of its own.
+    """
     if config.drift is None:
         return {}
     observer = Observer(config.drift, MixPaths.of(config).references, config.observe_options())
+    usual = report if measured == config.measure_options() else _measured_as_set(config, sides)
+    accepted = isinstance(usual, DistanceReport) and _accepted(config, usual)
+    observations, notes = observer.batch(
+        sides, key=config.partition, accepted=accepted, report=usual
+    )
+    return of_observations(observations, config.drift.generator_version, notes)
+
+
+def _measured_as_set(config: MixConfig, sides: Sides) -> DistanceReport | Exception:
+    try:
+        return measure_distance(*sides, **config.measure_options())
+    except Exception as error:  # recorded as the reason why there is no score
+        return error
+
+
+def _accepted(config: MixConfig, report: DistanceReport) -> bool:
+    """Whether the batch may become part of a reference."""
     # A gate that needs the recommendation cannot be judged yet.
     verdicts = judge_all(config, report)
     judged = [verdicts[gate.name] for gate in config.gates if gate.threshold.kind != "auto"]
-    accepted = all(verdict.passed or verdict.severity == "WARN" for verdict in judged)
-    observations, notes = observer.batch(
-        sides, key=config.partition, accepted=accepted, report=report
-    )
-    return of_observations(observations, config.drift.generator_version, notes)
+    return all(verdict.passed or verdict.severity == "WARN" for verdict in judged)

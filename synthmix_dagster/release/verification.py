@@ -126,7 +126,7 @@ def layout_of(release: Release) -> Layout:
 def _require_sealed(release: Release) -> None:
     """Compare the manifest with its digest, and its inputs and settings with its name.
 
-    It is no signature: whoever may write the release can write a digest as well.
+    It is not a signature: whoever may write the release can write a digest as well.
     """
     manifest = release.details
     if manifest.digest not in (None, digest_of_manifest(release.manifest)):

@@ -50,6 +50,7 @@ def measure_distance(
     directions: int = DistanceOptions.directions,
     permutations: int = DistanceOptions.permutations,
     memory_mb: int = DistanceOptions.memory_mb,
+    classifier: bool = DistanceOptions.classifier,
     seed: int = DistanceOptions.seed,
 ) -> DistanceReport:
     """Measure how far synthetic rows are from real ones.
@@ -96,6 +97,8 @@ def measure_distance(
         there is neither p-value nor interval.
     memory_mb : int
         Memory budget in MB, inputs excluded.
+    classifier : bool
+        Whether to train a classifier that tells the sides apart, which takes some seconds.
     seed : int
 
     Returns
@@ -133,6 +136,7 @@ def measure_distance(
         directions=directions,
         permutations=permutations,
         memory_mb=memory_mb,
+        classifier=classifier,
         seed=seed,
     )
     pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")

@@ -36,6 +36,9 @@ def mix(
     recommendation: Recommendation | None = None,
     threshold: float | str | None = None,
     conditional_threshold: float | None = None,
+    class_threshold: float | None = None,
+    classifier_threshold: float | None = None,
+    min_distinct_share: float | None = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
 
@@ -80,6 +83,13 @@ def mix(
         the critical gap of `recommendation`.
     conditional_threshold : float, optional
         Largest conditional gap.
+    class_threshold : float, optional
+        Maximum class gap: how far the labels of the worst class moved for given inputs.
+    classifier_threshold : float, optional
+        Maximum balanced accuracy of the classifier that tells the sides apart, such as 0.6; measure
+        `distance` with ``classifier=True``.
+    min_distinct_share : float, optional
+        Minimum share of distinct rows that the synthetic rows may count as.
 
     Returns
     -------
@@ -119,7 +129,9 @@ def mix(
         keep_releases=keep_releases,
         memory_mb=memory_mb,
     )
-    gates = gates_of(threshold, conditional_threshold)
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
     evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
     opened = open_dataset(real, "real")
     if isinstance(synthetic, Mapping):

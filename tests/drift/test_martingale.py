@@ -3,9 +3,15 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from synthmix_dagster.drift import martingale
 from synthmix_dagster.drift.martingale import (
+    LASTING,
     LONGEST,
     MODERATE,
+    PERIODS,
+    RECURRING,
+    SHARES,
+    SPORADIC,
     STRONG,
     log_martingale,
     tie_breakers,
@@ -54,7 +60,11 @@ def test_no_bet_is_expected_to_win_or_to_lose(two_sided: bool) -> None:
         assert after == pytest.approx(np.exp(found[0][-2]), rel=1e-5)
 
 
-def test_odds_are_lehmanns_by_simulation() -> None:
+def test_odds_are_lehmanns_by_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The whole capital on changes that last; the other bets are written out below.
+    monkeypatch.setattr(martingale, "LASTING", 1.0)
+    monkeypatch.setattr(martingale, "RECURRING", 0.0)
+    monkeypatch.setattr(martingale, "SPORADIC", 0.0)
     # One score from before the change and two after it: S**w is the law of U**(1/w) from above,
     # and F**v that of U**(1/v).
     rng = np.random.default_rng(2)
@@ -89,13 +99,25 @@ def test_capital_is_the_mixture_written_out(two_sided: bool) -> None:
         for k, first in enumerate(range(warm_up, t)):
             bets = [(ranked, STRONG), (-ranked, MODERATE)]
             bets += [(-ranked, STRONG), (ranked, MODERATE)] if two_sided else []
-            for place, weight in bets:
-                won = 1.0
-                for i in range(t):
-                    left = [j for j in range(t) if place[j] >= place[i]]
-                    weights = sum(weight if j >= first else 1.0 for j in left)
-                    won *= len(left) / weights * (weight if i >= first else 1.0)
-                whole += chances[k] * won / len(bets)
+            for period in (1, *PERIODS):
+                part = LASTING if period == 1 else RECURRING / len(PERIODS)
+                moved = range(first, t, period)
+                for place, weight in bets:
+                    won = 1.0
+                    for i in range(t):
+                        left = [j for j in range(t) if place[j] >= place[i]]
+                        weights = sum(weight if j in moved else 1.0 for j in left)
+                        won *= len(left) / weights * (weight if i in moved else 1.0)
+                    whole += part * chances[k] * won / len(bets)
+            for share, exponent in SHARES:
+                for place in (-ranked, ranked) if two_sided else (-ranked,):
+                    won = 1.0
+                    for i in range(first, t):
+                        law = [((r + 0.5) / (i + 1)) ** (exponent - 1) for r in range(i + 1)]
+                        rank = sum(place[j] < place[i] for j in range(i))
+                        won *= 1 - share + share * law[rank] * (i + 1) / sum(law)
+                    sides = len(SHARES) * (2 if two_sided else 1)
+                    whole += SPORADIC * chances[k] * won / sides
         expected.append(np.log(whole))
     found = log_martingale(scores, ties, warm_up=warm_up, two_sided=two_sided)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -164,3 +186,31 @@ def test_capital_stays_finite_under_overwhelming_evidence() -> None:
     found = log_martingale(np.arange(800.0), np.zeros(800), warm_up=5)
     assert np.isfinite(found).all()
     assert found[-1] > 100
+
+
+@pytest.mark.parametrize(
+    ("by", "period"), [(1.0, 2), (2.0, 7)], ids=["one sd every other", "two sd every seventh"]
+)
+def test_a_change_that_recurs_is_found_though_better_batches_lie_between(
+    by: float, period: int
+) -> None:
+    """After 30 batches of history, within 150; seen without these bets: at most 1 of 10."""
+    scores = np.random.default_rng(12).standard_normal((20, 180))
+    scores[:, 30::period] += by
+    assert np.mean(np.any(capital(scores)[:, 30:] >= np.log(100), axis=1)) >= 0.8
+
+
+def test_bad_batches_without_a_pattern_are_found_after_a_long_history() -> None:
+    """A third of the batches at two deviations, after 100; chance alone alarms for 1 of 100."""
+    rng = np.random.default_rng(13)
+    scores = rng.standard_normal((20, 250))
+    scores[:, 100:] += 2.0 * (rng.random((20, 150)) < 1 / 3)
+    assert np.mean(np.any(capital(scores)[:, 100:] >= np.log(100), axis=1)) >= 0.3
+
+
+@pytest.mark.slow
+def test_unchanged_histories_of_two_hundred_batches_keep_the_bound() -> None:
+    """300 histories of 200 batches; `benchmarks.drift_recurring --only unchanged` has others."""
+    found = capital(np.random.default_rng(14).standard_normal((300, 200)))
+    ever = np.mean(np.any(found >= np.log(100), axis=1))
+    assert ever <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / 300)

@@ -265,3 +265,18 @@ def test_copies_of_the_real_rows_are_found(tmp_path: Path, instance: dg.DagsterI
         "training_data",
     )
     assert "the check 'memorisation' failed" in failure(alone)
+
+
+def test_a_minimum_is_loosened_by_lowering_it_and_tightened_by_raising_it(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = {**write_inputs(tmp_path), "min_distinct_share": 0.5}
+    assert run(options, instance).success
+    tightened = run(
+        options, instance, "training_data", ops={"training_data": {"min_distinct_share": 1.0}}
+    )
+    assert tightened.success
+    loosened = run(
+        options, instance, "training_data", ops={"training_data": {"min_distinct_share": 0.2}}
+    )
+    assert "sets 'min_distinct_share' to 0.2, below the configured 0.5" in failure(loosened)

@@ -51,6 +51,11 @@ def _located(error: ConfigError, title: str, values: Any) -> ValidationError:
     return ValidationError.from_exception_data(title, [detail])
 
 
+def said_in_one_line(error: Exception) -> str:
+    """What an error of Dagster's says, to be quoted in a sentence."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
 def _safe_to_show(value: Any) -> Any:
     """What was set, without the secrets of the addresses in it."""
     if isinstance(value, str):
@@ -72,6 +77,9 @@ class _Suggesting(BaseModel):
             raise _name_nearest(error, list(cls.model_fields)) from None
         except ConfigError as error:
             raise _located(error, cls.__name__, values) from None
+        except Exception as error:
+            # Dagster's own checks raise errors of its own, which pydantic does not locate.
+            raise ValueError(f"{said_in_one_line(error)}. Check its value and type") from None
 
 
 @cache

@@ -62,6 +62,24 @@ class DriftConfig(Settings):
             raise ValueError(f"it is {value}. Set it to 1 or more")
         return value
 
+    def declared(self, series: str) -> dict[str, str]:
+        """What was declared of a series; to declare something else clears its alarm.
+
+        Parameters
+        ----------
+        series : str
+            One of `SERIES`. A new generator leaves the history of the real data valid.
+
+        Examples
+        --------
+        >>> drift = DriftConfig(generator_version="v1", baseline="spring")
+        >>> drift.declared("generator"), drift.declared("reality")
+        ({'baseline': 'spring', 'generator_version': 'v1'}, {'baseline': 'spring'})
+        """
+        version = None if series == "reality" else self.generator_version
+        declared = {"baseline": self.baseline, "generator_version": version}
+        return {name: value for name, value in declared.items() if value is not None}
+
     def units(self, *sides: str) -> dict[str, Unit]:
         """The series to watch, and what to rank in each; gaps have one score a batch.
 

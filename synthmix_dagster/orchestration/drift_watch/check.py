@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from synthmix_dagster.drift.series import Unit
+from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
+from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.redaction import without_secrets
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ class Watch:
         The series, and what to rank in each.
     threshold : float, optional
         Maximum gap to release, to be shown.
+    kept : KeptAlarms
+        Alarms that were seen.
     partitions_def : PartitionsDefinition, optional
         Gives partitions their order; without it they are ordered by their keys.
     """
@@ -35,25 +40,35 @@ class Watch:
     asset_key: dg.AssetKey
     drift: DriftConfig
     units: Mapping[str, Unit]
+    kept: KeptAlarms
     threshold: float | None = None
     partitions_def: dg.PartitionsDefinition[Any] | None = None
 
     def judge(self, instance: dg.DagsterInstance) -> "DriftReport":
-        """Read the history and judge it."""
+        """Read the history, judge it, and keep the alarms that stand.
+
+        Raises
+        ------
+        ReleaseError
+            The record of alarms cannot be read or written.
+        """
         from synthmix_dagster.drift.monitor import judge_history
         from synthmix_dagster.orchestration.drift_watch.history import read_history
 
         batches, notes = read_history(instance, self.asset_key, self.partitions_def)
         if instance.is_ephemeral:
             notes.append("this instance is ephemeral and keeps no history beyond its process")
-        return judge_history(
+        report = judge_history(
             batches,
             units=self.units,
             delta=self.drift.delta,
             history=self.drift.history,
             threshold=self.threshold,
             notes=notes,
+            standing=self.kept.standing(self.drift),
         )
+        self.kept.keep(report)
+        return report
 
 
 def watch_of(config: MixConfig, drift: DriftConfig) -> Watch:
@@ -61,15 +76,25 @@ def watch_of(config: MixConfig, drift: DriftConfig) -> Watch:
     key = config.asset_key("distribution_distance")
     shown = config.threshold.limit()
     units = drift.units("real", "synthetic")
-    return Watch(key, drift, units, shown, config.partitions_def)
+    kept = KeptAlarms(MixPaths.of(config).drift_records)
+    return Watch(key, drift, units, kept, shown, config.partitions_def)
 
 
 def standing_alarm(watch: Watch, instance: dg.DagsterInstance) -> str:
-    """The sentence of a standing alarm; empty where there is none or nothing can be judged."""
+    """The sentence of a standing alarm; empty where there is none.
+
+    A history that cannot be judged blocks no release, and the check reports it. But an alarm that
+    was kept stands without a history, and so does one that may be in a record nobody can read.
+    """
     try:
         report = watch.judge(instance)
-    except Exception:  # the check reports it; a monitor that fails blocks no release
-        return ""
+    except ReleaseError as error:
+        return str(error)
+    except Exception:
+        from synthmix_dagster.drift.monitor import judge_history
+
+        kept = watch.kept.standing(watch.drift)
+        report = judge_history([], units=watch.units, delta=watch.drift.delta, standing=kept)
     return report.sentence if report.status == "alarm" else ""
 
 

@@ -10,7 +10,9 @@ from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import claim
 from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check
+from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.failures import at_the_edge
+from synthmix_dagster.orchestration.paths import MixPaths
 
 if TYPE_CHECKING:
     from synthmix_dagster.drift.report import DriftReport
@@ -62,6 +64,7 @@ def build_drift_monitor(
         config.asset_key,
         config,
         config.units(*config.sides),
+        KeptAlarms(MixPaths.of(config).drift_records),
         config.threshold,
         partitions_def,
     )

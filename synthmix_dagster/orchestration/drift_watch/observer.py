@@ -130,7 +130,7 @@ class Observer:
             rows=min(report.n_real, report.n_synthetic),
             fingerprint=_both(sides),
             terms={
-                **self._version("synthetic"),
+                **self.drift.declared("gap"),
                 "method": report.method,
                 "order": str(report.p),
                 "rows": report.rows,
@@ -177,7 +177,7 @@ class Observer:
         options = self.options
         left_out = [*options["ignore"], *options["key"], *filter(None, [options["groups"]])]
         return {
-            **self._version(side),
+            **self.drift.declared(SERIES_OF[side]),
             "schema": schema_of(rows, left_out, options["categorical"]),
             "settings": self._settings(),
         }
@@ -219,12 +219,6 @@ class Observer:
             directions=options["directions"],
             seed=options["seed"],
         )
-
-    def _version(self, side: str) -> dict[str, str]:
-        """What the user declared. A new generator leaves the history of the real data valid."""
-        version = self.drift.generator_version if side == "synthetic" else None
-        declared = {"baseline": self.drift.baseline, "generator_version": version}
-        return {name: value for name, value in declared.items() if value is not None}
 
     def _settings(self) -> str:
         text = json.dumps(dict(self.options), sort_keys=True, default=str)

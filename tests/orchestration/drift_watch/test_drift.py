@@ -21,7 +21,9 @@ from synthmix_dagster import (
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.check import Watch
+from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.drift_watch.metadata import of_observations
+from synthmix_dagster.orchestration.records import Records
 
 KEY = dg.AssetKey(["watch", "distribution_distance"])
 DAYS = dg.StaticPartitionsDefinition([f"2026-11-{day:02d}" for day in range(1, 31)])
@@ -246,10 +248,13 @@ def test_other_terms_and_repeated_rows_are_left_out_with_a_note(
     assert second.startswith("2 batches (2026-11-16 to 2026-11-17) with the same rows")
 
 
-def test_partitions_have_the_order_of_their_definition(instance: dg.DagsterInstance) -> None:
+def test_partitions_have_the_order_of_their_definition(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     record(instance, range(1, 6))
+    kept = KeptAlarms(Records(tmp_path, "watch"))
     backwards = dg.StaticPartitionsDefinition(DAYS.get_partition_keys()[::-1])
-    found = Watch(KEY, DriftConfig(), {"generator": "batch"}, partitions_def=backwards).judge(
+    found = Watch(KEY, DriftConfig(), {"generator": "batch"}, kept, partitions_def=backwards).judge(
         instance
     )
     assert labels(found) == ["05", "04", "03", "02", "01"]
