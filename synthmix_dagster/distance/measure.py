@@ -96,12 +96,7 @@ def measure(
     >>> round(report.gap, 1), report.p_value
     (1.0, 0.05)
     """
-    if target is not None and target in columns.left_out:
-        raise ConfigError(
-            f"'{target}' is also named by 'groups', 'key' or 'ignore', so it is left out",
-            option="target",
-            fix="Leave it out there, or name another target",
-        )
+    _require_used(target, columns)
     pair = compare(real, synthetic, columns, options, with_target=target is not None)
     encoder, points = pair.encoder, pair.points
     estimate = estimate_gap(points, pair.directions, options.method, options.p, pair.factors)
@@ -119,11 +114,19 @@ def measure(
     worst = worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek, pair.groups)
     about_target = _about_target(pair, target, options)
     classes, notes_on_classes = _about_classes(pair, target, options)
-    d = encoder.dimension
+    remarks = (
+        *chance.notes,
+        *_notes_on_rows(pair, whole),
+        *([] if worst else [_NO_DIRECTIONS]),
+        *_notes_on_target(pair, target, about_target),
+        *notes_on_classes,
+        *_notes_on_repeats(share, len(pair.synthetic)),
+    )
+    n, m = _rows_of(pair, whole)
     return DistanceReport(
         gap=signed_root(estimate.square),
         gap_squared=estimate.square,
-        gap_per_column=signed_root(estimate.square) / float(np.sqrt(d)),
+        gap_per_column=signed_root(estimate.square) / float(np.sqrt(encoder.dimension)),
         floor=float(np.sqrt(max(estimate.within_real, 0.0))),
         p_value=chance.p_value,
         interval=estimate.interval if options.permutations else None,
@@ -134,34 +137,34 @@ def measure(
         columns=gaps,
         directions=named_directions(encoder, worst),
         differences=worst_differences(encoder, gaps, pair.real, pair.synthetic),
-        dimension=d,
+        dimension=encoder.dimension,
         method=options.method,
         p=options.p,
         scaling=columns.scaling,
         rows="sample" if whole is None else "all",
-        n_real=_rows_of(pair, whole)[0],
-        n_synthetic=_rows_of(pair, whole)[1],
+        n_real=n,
+        n_synthetic=m,
         n_directions=len(pair.directions),
         n_permutations=options.permutations,
         clipped=0.0 if whole is None else whole.estimate.clipped,
         memory_mb=pair.memory_mb,
         seed=options.seed,
-        notes=(
-            *notes,
-            *pair.notes,
-            *chance.notes,
-            *_notes_on_rows(pair, whole),
-            *([] if worst else [_NO_DIRECTIONS]),
-            *_notes_on_target(pair, target, about_target),
-            *notes_on_classes,
-            *_notes_on_repeats(share, len(pair.synthetic)),
-            *encoder.notes,
-        ),
+        notes=(*notes, *pair.notes, *remarks, *encoder.notes),
         null=chance.null,
         classes=classes,
         classifier=_told_apart(pair, options),
         distinct_share=share,
     )
+
+
+def _require_used(target: str | None, columns: Columns) -> None:
+    """Refuse a target that is left out of the distance."""
+    if target is not None and target in columns.left_out:
+        raise ConfigError(
+            f"'{target}' is also named by 'groups', 'key' or 'ignore', so it is left out",
+            option="target",
+            fix="Leave it out there, or name another target",
+        )
 
 
 def measure_gap(

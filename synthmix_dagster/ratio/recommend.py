@@ -107,21 +107,11 @@ def recommend(
     if evaluation is not None:
         frames["evaluation"] = evaluation
     sample = EncodedSample.encode(frames, code, columns)
-    provenance = provenance_of(
-        evaluation_rows=None if evaluation is None else len(evaluation),
-        cross_fitted=generator is not None,
-        saw_real=options.generator_saw_real,
-        memorisation=memorisation_test(
-            sample.joint("real"), sample.joint("synthetic"), seed=options.seed
-        ),
-    )
+    provenance = _provenance(sample, generator, options)
     refitted = estimator is not None or options.learner == "trees"
-    by_posterior = (
-        options.rule == "posterior"
-        and options.learner == "kernel"
-        and not refitted
-        and generator is None
-    )
+    # The experience is of the kernel, with generators that stay as they are.
+    smooth = options.learner == "kernel" and not refitted and generator is None
+    by_posterior = options.rule == "posterior" and smooth
     if by_posterior:
         predicted, on_path = _by_posterior(sample, options, experience or shipped_experience())
     else:
@@ -169,6 +159,21 @@ def recommend(
             *_notes_on_prior(judged.effect, provenance),
         ),
         experience=judged.effect,
+    )
+
+
+def _provenance(
+    sample: EncodedSample, generator: Generator | None, options: RatioOptions
+) -> Provenance:
+    """Who judged the risk, and whether that can be trusted."""
+    evaluation = sample.frames.get("evaluation")
+    return provenance_of(
+        evaluation_rows=None if evaluation is None else len(evaluation),
+        cross_fitted=generator is not None,
+        saw_real=options.generator_saw_real,
+        memorisation=memorisation_test(
+            sample.joint("real"), sample.joint("synthetic"), seed=options.seed
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from scenario import write_inputs
 from synthmix_dagster import build_drift_monitor, build_synthmix_defs, verify_release
 from synthmix_dagster.errors import ConfigError
 
-RESERVED = ["latest", "releases", "records", "references", "partitions", "generated", "data"]
+RESERVED = ["latest", "releases", "records", "references", "partitions", "generated"]
 
 
 def monitor(root: Path, name: str, **options: Any) -> dg.Definitions:
