@@ -1,4 +1,4 @@
-"""How good is the recommended ratio? Regret against the true error, beside the usual ways.
+"""How good is the ratio of the path alone? Regret against the true error, beside the usual ways.
 
     python -m benchmarks.ratio --pairs DIR [--only adult] [--jobs 2] [--datatunner 8] [--json FILE]
 
@@ -107,6 +107,7 @@ def judge_run(run: Run, *, datatunner: bool) -> dict[str, Any]:
             task=run.task,
             categorical=run.categorical,
             learner=setup,
+            rule="path",
             generator_saw_real=saw,
         )
         row[f"seconds_{setup}"] = time.perf_counter() - started

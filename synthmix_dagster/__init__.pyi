@@ -21,8 +21,8 @@ from synthmix_dagster.release.handle import Release as Release
 from synthmix_dagster.release.handle import load_release as load_release
 from synthmix_dagster.release.verification import verify_release as verify_release
 from synthmix_dagster.verbs.core import measure_distance as measure_distance
-from synthmix_dagster.verbs.core import mix as mix
 from synthmix_dagster.verbs.core import recommend_ratio as recommend_ratio
+from synthmix_dagster.verbs.mixing import mix as mix
 from synthmix_dagster.verbs.variants import recommend_for_domain as recommend_for_domain
 from synthmix_dagster.verbs.variants import recommend_generators as recommend_generators
 from synthmix_dagster.verbs.variants import recommend_per_class as recommend_per_class

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from synthmix_dagster.redaction import without_secrets
+
 
 class SynthMixError(Exception):
     """Base class of every error raised on purpose.
@@ -24,6 +26,8 @@ class SynthMixError(Exception):
     """
 
     def __init__(self, problem: str, *, where: str, fix: str) -> None:
+        # Whatever quoted an address, no message hands its password on.
+        problem, where, fix = map(without_secrets, (problem, where, fix))
         super().__init__(f"{where}: {problem.rstrip('.')}. {fix}.")
         self.problem = problem
         self.where = where

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthmix_dagster import mix
+from synthmix_dagster.release.release_id import digest_of_manifest
 
 SOURCE = "synthmix_source"
 PROVENANCE = [SOURCE, "synthmix_generator", "synthmix_row_id"]
@@ -53,9 +54,13 @@ def files_of(release, below="."):
     }
 
 
+#: What lies beside the releases of an output.
+KEPT = (".writer.lock", ".publications.json", "releases")
+
+
 def traces(output):
     """What a failed mix left that a reader or a disk would notice."""
-    return [path for path in output.rglob("*") if path.name not in (".writer.lock", "releases")]
+    return [path for path in output.rglob("*") if path.name not in KEPT]
 
 
 RATIOS = {"old": 0.5, "new": 1.0}
@@ -101,10 +106,13 @@ def start(output, point="os.getpid", when="before", nth=999):
     return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True)
 
 
-def edit_manifest(release, change):
+def edit_manifest(release, change, *, sealed=True):
+    """Alter a manifest as somebody would who knows how it is sealed, or who does not."""
     path = release.path / "manifest.json"
     manifest = json.loads(path.read_text())
     change(manifest)
+    if sealed and "digest" in manifest:
+        manifest["digest"] = digest_of_manifest(manifest)
     path.write_text(json.dumps(manifest))
 
 

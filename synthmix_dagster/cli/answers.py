@@ -34,6 +34,15 @@ def print_distance(report: "DistanceReport") -> None:
             f"conditional gap  {report.conditional_gap:.3f}{_between(report.conditional_interval)}"
             f", overlap {report.overlap:.0%}"
         )
+    if (shift := report.worst_class) is not None:
+        click.echo(f"worst class      {shift.name}: {shift.gap:.3f}{_between(shift.interval)}")
+    if report.classifier is not None:
+        test = report.classifier
+        click.echo(
+            f"classifier       {test.accuracy:.3f}{_between(test.interval)}, 0.5 is guessing"
+        )
+    if report.distinct_share is not None and report.distinct_share < 1:
+        click.echo(f"distinct rows    {report.distinct_share:.0%} of the synthetic rows")
     click.echo(f"measured on      {report.n_real:,} real, {report.n_synthetic:,} synthetic rows")
     click.echo("largest parts of the squared gap")
     width = max((len(column.column) for column in report.columns[:_WORST]), default=0)

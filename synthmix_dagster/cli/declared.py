@@ -27,7 +27,7 @@ def declared(options: type, *names: str) -> Callable[[Command], Command]:
     >>> from synthmix_dagster.ratio.options import RatioOptions
     >>> command = click.command(declared(RatioOptions, "rule")(lambda rule: None))
     >>> command.params[0].opts, command.params[0].default
-    (['--rule'], 'largest_equivalent')
+    (['--rule'], 'posterior')
     """
     by_name = {field.name: field for field in fields(options)}
     types, docs = get_type_hints(options), attribute_docs(options)

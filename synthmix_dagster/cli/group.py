@@ -1,11 +1,13 @@
 """The command itself: what it says of itself, and the exit code of every way to end."""
 
+import sys
 import traceback
 from typing import Any
 
 import click
 
 from synthmix_dagster import __version__
+from synthmix_dagster.redaction import without_secrets
 
 FAILED, BAD, UNEXPECTED, INTERRUPTED = 1, 2, 3, 130
 
@@ -41,7 +43,8 @@ class Verbs(click.Group):
             raise
         except Exception:
             # An error of the program must not be taken for a gate that failed.
-            traceback.print_exc()
+            shown = without_secrets(traceback.format_exc(), *sys.argv[1:])
+            click.echo(shown, err=True, nl=False)
             ctx.exit(UNEXPECTED)
 
 

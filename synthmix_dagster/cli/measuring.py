@@ -35,6 +35,9 @@ def measure(
     synthetic: str,
     threshold: str | None,
     conditional_threshold: float | None,
+    class_threshold: float | None,
+    classifier_threshold: float | None,
+    min_distinct_share: float | None,
     plot: Path | None,
     as_json: bool,
     **settings: Any,
@@ -54,12 +57,15 @@ def measure(
     from synthmix_dagster.gates.verdicts import judge
     from synthmix_dagster.verbs.core import measure_distance
 
-    gates = gates_of(threshold, conditional_threshold)
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
     if any(gate.threshold.kind == "auto" for gate in gates):
         raise click.UsageError("--threshold auto needs a recommendation, which 'mix' makes.")
     with progress(1) as step:
         step("measuring the distance")
-        report = measure_distance(real, synthetic, **settings)
+        trained = classifier_threshold is not None
+        report = measure_distance(real, synthetic, classifier=trained, **settings)
     verdicts = {gate.name: judge(gate, report) for gate in gates}
     if plot is not None:
         limits = {gate.name: gate.threshold.limit(report.floor) for gate in gates}

@@ -71,6 +71,22 @@ def thresholds(command: Command) -> Command:
             help="Maximum conditional gap: how far the labels of similar rows moved. Exit code 1 "
             "if exceeded.",
         ),
+        click.option(
+            "--class-threshold",
+            type=float,
+            help="Maximum class gap: how far the labels of the worst class moved.",
+        ),
+        click.option(
+            "--classifier-threshold",
+            type=click.FloatRange(0, 1),
+            help="Maximum balanced accuracy, such as 0.6, with which a classifier may tell "
+            "synthetic rows from real ones.",
+        ),
+        click.option(
+            "--min-distinct-share",
+            type=click.FloatRange(0, 1),
+            help="Minimum share of distinct rows that the synthetic rows may count as.",
+        ),
     )
 
 

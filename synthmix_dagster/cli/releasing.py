@@ -44,6 +44,9 @@ def mix(
     ratio: float | None,
     threshold: str | None,
     conditional_threshold: float | None,
+    class_threshold: float | None,
+    classifier_threshold: float | None,
+    min_distinct_share: float | None,
     evaluation: str | None,
     evaluation_column: str | None,
     require_usable: bool,
@@ -66,29 +69,34 @@ def mix(
     With a ratio of your own, nothing measured:
       synthmix mix real.csv generated.csv --ratio 0.5 --output mixes/churn
     """  # noqa: D301
+    from synthmix_dagster.data.dataset import open_dataset
     from synthmix_dagster.gates.evidence import gates_of
-    from synthmix_dagster.verbs import core
+    from synthmix_dagster.verbs import core, mixing
 
-    gates = gates_of(threshold, conditional_threshold)
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
     _require_consistent(ratio, gates, settings)
     rows, judges = _evaluation_rows(real, evaluation, evaluation_column)
+    # Opened once: what is measured is what is mixed.
+    generated = open_dataset(synthetic, "synthetic")
     distance = advice = None
     with progress(1 + (ratio is None or bool(gates)) + (ratio is None)) as step, _as_json(as_json):
         if ratio is None or gates:
             step("measuring the distance")
-            distance = _measured(rows, synthetic, output, gates, settings)
+            distance = _measured(rows, generated, output, gates, settings)
         if ratio is None:
             step("predicting the risk of every ratio")
             chosen = values_of(settings, Columns, RatioOptions) | _labels(settings)
             advice = core.recommend_ratio(
-                rows, synthetic, evaluation=judges, distance=distance, **chosen
+                rows, generated, evaluation=judges, distance=distance, **chosen
             )
             _require_usable(advice, require_usable)
             ratio = advice.ratio
         step("writing the release")
-        release = core.mix(
+        release = mixing.mix(
             rows,
-            synthetic,
+            generated,
             ratio=ratio,
             output=output,
             key=settings["key"],
@@ -97,6 +105,9 @@ def mix(
             recommendation=advice,
             threshold=threshold,
             conditional_threshold=conditional_threshold,
+            class_threshold=class_threshold,
+            classifier_threshold=classifier_threshold,
+            min_distinct_share=min_distinct_share,
             **values_of(settings, MixOptions),
         )
     if as_json:
@@ -208,7 +219,7 @@ def _evaluation_rows(real: str, path: str | None, column: str | None) -> tuple["
 
 def _measured(
     rows: "Dataset",
-    synthetic: str,
+    synthetic: "Dataset",
     output: str,
     gates: Sequence["Gate"],
     settings: Mapping[str, Any],
@@ -218,7 +229,8 @@ def _measured(
     from synthmix_dagster.verbs.core import measure_distance
 
     chosen = values_of(settings, Columns, DistanceOptions) | _labels(settings)
-    distance = measure_distance(rows, synthetic, **chosen)
+    trained = any(gate.name == "classifier_accuracy" for gate in gates)
+    distance = measure_distance(rows, synthetic, classifier=trained, **chosen)
     known = [gate for gate in gates if gate.threshold.kind != "auto"]
     Evidence.judged(output, distance, None, known)
     return distance

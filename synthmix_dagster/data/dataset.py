@@ -21,6 +21,7 @@ from synthmix_dagster.data.locations import find_files
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.redaction import cause_of
 
 
 class ArrowStream(Protocol):
@@ -254,7 +255,7 @@ def _to_arrow(source: Any, name: str) -> pa.Table:
             f"it cannot be converted to an Arrow table ({error})",
             dataset=name,
             fix="Give every column one type",
-        ) from error
+        ) from cause_of(error)
     raise DataError(
         f"it is a {type(source).__name__}",
         dataset=name,

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.redaction import cause_of
 
 _COMPARISONS: Mapping[str, Callable[[pa.ChunkedArray, Any], pa.ChunkedArray]] = {
     "==": pc.equal,
@@ -56,7 +57,7 @@ def _met(values: pa.ChunkedArray, operator: str, value: Any) -> pa.ChunkedArray:
             f"values of type {values.type} cannot be compared with {value!r} ({error})",
             option="filters",
             fix="Write a value of the column's type",
-        ) from error
+        ) from cause_of(error)
 
 
 def _scalar(value: Any, kind: pa.DataType) -> pa.Scalar:

@@ -206,7 +206,7 @@ READERS: dict[str, Format] = {
 
 
 def _compression(file: Location) -> str | None:
-    return "gzip" if file.path.lower().endswith(".gz") else None
+    return "gzip" if file.name.lower().endswith(".gz") else None
 
 
 def _joined(one: pa.Schema, other: pa.Schema) -> pa.Schema:

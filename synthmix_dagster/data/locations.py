@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 
 from synthmix_dagster.errors import DataError
+from synthmix_dagster.redaction import cause_of, without_secrets
 
 #: Formats by the ending of a file's name.
 FORMATS = {
@@ -50,7 +51,7 @@ _PACKAGES = {
 
 #: What Hive writes in the place of a missing value.
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-_URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_URI = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]+::)*[a-zA-Z][a-zA-Z0-9+.-]+://")
 _WILDCARD = re.compile(r"[*?]")
 
 
@@ -67,17 +68,20 @@ class Location:
         Relative to the dataset's folder, with forward slashes; part of the identity of its rows.
     shown : str
         As messages spell it, without anything secret.
+    address : str
+        Path or URI of the dataset, as it was given: what is secret in it shall not be quoted.
     """
 
     filesystem: pa_fs.FileSystem = field(compare=False, repr=False)
-    path: str
+    path: str = field(repr=False)
     name: str
     shown: str
+    address: str = field(default="", compare=False, repr=False)
 
     @property
     def format(self) -> str:
         """Format by the ending of the name, or nothing."""
-        return format_of(self.path)
+        return format_of(self.name)
 
     @property
     def partition(self) -> Mapping[str, str | None]:
@@ -98,9 +102,10 @@ class Location:
 
     def state(self) -> tuple[Any, ...]:
         """What differs after the file was written again."""
-        if isinstance(self.filesystem, pa_fs.LocalFileSystem):
+        if is_local(self.filesystem):
             found = Path(self.path).stat()
-            return found.st_size, found.st_mtime_ns, found.st_ino
+            # Sizes and times of writing can be put back; that of the last change cannot.
+            return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
         (info,) = self.filesystem.get_file_info([self.path])
         if info.type != pa_fs.FileType.File:
             raise FileNotFoundError(f"object '{self.shown}' not found")
@@ -138,27 +143,31 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
         No file is found, or files of several formats are.
     """
     filesystem, path, prefix = resolve(source, dataset)
+    shown = _shown(prefix, path)
     try:
-        found = _listed(filesystem, path, prefix)
-    except (OSError, pa.ArrowException) as error:
+        found = _listed(filesystem, path, prefix, str(source))
+    except Exception as error:
+        # Clients of object stores have exceptions of their own.
+        if is_local(filesystem) and not isinstance(error, OSError | pa.ArrowException):
+            raise
         raise DataError(
-            f"'{prefix}{path}' cannot be listed ({error})",
+            f"'{shown}' cannot be listed ({without_secrets(str(error), str(source))})",
             dataset=dataset,
             fix="Check the address, the network and the credentials in the environment",
-        ) from error
+        ) from cause_of(error, str(source))
     if found is None:
         raise DataError(
-            f"there is no file or folder '{prefix}{path}'",
+            f"there is no file or folder '{shown}'",
             dataset=dataset,
             fix="Check the path, or run the process that writes it first",
         )
     if not found:
         raise DataError(
-            f"'{prefix}{path}' contains no file ending in {', '.join(FORMATS)}",
+            f"'{shown}' contains no file ending in {', '.join(FORMATS)}",
             dataset=dataset,
             fix="Check the path, or run the process that writes it first",
         )
-    _require_one_format(found, f"{prefix}{path}", dataset)
+    _require_one_format(found, shown, dataset)
     return found
 
 
@@ -167,15 +176,23 @@ def resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, st
     text = str(source)
     if not (isinstance(source, str) and _URI.match(text)):
         return pa_fs.LocalFileSystem(), text, ""
-    scheme = text.split("://")[0].lower()
+    scheme = text.split("://")[0].rpartition("::")[2].lower()
     if scheme == "file":
         return pa_fs.LocalFileSystem(), unquote(urlsplit(text).path), ""
     try:
         # A wildcard would be taken for the name of a bucket's object, which is just right.
         filesystem, path = pa_fs.FileSystem.from_uri(text)
+        return filesystem, path.rstrip("/") or path, f"{scheme}://"
     except (ValueError, NotImplementedError) as error:
-        filesystem, path = _through_fsspec(text, scheme, dataset, str(error))
+        refusal = str(error)
+    # Outside of the handler, or a refusal with the password in it would be the context of errors.
+    filesystem, path = _through_fsspec(text, scheme, dataset, refusal)
     return filesystem, path.rstrip("/") or path, f"{scheme}://"
+
+
+def is_local(filesystem: pa_fs.FileSystem) -> bool:
+    """Whether files lie on this machine."""
+    return isinstance(filesystem, pa_fs.LocalFileSystem)
 
 
 def _through_fsspec(
@@ -183,7 +200,8 @@ def _through_fsspec(
 ) -> tuple[pa_fs.FileSystem, str]:
     """Filesystem and path by fsspec, for what pyarrow refused to open."""
     # Some refusals quote the address, in which there may be a password.
-    reason = "" if "://" in refusal else f" (pyarrow: {refusal.rstrip('.')})"
+    said = without_secrets(refusal, uri).rstrip(".")
+    reason = "" if "://" in refusal else f" (pyarrow: {said})"
     package = _PACKAGES.get(scheme)
     try:
         from fsspec.core import url_to_fs
@@ -193,20 +211,31 @@ def _through_fsspec(
         itself = (error.name or "").partition(".")[0] == "fsspec"
         lacking = [*(["fsspec"] if itself else []), *([package] if package else [])]
         problem = f"'{scheme}://' needs a package that is not installed{reason}"
-        fix = f"Install {' and '.join(lacking)}" if lacking else f"Install it ({error})"
-    except (ValueError, OSError) as error:
-        problem = f"'{scheme}://' cannot be opened ({error}){reason}"
+        said = without_secrets(str(error), uri)
+        fix = f"Install {' and '.join(lacking)}" if lacking else f"Install it ({said})"
+    except Exception as error:
+        # Every filesystem of fsspec has exceptions of its own.
+        problem = f"'{scheme}://' cannot be opened ({without_secrets(str(error), uri)}){reason}"
         fix = "Check the address"
     else:
         return pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), path
     raise DataError(problem, dataset=dataset, fix=fix)
 
 
-def _listed(filesystem: pa_fs.FileSystem, path: str, prefix: str) -> list[Location] | None:
+def _shown(prefix: str, path: str) -> str:
+    """A path as messages spell it; some filesystems keep the whole URI, with its secrets."""
+    return without_secrets(path if "://" in path else prefix + path)
+
+
+def _listed(
+    filesystem: pa_fs.FileSystem, path: str, prefix: str, address: str
+) -> list[Location] | None:
     """Files at a path; None if nothing exists there."""
     (info,) = filesystem.get_file_info([path])
     if info.type == pa_fs.FileType.File:
-        return [Location(filesystem, path, path.rsplit("/", 1)[-1], prefix + path)]
+        # Of an address with a token the name is what stands before it, today and tomorrow.
+        name = without_secrets(path).rsplit("/", 1)[-1]
+        return [Location(filesystem, path, name, _shown(prefix, path), address)]
     pattern, folder = None, path
     if info.type == pa_fs.FileType.NotFound:
         if not _WILDCARD.search(path):
@@ -222,7 +251,8 @@ def _listed(filesystem: pa_fs.FileSystem, path: str, prefix: str) -> list[Locati
         visible = not any(part[0] in "._" for part in name.split("/"))
         wanted = pattern is None or pattern.fullmatch(f"{folder}/{name}".removeprefix("./"))
         if entry.is_file and visible and wanted and format_of(name):
-            files.append(Location(filesystem, entry.path, name, prefix + entry.path))
+            shown = _shown(prefix, entry.path)
+            files.append(Location(filesystem, entry.path, name, shown, address))
     return sorted(files, key=lambda file: file.name)
 
 

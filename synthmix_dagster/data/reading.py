@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.formats import PIECE_ROWS, READERS, Ints, holds
-from synthmix_dagster.data.locations import Location
+from synthmix_dagster.data.locations import Location, is_local
 from synthmix_dagster.data.view import View
-from synthmix_dagster.errors import DataError
+from synthmix_dagster.errors import DataError, SynthMixError
+from synthmix_dagster.redaction import cause_of, without_secrets
 
 #: Files opened at a time; digests are most of the work and release the interpreter lock.
 _READERS = 2
@@ -246,9 +247,9 @@ class StoredRows:
                     for _ in one._file_pieces(file, PIECE_ROWS):
                         pass
             except DataError as error:
-                if not isinstance(error.__cause__, pa.ArrowInvalid | pa.ArrowTypeError):
+                if not isinstance(error.__context__, pa.ArrowInvalid | pa.ArrowTypeError):
                     raise
-                raise _clash(self.dataset, error.__cause__) from error
+                raise _clash(self.dataset, error.__context__) from error
 
 
 def require_unique(columns: Sequence[str], dataset: str) -> None:
@@ -334,9 +335,16 @@ def _naming(location: Location, dataset: str) -> Iterator[None]:
     """Name the file in whatever its reader raises."""
     try:
         yield
-    except (ValueError, TypeError, OSError, pa.ArrowException) as error:
+    except SynthMixError:
+        raise
+    except Exception as error:
+        # Clients of object stores have exceptions of their own.
+        known = isinstance(error, ValueError | TypeError | OSError | pa.ArrowException)
+        if is_local(location.filesystem) and not known:
+            raise
+        said = without_secrets(str(error), location.address)
         raise DataError(
-            f"the file '{location.shown}' cannot be read as {location.format} ({error})",
+            f"the file '{location.shown}' cannot be read as {location.format} ({said})",
             dataset=dataset,
             fix="Write the file again; it may be damaged or incomplete",
-        ) from error
+        ) from cause_of(error, location.address)

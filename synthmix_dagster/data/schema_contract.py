@@ -1,8 +1,8 @@
 """The schema contract of a dataset: missing and extra columns, types, missing values, levels."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,12 +32,16 @@ class ColumnContract:
         The only values there may be, as text.
     rows : int, optional
         Rows that it was derived from. What so many rows may lack by chance does not break it.
+    counts : mapping of str to int
+        How many of these rows have each level. A level that other rows lack breaks it, unless
+        chance may have hidden it.
     """
 
     type: str | None = None
     nullable: bool = True
     levels: frozenset[str] | None = None
     rows: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def broken_by(self, count: int, rows: int) -> bool:
         """Whether something in `count` of `rows` rows is more than chance may have hidden before.
@@ -48,6 +52,23 @@ class ColumnContract:
             return count > 0
         return bool((1 - count / rows) ** self.rows < _CHANCE)
 
+    def absent_from(self, seen: Collection[str], rows: int) -> list[str]:
+        """Levels that so many rows would have shown, the most frequent first.
+
+        If two datasets have one distribution, all r rows of a level are among the first n of n + m
+        rows with probability ``(n / (n + m))^r`` at most. That allows for the share being an
+        estimate, so it is never below ``(1 - r / n)^m``. The levels of a column share the chance of
+        one false alarm.
+        """
+        if not self.rows:
+            return []
+        hidden = self.rows / (self.rows + rows)
+        return [
+            level
+            for level, count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+            if level not in seen and hidden**count * len(self.counts) < _CHANCE
+        ]
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -56,7 +77,7 @@ class Violation:
     Attributes
     ----------
     dataset, column : str
-    rule : {"missing", "extra", "type", "nullability", "levels"}
+    rule : {"missing", "extra", "type", "nullability", "levels", "absent"}
     found : str
         What was expected and what is there.
     """
@@ -82,13 +103,14 @@ def contract_of(real: Dataset, categorical: Collection[str] = ()) -> dict[str, C
     """
     seen = _Seen(real, _with_levels(real, categorical))
     return {
-        field.name: ColumnContract(
-            kind_of(field.type),
-            seen.nulls[field.name] > 0,
-            _levels(seen.levels.get(field.name)),
+        column.name: ColumnContract(
+            kind_of(column.type),
+            seen.nulls[column.name] > 0,
+            _levels(seen.levels.get(column.name)),
             real.rows,
+            dict(seen.levels.get(column.name) or {}),
         )
-        for field in real.schema
+        for column in real.schema
     }
 
 
@@ -124,7 +146,7 @@ def violations(
     >>> [(found.column, found.rule) for found in violations(made, contract_of(real))]
     [('x', 'nullability'), ('kind', 'levels')]
     """
-    kinds = {field.name: unpacked(field.type) for field in dataset.schema}
+    kinds = {column.name: unpacked(column.type) for column in dataset.schema}
     listed = [name for name in contract if name in kinds and contract[name].levels is not None]
     seen = _Seen(dataset, listed)
     found = []
@@ -144,6 +166,9 @@ def violations(
             words = _new_levels(held, seen.levels[name], dataset.rows)
             if words:
                 found.append(Violation(dataset.name, name, "levels", words))
+            words = _absent_levels(held, seen.levels[name], dataset.rows)
+            if words:
+                found.append(Violation(dataset.name, name, "absent", words))
     if not extra:
         more = [name for name in kinds if name not in contract]
         found += [Violation(dataset.name, name, "extra", "unexpected column") for name in more]
@@ -200,8 +225,10 @@ def _missing(values: pa.ChunkedArray) -> int:
 
 
 def _with_levels(dataset: Dataset, categorical: Collection[str]) -> list[str]:
-    kinds = {field.name: kind_of(field.type) for field in dataset.schema}
-    return [name for name, kind in kinds.items() if kind == "text" or name in categorical]
+    kinds = {column.name: kind_of(column.type) for column in dataset.schema}
+    return [
+        name for name, kind in kinds.items() if kind in ("text", "boolean") or name in categorical
+    ]
 
 
 def _levels(seen: Counter[str] | None) -> frozenset[str] | None:
@@ -217,6 +244,22 @@ def _new_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> s
     new = sorted(level for level, count in counts.items() if held.broken_by(count, rows))
     if not new:
         return ""
-    named = ", ".join(repr(level) for level in new[:_NAMED])
-    more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
-    return f"{named}{more} {'is' if len(new) == 1 else 'are'} new"
+    return f"{_some([repr(level) for level in new])} {'is' if len(new) == 1 else 'are'} new"
+
+
+def _absent_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> str:
+    """Which levels of the real rows are lacking; empty if none is."""
+    if seen is None or held.rows is None:
+        return ""
+    absent = held.absent_from(seen, rows)
+    if not absent:
+        return ""
+    named = [
+        f"{level!r} ({held.counts[level] / held.rows:.1%} of the real rows)" for level in absent
+    ]
+    return f"{_some(named)} {'is' if len(absent) == 1 else 'are'} absent"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -69,11 +69,12 @@ class ConditionalEstimate:
 
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    """Features with a constant, centred targets and jackknife blocks of the rows of one fold."""
+    """Features with a constant, centred targets, blocks and weights of the rows of one fold."""
 
     features: Floats
     target: Floats
     blocks: Ints
+    weights: Floats
 
 
 def conditional_estimate(
@@ -83,6 +84,7 @@ def conditional_estimate(
     y_synthetic: Floats | Singles,
     sides: tuple[Side, Side],
     rng: np.random.Generator,
+    weights: tuple[Floats, Floats] | None = None,
 ) -> ConditionalEstimate:
     """Estimate the squared shift of y given x.
 
@@ -97,6 +99,9 @@ def conditional_estimate(
         Folds and blocks, from `draw_sides`.
     rng : numpy.random.Generator
         Draws the landmarks.
+    weights : pair of ndarray of shape (n,) and (m,), optional
+        What each real and each synthetic row counts for, about 1 on average. A weight that depends
+        on y alone, and on both sides in the same way, leaves no shift where there was none.
 
     Returns
     -------
@@ -113,29 +118,32 @@ def conditional_estimate(
     feature_map = NystroemMap.fit(
         x_real.astype(np.float64), x_synthetic.astype(np.float64), rng=rng, landmarks=LANDMARKS
     )
-    center = np.mean(y_real, axis=0, dtype=np.float64)
+    w_real, w_synthetic = weights or (np.ones(len(x_real)), np.ones(len(x_synthetic)))
+    center: Floats = np.average(y_real, axis=0, weights=w_real).astype(np.float64)
 
-    def folds(x: Floats | Singles, y: Floats | Singles, side: Side) -> list[_Fold]:
+    def folds(x: Floats | Singles, y: Floats | Singles, w: Floats, side: Side) -> list[_Fold]:
         found = []
         for rows, blocks in list(zip(side.folds, side.blocks, strict=True))[:MAX_FOLDS]:
             features = feature_map.transform(x[rows].astype(np.float64))
             constant = np.ones((len(rows), 1))
-            found.append(_Fold(np.hstack((features, constant)), y[rows] - center, blocks))
+            features = np.hstack((features, constant))
+            found.append(_Fold(features, y[rows] - center, blocks, w[rows]))
         return found
 
-    real = folds(x_real, y_real, sides[0])
-    synthetic = folds(x_synthetic, y_synthetic, sides[1])
+    real = folds(x_real, y_real, w_real, sides[0])
+    synthetic = folds(x_synthetic, y_synthetic, w_synthetic, sides[1])
     # A ridge that suits the smoother side would hide what the other side has on top.
     ridge = min(_best_ridge(real), _best_ridge(synthetic))
     blocks = sides[0].n_blocks
     contrasts, moments, counts, overlaps = [], [], [], []
     for fold in real:
         fits = [_contrasts(fold, other, ridge, blocks) for other in synthetic]
-        weights = np.mean([weight for _, weight in fits], axis=0)
+        overlap = np.mean([weight for _, weight in fits], axis=0)
+        judging = overlap * fold.weights
         contrasts.append([contrast for contrast, _ in fits])
-        moments.append(_block_moments(fold.features, fold.blocks, blocks, weights))
-        counts.append(np.bincount(fold.blocks, minlength=blocks))
-        overlaps.append(weights)
+        moments.append(_block_moments(fold.features, fold.blocks, blocks, judging))
+        counts.append(np.bincount(fold.blocks, fold.weights, minlength=blocks))
+        overlaps.append(np.average(overlap, weights=fold.weights))
     squares = [
         _between_pairs(contrast, moment) / count
         for contrast, moment, count in zip(
@@ -148,7 +156,7 @@ def conditional_estimate(
     return ConditionalEstimate(
         square=float(squares[0]),
         left_out=np.array(squares[1:]),
-        overlap=float(np.mean(np.concatenate(overlaps))),
+        overlap=float(np.average(overlaps, weights=[fold.weights.sum() for fold in real])),
     )
 
 
@@ -167,14 +175,16 @@ def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> tupl
     target = np.concatenate((real.target, synthetic.target))
     block = np.concatenate((real.blocks, synthetic.blocks))
     side = np.repeat((-0.5, 0.5), (len(real.features), len(synthetic.features)))[:, None]
+    weights = np.concatenate((real.weights, synthetic.weights))
+    root = np.sqrt(weights)[:, None]
     # e(x) of each row is found from the others and lies between the values of w.
-    errors = min(_left_out_errors(features, side), key=_sum_of_squares)
+    errors = min(_left_out_errors(features * root, side * root), key=_sum_of_squares) / root
     expected = np.clip(side - errors, -0.5, 0.5)
     joint = np.concatenate((features, features * (side - expected)), axis=1)
     p = joint.shape[1]
     both = np.concatenate((joint, target), axis=1)
-    moments = _without_each(_block_moments(both, block, blocks, np.ones(len(both))))
-    counts = _without_each(np.bincount(block, minlength=blocks))
+    moments = _without_each(_block_moments(both, block, blocks, weights))
+    counts = _without_each(np.bincount(block, weights, minlength=blocks))
     penalty = np.full(p, ridge)
     penalty[[p // 2 - 1, p - 1]] = CONSTANT_RIDGE
     normal = moments[:, :p, :p] + counts[:, None, None] * np.diag(penalty)
@@ -208,13 +218,12 @@ def _between_pairs(contrasts: Floats, moment: Floats) -> float:
 
 def _best_ridge(folds: list[_Fold]) -> float:
     """Ridge of the least leave-one-out error over the folds of one side."""
-    losses = [
-        [
-            _sum_of_squares(errors)
-            for errors in _left_out_errors(fold.features, fold.target - fold.target.mean(axis=0))
-        ]
-        for fold in folds
-    ]
+    losses = []
+    for fold in folds:
+        root = np.sqrt(fold.weights)[:, None]
+        centred = fold.target - np.average(fold.target, axis=0, weights=fold.weights)
+        left_out = _left_out_errors(fold.features * root, centred * root)
+        losses.append([_sum_of_squares(errors) for errors in left_out])
     return RIDGES[int(np.argmin(np.sum(losses, axis=0)))]
 
 

@@ -66,6 +66,8 @@ class Estimate:
         Blocks that the variance was computed from.
     null_variance : float
         Variance that `square` would have if both distributions were equal; 0 where unknown.
+    by_repeats : float
+        What repeats among the synthetic rows may have added to `square`.
     """
 
     square: float
@@ -74,6 +76,7 @@ class Estimate:
     variance: float
     blocks: int
     null_variance: float = 0.0
+    by_repeats: float = 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -81,7 +84,7 @@ class Estimate:
         low, high = squared_interval(
             self.square, self.variance, self.blocks, LEVEL, self.null_variance, len(self.parts)
         )
-        return signed_root(low), signed_root(high)
+        return signed_root(low - self.by_repeats), signed_root(high)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from synthmix_dagster.distance.classes import MAX_CLASSES, MIN_CLASS_ROWS, ClassShift, class_shifts
+from synthmix_dagster.distance.classifier import ClassifierTest, classifier_test
 from synthmix_dagster.distance.comparison import (
     Comparison,
     compare,
@@ -16,6 +18,7 @@ from synthmix_dagster.distance.comparison import (
 from synthmix_dagster.distance.conditional import MIN_OVERLAP
 from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
 from synthmix_dagster.distance.estimate import (
+    MAX_FITTED,
     TargetGaps,
     cut_estimate,
     estimate_gap,
@@ -25,12 +28,18 @@ from synthmix_dagster.distance.estimate import (
     target_gaps,
 )
 from synthmix_dagster.distance.every_row import Frames, Whole, whole_estimate
-from synthmix_dagster.distance.folds import Ints
+from synthmix_dagster.distance.folds import Ints, thinned
 from synthmix_dagster.distance.inference import permutation_test
 from synthmix_dagster.distance.options import DistanceOptions
+from synthmix_dagster.distance.repeats import (
+    MIN_DISTINCT,
+    allowing_for_repeats,
+    distinct_share,
+)
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.distance.scales import in_pooled_units
 from synthmix_dagster.distance.worst import worst_directions
+from synthmix_dagster.encoding.columns import level_names, some_names
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.errors import ConfigError
@@ -87,12 +96,7 @@ def measure(
     >>> round(report.gap, 1), report.p_value
     (1.0, 0.05)
     """
-    if target is not None and target in columns.left_out:
-        raise ConfigError(
-            f"'{target}' is also named by 'groups', 'key' or 'ignore', so it is left out",
-            option="target",
-            fix="Leave it out there, or name another target",
-        )
+    _require_used(target, columns)
     pair = compare(real, synthetic, columns, options, with_target=target is not None)
     encoder, points = pair.encoder, pair.points
     estimate = estimate_gap(points, pair.directions, options.method, options.p, pair.factors)
@@ -104,14 +108,25 @@ def measure(
     if every_row is not None:
         whole = whole_estimate(encoder, every_row, pair.directions, options)
         estimate = from_every_row(whole.estimate, points, estimate, pair.factors)
+    share = distinct_share(points.real, points.synthetic)
+    estimate = allowing_for_repeats(estimate, share, *_rows_of(pair, whole))
     to_seek = rng_of(options.seed, "distance worst directions")
     worst = worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek, pair.groups)
     about_target = _about_target(pair, target, options)
-    d = encoder.dimension
+    classes, notes_on_classes = _about_classes(pair, target, options)
+    remarks = (
+        *chance.notes,
+        *_notes_on_rows(pair, whole),
+        *([] if worst else [_NO_DIRECTIONS]),
+        *_notes_on_target(pair, target, about_target),
+        *notes_on_classes,
+        *_notes_on_repeats(share, len(pair.synthetic)),
+    )
+    n, m = _rows_of(pair, whole)
     return DistanceReport(
         gap=signed_root(estimate.square),
         gap_squared=estimate.square,
-        gap_per_column=signed_root(estimate.square) / float(np.sqrt(d)),
+        gap_per_column=signed_root(estimate.square) / float(np.sqrt(encoder.dimension)),
         floor=float(np.sqrt(max(estimate.within_real, 0.0))),
         p_value=chance.p_value,
         interval=estimate.interval if options.permutations else None,
@@ -122,29 +137,34 @@ def measure(
         columns=gaps,
         directions=named_directions(encoder, worst),
         differences=worst_differences(encoder, gaps, pair.real, pair.synthetic),
-        dimension=d,
+        dimension=encoder.dimension,
         method=options.method,
         p=options.p,
         scaling=columns.scaling,
         rows="sample" if whole is None else "all",
-        n_real=len(pair.real) if whole is None else whole.estimate.n_real,
-        n_synthetic=len(pair.synthetic) if whole is None else whole.estimate.n_synthetic,
+        n_real=n,
+        n_synthetic=m,
         n_directions=len(pair.directions),
         n_permutations=options.permutations,
         clipped=0.0 if whole is None else whole.estimate.clipped,
         memory_mb=pair.memory_mb,
         seed=options.seed,
-        notes=(
-            *notes,
-            *pair.notes,
-            *chance.notes,
-            *_notes_on_rows(pair, whole),
-            *([] if worst else [_NO_DIRECTIONS]),
-            *_notes_on_target(pair, target, about_target),
-            *encoder.notes,
-        ),
+        notes=(*notes, *pair.notes, *remarks, *encoder.notes),
         null=chance.null,
+        classes=classes,
+        classifier=_told_apart(pair, options),
+        distinct_share=share,
     )
+
+
+def _require_used(target: str | None, columns: Columns) -> None:
+    """Refuse a target that is left out of the distance."""
+    if target is not None and target in columns.left_out:
+        raise ConfigError(
+            f"'{target}' is also named by 'groups', 'key' or 'ignore', so it is left out",
+            option="target",
+            fix="Leave it out there, or name another target",
+        )
 
 
 def measure_gap(
@@ -236,6 +256,63 @@ def _about_target(pair: Comparison, target: str | None, options: DistanceOptions
         options.p,
         rng_of(options.seed, "distance target"),
         pair.factors,
+    )
+
+
+def _about_classes(
+    pair: Comparison, target: str | None, options: DistanceOptions
+) -> tuple[tuple[ClassShift, ...], tuple[str, ...]]:
+    """Compare the label of every class, and name those that have too few rows for it."""
+    encoder, points = pair.encoder, pair.points
+    if not options.permutations or target not in encoder.columns or len(encoder.columns) == 1:
+        return (), ()
+    code = encoder.code(target)
+    if code.kind not in ("categorical", "boolean"):
+        return (), ()
+    coded, distinct = pd.factorize(level_names(pair.real[target]), sort=True)
+    names = tuple(map(str, distinct))
+    of_synthetic = pd.Index(distinct).get_indexer(pd.Index(level_names(pair.synthetic[target])))
+    shifts = class_shifts(
+        np.delete(points.real, slice(code.start, code.stop), axis=1),
+        coded,
+        np.delete(points.synthetic, slice(code.start, code.stop), axis=1),
+        of_synthetic,
+        names,
+        thinned(points.cuts[0], MAX_FITTED),
+        rng_of(options.seed, "distance classes"),
+    )
+    notes = []
+    counts = np.bincount(coded, minlength=len(names))
+    rare = [name for name, count in zip(names, counts, strict=True) if count < MIN_CLASS_ROWS]
+    if rare:
+        notes.append(
+            f"labels were not compared for classes of fewer than {MIN_CLASS_ROWS} real rows: "
+            + some_names(rare)
+        )
+    if len(names) - len(rare) > MAX_CLASSES:
+        notes.append(f"labels were compared for the {MAX_CLASSES} rarest classes only")
+    return shifts, tuple(notes)
+
+
+def _told_apart(pair: Comparison, options: DistanceOptions) -> ClassifierTest | None:
+    if not options.classifier:
+        return None
+    rng = rng_of(options.seed, "distance classifier")
+    return classifier_test(pair.points.real, pair.points.synthetic, rng, pair.groups)
+
+
+def _rows_of(pair: Comparison, whole: Whole | None) -> tuple[int, int]:
+    if whole is None:
+        return len(pair.real), len(pair.synthetic)
+    return whole.estimate.n_real, whole.estimate.n_synthetic
+
+
+def _notes_on_repeats(share: float | None, rows: int) -> tuple[str, ...]:
+    if share is None or share > MIN_DISTINCT:
+        return ()
+    return (
+        f"{rows} synthetic rows repeat each other and count as {share * rows:.0f} distinct ones: "
+        "floor and interval allow for it, the p-value does not",
     )
 
 

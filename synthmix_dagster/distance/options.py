@@ -32,6 +32,8 @@ class DistanceOptions(SampleOptions):
         there is neither p-value nor interval.
     memory_mb : int
         Memory budget in MB, inputs excluded.
+    classifier : bool
+        Whether to train a classifier that tells the sides apart, which takes some seconds.
     """
 
     method: Method = "sliced"
@@ -40,6 +42,7 @@ class DistanceOptions(SampleOptions):
     directions: int = 100
     permutations: int = 199
     memory_mb: int = 1_000
+    classifier: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

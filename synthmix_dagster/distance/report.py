@@ -1,8 +1,11 @@
 """The answer to "how far": one frozen result that gates, metadata and plots read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from synthmix_dagster.distance.classes import ClassShift
+from synthmix_dagster.distance.classifier import ClassifierTest
 from synthmix_dagster.distance.differences import Difference
 from synthmix_dagster.results import Result
 
@@ -120,6 +123,18 @@ class DistanceReport(Result):
         What random relabellings show, as gaps: their 0, 5, ..., 100 % quantiles in standard
         deviations, with what they show on average taken off. The p-value ranks a statistic of all
         rows among them, which chance moves less than the gap. Empty without permutations.
+    classes : tuple of ClassShift
+        How far the label of each class moved for given inputs, the worst first; of classes with at
+        least 20 real rows, at most the 20 rarest. Empty without permutations, and where the target
+        is no class.
+    classifier : ClassifierTest, optional
+        How well a classifier tells the sides apart; None where it was not asked for.
+    distinct_share : float, optional
+        Effective number of distinct synthetic rows, as a share of those that were compared; None
+        where real rows repeat too, so that repeats tell nothing, and in earlier reports.
+    inputs : mapping of str to str
+        Fingerprint of each dataset that was measured, by its name; empty where frames were handed
+        to the numerics directly.
     """
 
     gap: float
@@ -149,6 +164,20 @@ class DistanceReport(Result):
     seed: int
     notes: tuple[str, ...]
     null: tuple[float, ...] = ()
+    classes: tuple[ClassShift, ...] = ()
+    classifier: ClassifierTest | None = None
+    distinct_share: float | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def worst_class(self) -> ClassShift | None:
+        """The class whose label moved most; None where none was compared."""
+        return self.classes[0] if self.classes else None
+
+    @property
+    def distinct_rows(self) -> float | None:
+        """Effective number of distinct synthetic rows."""
+        return None if self.distinct_share is None else self.distinct_share * self.n_synthetic
 
     @property
     def effect_size(self) -> float:
@@ -167,6 +196,13 @@ class DistanceReport(Result):
             lines[-1] += (
                 f"; of the target given the rest {self.conditional_gap:.3f}"
                 f"{_between(self.conditional_interval)}, overlap {self.overlap:.0%}"
+            )
+        if (shift := self.worst_class) is not None:
+            lines.append(f"worst class {shift.name}: {shift.gap:.3f}{_between(shift.interval)}")
+        if self.classifier is not None:
+            lines.append(
+                f"a classifier is right in {self.classifier.accuracy:.1%} of the cases"
+                f"{_between(self.classifier.interval)}"
             )
         worst = ", ".join(f"{c.column} {c.part:.3f}" for c in self.columns[:3])
         lines.append(f"largest parts of {self.gap_squared:.3f} = gap squared: {worst}")

@@ -301,7 +301,7 @@ def _gaussian(x: Floats, y: Floats) -> _Solution:
     coupling has cross-covariance A^(1/2) U V' B^(1/2), of trace sum(S), and the optimal map from x
     is T = B^(1/2) V U' A^(-1/2). No inverse is needed for the value; in the potentials
     ``x'(I - T)x + 2(mean_x - mean_y)'x`` it is needed on the span of the rows only. So fewer rows
-    than coordinates are no obstacle, and what they lose is lost across and within alike.
+    than coordinates do no harm, and what they lose is lost across and within alike.
     """
     shift = np.mean(x, axis=0) - np.mean(y, axis=0)
     x, y = x - np.mean(x, axis=0), y - np.mean(y, axis=0)

@@ -4,7 +4,7 @@
    was last.
 2. What is compared is what was measured on the terms of the latest materialisation: generator
    version, schema, reference, baseline, method, settings. All other batches are left out.
-3. The same rows again are no new evidence: they count once, where they came first.
+3. The same rows again add no evidence: they count once, where they came first.
 4. A batch without a finite score is left out. So is one that is part of the reference.
 5. A batch that came late, after later ones, is bet on no sooner than the next one that comes in
    order. A partition came when it was first materialised on these terms.

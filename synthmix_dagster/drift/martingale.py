@@ -9,8 +9,8 @@ The bet. Let the change come after m scores, k scores ago, and let a score that 
 survival function ``S**w`` where it was S (Lehmann 1953; w < 1 means larger scores). Then the chance
 of an order is known whatever S is (Savage 1956; it is Cox's partial likelihood): the lowest score
 is drawn from all in proportion to weights, 1 before the change and w after it, then the next from
-those that are left. With a_i scores from before the change and b_i from after it that are no lower
-than the i-th, the chance is ``w**k / prod_i (a_i + w b_i)``; had nothing changed, ``1 / n!``. So
+those that are left. With a_i scores from before the change and b_i from after it that are at least
+the i-th, the chance is ``w**k / prod_i (a_i + w b_i)``; had nothing changed, ``1 / n!``. So
 
     capital = n! w**k / prod_i (a_i + w b_i),        n = m + k.
 

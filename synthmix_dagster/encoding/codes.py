@@ -16,12 +16,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.columns import (
+    ROUNDING,
     Kind,
     as_numbers,
     as_vectors,
     column_kind,
     is_constant,
     level_names,
+    origin_of,
     require_finite,
     some_names,
 )
@@ -83,6 +85,8 @@ class ColumnCode:
     unseen, clipped : int
         Synthetic values with a level that no real row has, whichever slot they share; beyond the
         real extremes, where ranks end.
+    origin : float
+        Subtracted from numbers, exactly, before anything else is done with them.
     """
 
     column: str
@@ -99,6 +103,7 @@ class ColumnCode:
     slots: tuple[str, ...] = ()
     unseen: int = 0
     clipped: int = 0
+    origin: float = 0.0
 
     @property
     def tells_missing(self) -> bool:
@@ -115,10 +120,11 @@ class ColumnCode:
             known = values.notna().to_numpy()
             block[known, : len(self.center)] = self._scaled(as_vectors(values))
         else:
-            numbers = as_numbers(values)
+            numbers = as_numbers(values, self.origin)
             known = ~np.isnan(numbers)
             if self.kind == "constant":
-                block[known, 0] = _differs(numbers[known], self.center)
+                rounded = _rounded(values, self.origin)
+                block[known, 0] = _differs(numbers[known], self.center, rounded)
             else:
                 block[known, 0] = self._scaled(numbers[known])
         if self.slots and self.kind != "categorical":
@@ -205,16 +211,18 @@ def fit_code(
     require_finite(real, "real")
     require_finite(synthetic, "synthetic")
     slots = (_MISSING,) if missing else ()
-    numbers, others = (_known(as_numbers(side)) for side in (real, synthetic))
-    plain = ColumnCode(name, kind, 0, 1 + len(slots), weight, slots=slots)
-    if is_constant(numbers):
+    origin = origin_of(real) if kind in ("numeric", "datetime") else 0.0
+    numbers, others = (_known(as_numbers(side, origin)) for side in (real, synthetic))
+    rounded = _rounded(real, origin)
+    plain = ColumnCode(name, kind, 0, 1 + len(slots), weight, origin=origin, slots=slots)
+    if is_constant(numbers, rounded):
         center = float(np.mean(numbers))
-        if not np.any(_differs(others, center)):
+        if not np.any(_differs(others, center, rounded)):
             return _without_values(name, missing, weight)
         code = plain if kind == "boolean" else replace(plain, kind="constant", center=center)
         return code, [f"{name} is constant in real but not in synthetic"]
     code, notes = (plain, []) if kind == "boolean" else _scaled(plain, numbers, others, scaling)
-    if len(others) and is_constant(others):
+    if len(others) and is_constant(others, rounded):
         notes.append(_constant_in_synthetic(name))
     return code, notes
 
@@ -283,7 +291,7 @@ def _fit_vectors(
         )
     center = np.mean(vectors, axis=0)
     spread = float(np.sqrt(np.sum(np.var(vectors, axis=0))))
-    if spread <= 1e-12 * float(np.abs(vectors).max()):
+    if spread <= ROUNDING * float(np.abs(vectors).max()):
         return _without_values(name, missing, weight)
     slots = (_MISSING,) if missing else ()
     width = len(center) + len(slots)
@@ -378,6 +386,13 @@ def _known(numbers: Points) -> Points:
     return numbers[~np.isnan(numbers)]
 
 
-def _differs(numbers: Points, constant: float) -> NDArray[np.bool_]:
-    differs: NDArray[np.bool_] = np.abs(numbers - constant) > 1e-9 * max(abs(constant), 1e-300)
+def _rounded(values: pd.Series, origin: float) -> float:
+    """What rounding is relative to: the size of floats; integers have none."""
+    return 0.0 if pd.api.types.is_integer_dtype(values.dtype) else origin
+
+
+def _differs(numbers: Points, constant: float, rounded: float = 0.0) -> NDArray[np.bool_]:
+    """Whether numbers are another than a constant, both without an origin that was `rounded`."""
+    size = max(abs(constant + rounded), 1e-300)
+    differs: NDArray[np.bool_] = np.abs(numbers - constant) > 1e-9 * size
     return differs

@@ -102,7 +102,7 @@ def _require_levels(values: pd.Series, dataset: str) -> None:
     if compound:
         raise DataError(
             f"it holds values of type {', '.join(sorted(k.__name__ for k in compound))}, which "
-            "are no levels",
+            "cannot be levels of a category",
             dataset=dataset,
             column=str(values.name),
             fix="Take it out of 'categorical', or add it to 'ignore'",
@@ -144,8 +144,54 @@ def _level_name(value: Any) -> str:
     return str(value)
 
 
-def as_numbers(values: pd.Series) -> NDArray[np.float64]:
-    """Numbers, booleans and moments as floats, missing values as NaN."""
+#: Relative rounding of a number that was computed in a few steps.
+ROUNDING = 16 * float(np.finfo(np.float64).eps)
+#: Numbers whose range is smaller than this part of their size are counted from one of them.
+_FAR = 1e-6
+
+
+def as_numbers(values: pd.Series, origin: float = 0.0) -> NDArray[np.float64]:
+    """Numbers, booleans and moments as floats, missing values as NaN.
+
+    Parameters
+    ----------
+    values : Series
+    origin : float
+        Subtracted before anything is rounded: integers above 2^53 stay apart.
+
+    Examples
+    --------
+    >>> as_numbers(pd.Series([2**62, 2**62 + 1]), origin=float(2**62)).tolist()
+    [0.0, 1.0]
+    """
+    if origin and pd.api.types.is_integer_dtype(values.dtype):
+        return _from_integers(values, origin)
+    return _as_floats(values) - origin
+
+
+def _from_integers(values: pd.Series, origin: float) -> NDArray[np.float64]:
+    kind = np.uint64 if pd.api.types.is_unsigned_integer_dtype(values.dtype) else np.int64
+    known = values.notna().to_numpy()
+    integers = values[known].to_numpy(dtype=kind)
+    # Modulo 2^64 the difference is right wherever it fits into 63 bits.
+    start = np.asarray(int(origin) % 2**64, dtype=np.uint64)
+    near = (integers.view(np.uint64) - start).view(np.int64).astype(np.float64)
+    far = integers.astype(np.float64) - origin
+    numbers = np.full(len(values), np.nan)
+    numbers[known] = np.where(np.abs(far) < 2.0**62, near, far)
+    return numbers
+
+
+def origin_of(values: pd.Series) -> float:
+    """Where to count numbers from: 0, or one of them if all lie far out and close together."""
+    numbers = _as_floats(values)
+    lowest, highest = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+    if not np.isfinite(lowest + highest):
+        return 0.0
+    return lowest if highest - lowest <= _FAR * max(abs(lowest), abs(highest)) else 0.0
+
+
+def _as_floats(values: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
         return _seconds(moments.to_numpy(dtype="datetime64[us]"))
@@ -166,10 +212,17 @@ def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(np.isnat(microseconds), np.nan, seconds)
 
 
-def is_constant(numbers: NDArray[np.float64]) -> bool:
-    """Whether numbers differ by no more than their own rounding."""
-    largest = float(np.nanmax(np.abs(numbers)))
-    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= 1e-12 * largest)
+def is_constant(numbers: NDArray[np.float64], origin: float = 0.0) -> bool:
+    """Whether numbers differ by no more than their own rounding.
+
+    Parameters
+    ----------
+    numbers : ndarray
+    origin : float
+        What was subtracted from them after they had been rounded; 0 for integers.
+    """
+    largest = float(np.nanmax(np.abs(numbers + origin)))
+    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= ROUNDING * largest)
 
 
 def require_finite(values: pd.Series, dataset: str) -> None:

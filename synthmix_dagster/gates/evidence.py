@@ -4,22 +4,22 @@ Written and read here alone, so that the report of a release and its writer agre
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.errors import ConfigError, GateError
-from synthmix_dagster.gates.threshold import Gate, Threshold
+from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.gates.threshold import GATES, Gate, Threshold
 from synthmix_dagster.gates.verdicts import Verdict, judge
+from synthmix_dagster.gates.waiver import Waiver, require_no_objection
 from synthmix_dagster.ratio.recommendation import Recommendation
 
-#: Checks of a distance that a threshold turns into gates.
-GATES = ("wasserstein_gap", "conditional_gap")
 #: Names of the parts in a manifest.
 _MIX, _THRESHOLDS, _CHECKS, _OVERRIDES = "mix", "thresholds", "checks", "overrides"
 _DISTANCE, _RECOMMENDATION = "distribution_distance", "optimal_ratio"
+_UPSTREAM, _WAIVER, _CHAIN = "upstream_overrides", "waiver", "chain"
 
 T = TypeVar("T")
 
@@ -42,6 +42,12 @@ class Evidence:
         Verdict of every gate.
     overrides : mapping
         What was set for one run only, such as the reason to release although a gate failed.
+    upstream_overrides : mapping of str to mapping
+        What was set for one run only in the steps before, by the name of the result.
+    waiver : Waiver, optional
+        Why it was published although something forbade it.
+    chain : mapping of str to str
+        Digest of each stored result that the release rests on, by its name.
     unread : tuple of str
         Names of parts that cannot be read because another version wrote them.
     """
@@ -52,6 +58,9 @@ class Evidence:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     checks: Mapping[str, Verdict] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    upstream_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waiver: Waiver | None = None
+    chain: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
     @classmethod
@@ -81,13 +90,12 @@ class Evidence:
             )
         critical = None if recommendation is None else recommendation.critical_gap
         checks = {gate.name: judge(gate, distance, critical) for gate in gates}
-        for gate, verdict in checks.items():
-            if not verdict.passed:
-                raise GateError(
-                    f"release refused, the check '{gate}' failed. {verdict.sentence}",
-                    mix=mix,
-                    fix="Existing releases are unchanged",
-                )
+        failures = [
+            f"the check '{gate}' failed. {verdict.sentence}"
+            for gate, verdict in checks.items()
+            if not verdict.passed
+        ]
+        require_no_objection(failures, None, mix=mix)
         limits = {name: v.limit for name, v in checks.items() if v.limit is not None}
         return cls(mix, distance, recommendation, limits, checks)
 
@@ -106,6 +114,9 @@ class Evidence:
             _THRESHOLDS: dict(self.thresholds),
             _CHECKS: checks,
             _OVERRIDES: dict(self.overrides),
+            _UPSTREAM: {name: dict(each) for name, each in self.upstream_overrides.items()},
+            _WAIVER: None if self.waiver is None else asdict(self.waiver),
+            _CHAIN: dict(self.chain),
             _DISTANCE: None if self.distance is None else self.distance.to_dict(),
             _RECOMMENDATION: None if self.recommendation is None else self.recommendation.to_dict(),
         }
@@ -133,12 +144,22 @@ class Evidence:
             checks=dict(sorted(checks.items())) if checks else {},
             overrides=_read(TypeAdapter(dict[str, Any]).validate_python, values, _OVERRIDES, unread)
             or {},
+            upstream_overrides=_read(
+                TypeAdapter(dict[str, dict[str, Any]]).validate_python, values, _UPSTREAM, unread
+            )
+            or {},
+            waiver=_read(TypeAdapter(Waiver).validate_python, values, _WAIVER, unread),
+            chain=_read(TypeAdapter(dict[str, str]).validate_python, values, _CHAIN, unread) or {},
             unread=tuple(unread),
         )
 
 
 def gates_of(
-    threshold: float | str | None, conditional_threshold: float | None = None
+    threshold: float | str | None,
+    conditional_threshold: float | None = None,
+    class_threshold: float | None = None,
+    classifier_threshold: float | None = None,
+    min_distinct_share: float | None = None,
 ) -> list[Gate]:
     """The gates that a user sets by thresholds.
 
@@ -146,21 +167,30 @@ def gates_of(
     ----------
     threshold : float or str, optional
         See `Threshold.parse`.
-    conditional_threshold : float, optional
+    conditional_threshold, class_threshold, classifier_threshold, min_distinct_share : float, \
+    optional
+        See `mix`.
 
     Raises
     ------
     ConfigError
-        It cannot be read.
+        One of them cannot be read.
 
     Examples
     --------
     >>> [gate.name for gate in gates_of("3 x floor")]
     ['wasserstein_gap']
     """
-    options = {"threshold": threshold, "conditional_threshold": conditional_threshold}
+    values = {
+        "threshold": threshold,
+        "conditional_threshold": conditional_threshold,
+        "class_threshold": class_threshold,
+        "classifier_threshold": classifier_threshold,
+        "min_distinct_share": min_distinct_share,
+    }
     gates = []
-    for name, (option, value) in zip(GATES, options.items(), strict=True):
+    for name, option in GATES.items():
+        value = values[option]
         if value is None:
             continue
         try:

@@ -2,11 +2,23 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Compare = Literal["estimate", "upper", "lower"]
 Severity = Literal["ERROR", "WARN"]
+
+#: Checks of a distance, and the option that turns each into a gate.
+GATES: Mapping[str, str] = {
+    "wasserstein_gap": "threshold",
+    "conditional_gap": "conditional_threshold",
+    "class_gap": "class_threshold",
+    "classifier_accuracy": "classifier_threshold",
+    "distinct_rows": "min_distinct_share",
+}
+#: Those whose threshold is a minimum.
+MINIMA = frozenset({"distinct_rows"})
 
 _MULTIPLE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*[x*]\s*floor\s*", re.IGNORECASE)
 
@@ -88,8 +100,9 @@ class Gate:
     Attributes
     ----------
     name : str
-        Name of the check: ``wasserstein_gap`` or ``conditional_gap``.
+        Name of the check: one of `GATES`.
     threshold : Threshold
+        The largest number that passes; for ``distinct_rows`` the smallest.
     warn : Threshold, optional
         Above it the check warns; nothing is stopped.
     compare : {"estimate", "upper", "lower"}

@@ -4,6 +4,7 @@
 because a blocking check only stops the run it is part of.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.conditional import MIN_OVERLAP
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.encoding.columns import some_names
 from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
@@ -84,7 +86,7 @@ def judge_gap(report: DistanceReport, gate: Gate, critical_gap: float | None = N
     return Verdict(
         False,
         f"{found} is over the threshold {threshold} ({evidence}). {_worst(report)} "
-        "Mend or retrain the generator, or raise 'threshold' if this gap is acceptable.",
+        "Fix or retrain the generator, or raise 'threshold' if this gap is acceptable.",
         gate.severity,
         limit,
     )
@@ -117,7 +119,7 @@ def judge_conditional_gap(
         return Verdict(
             False,
             f"The conditional gap cannot be judged: {overlap:.0%} of the real rows have synthetic "
-            "ones with inputs like theirs, so that labels can hardly be compared. Mend the inputs "
+            "ones with inputs like theirs, so that labels can hardly be compared. Fix the inputs "
             "first, beginning with the columns that have the largest parts of the gap.",
             gate.severity,
             limit,
@@ -138,9 +140,142 @@ def judge_conditional_gap(
         )
     return Verdict(
         False,
-        f"{found} is over its threshold {limit:g}: rows that are alike have other labels in "
-        "synthetic than in real. Mend how the generator labels its rows, or raise "
+        f"{found} is over its threshold {limit:g}: similar rows carry different labels in "
+        "the synthetic data than in the real data. Fix how the generator assigns labels, or raise "
         "'conditional_threshold' if this is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge_class_gap(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when the labels of one class moved too far for given inputs, or that cannot be told.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is a largest gap of a class.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    limit = gate.threshold.value
+    if not report.classes:
+        return Verdict(
+            False,
+            "The labels of classes were not compared. That needs a target of classes with at "
+            "least 20 rows each, and 'permutations' above 0. Set them so, or remove "
+            "'class_threshold'.",
+            gate.severity,
+            limit,
+        )
+    hidden = [shift for shift in report.classes if shift.overlap < MIN_OVERLAP]
+    if hidden:
+        named = some_names([shift.name for shift in hidden])
+        return Verdict(
+            False,
+            f"The labels of some classes cannot be judged ({named}): the synthetic data has hardly "
+            "any rows with inputs like theirs. Fix the inputs first.",
+            gate.severity,
+            limit,
+        )
+    values = [gate.compared(shift.gap, shift.interval) for shift in report.classes]
+    # A gap that is not a number comes first, and passes no threshold.
+    value, worst = max(
+        zip((float("nan") if v is None else v for v in values), report.classes, strict=True),
+        key=lambda pair: (math.isnan(pair[0]), pair[0]),
+    )
+    low, high = worst.interval
+    found = (
+        f"{_found(gate, f'class gap of {worst.name!r}', value)} (interval {low:.2f} to "
+        f"{high:.2f}, {worst.real_rows:,} real and {worst.synthetic_rows:,} synthetic rows), the "
+        f"largest of {len(values)} compared,"
+    )
+    if value <= limit:
+        return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
+    return Verdict(
+        False,
+        f"{found} is over its threshold {limit:g}: rows that look like this class carry different "
+        "labels in the synthetic data than in the real data. Fix how the generator assigns labels, "
+        "or raise 'class_threshold' if this is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge_classifier(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when a classifier tells synthetic rows from real ones too well.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is a largest balanced accuracy.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    test, limit = report.classifier, gate.threshold.value
+    if test is None:
+        return Verdict(
+            False,
+            "No classifier was trained to tell synthetic rows from real ones. Measure the distance "
+            "again with 'classifier' set, or remove 'classifier_threshold'.",
+            gate.severity,
+            limit,
+        )
+    value = gate.compared(test.accuracy, test.interval)
+    low, high = test.interval
+    found = (
+        f"{_found(gate, 'accuracy of a classifier', value or 0.0)} (95 % interval {low:.2f} to "
+        f"{high:.2f}, p = {test.p_value:.3f}, {test.n_real:,} real and {test.n_synthetic:,} "
+        "synthetic rows judged; 0.5 is guessing)"
+    )
+    if value is not None and value <= limit:
+        return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
+    return Verdict(
+        False,
+        f"{found} is over its threshold {limit:g}: synthetic rows can be told from real ones by "
+        "how their columns go together. Fix or retrain the generator, or raise "
+        "'classifier_threshold' if this is acceptable.",
+        gate.severity,
+        limit,
+    )
+
+
+def judge_distinct_rows(
+    report: DistanceReport, gate: Gate, critical_gap: float | None = None
+) -> Verdict:
+    """Fail when too few of the synthetic rows are distinct.
+
+    Parameters
+    ----------
+    report : DistanceReport
+    gate : Gate
+        Its threshold is a smallest share.
+    critical_gap : float, optional
+        Says nothing here.
+    """
+    limit, share = gate.threshold.value, report.distinct_share
+    if share is None:
+        return Verdict(
+            False,
+            "Repeated synthetic rows cannot be judged: rows of the real data repeat as well, or "
+            "another version measured the distance. Measure it again, or remove "
+            "'min_distinct_share'.",
+            gate.severity,
+            limit,
+        )
+    found = f"The synthetic rows that were compared count as {share:.1%} distinct ones"
+    if share >= limit:
+        return Verdict(True, f"{found}; at least {limit:.1%} are required.", limit=limit)
+    return Verdict(
+        False,
+        f"{found}, and at least {limit:.1%} are required: rows are repeated more often than in the "
+        "real data. Generate new rows instead of repeating some, or lower 'min_distinct_share'.",
         gate.severity,
         limit,
     )
@@ -154,6 +289,9 @@ def judge(gate: Gate, report: DistanceReport, critical_gap: float | None = None)
 _JUDGES: Mapping[str, Callable[[DistanceReport, Gate, float | None], Verdict]] = {
     "wasserstein_gap": judge_gap,
     "conditional_gap": judge_conditional_gap,
+    "class_gap": judge_class_gap,
+    "classifier_accuracy": judge_classifier,
+    "distinct_rows": judge_distinct_rows,
 }
 
 
@@ -199,8 +337,8 @@ def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return Verdict(
         False,
-        f"Columns are not as they should be: {said}{more}. Mend the data, or change 'contract' if "
-        "this is as intended.",
+        f"Columns are not as they should be: {said}{more}. Fix the data, or change 'contract' if "
+        "this is intended.",
         severity,
     )
 
@@ -240,30 +378,44 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
     return Verdict(True, recommendation.reason)
 
 
-def judge_realised(ratio: float, manifest: "Manifest", severity: Severity = "ERROR") -> Verdict:
-    """Compare what a release holds with what was recommended.
+def judge_realised(
+    recommended: float,
+    manifest: "Manifest",
+    severity: Severity = "ERROR",
+    *,
+    requested: float | None = None,
+) -> Verdict:
+    """Compare what a release holds with what was recommended, or requested in its place.
 
     Parameters
     ----------
-    ratio : float
+    recommended : float
         Recommended synthetic rows per real row.
     manifest : Manifest
         Of a release that was verified, so that its counts are those on disk.
+    severity : {"ERROR", "WARN"}
+    requested : float, optional
+        Synthetic rows per real row that the run asked for; by default those recommended.
     """
+    ratio = recommended if requested is None else requested
     realised, notes = manifest.realised, manifest.notes
     real, synthetic = realised.real_rows, realised.synthetic_rows
     due_real, due = manifest.real.rows, round(ratio * real)
     if notes:
         due = min(due, manifest.mix.synthetic_rows)
-    found = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    asked = ratio != recommended
     # With weights every synthetic row is there, and all of them weigh as much as those due.
     weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
-    if (real, weight) == (due_real, due):
-        said = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
-        return Verdict(True, f"The release holds {found}, {said}.")
-    return Verdict(
-        False,
-        f"The release holds {found}, where {due_real} real and {due} synthetic rows, ratio "
-        f"{ratio:.4f}, were recommended. Materialise 'training_data' again.",
-        severity,
-    )
+    if (real, weight) != (due_real, due):
+        return Verdict(
+            False,
+            f"The release holds {held}, where {due_real} real and {due} synthetic rows, ratio "
+            f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
+            "'training_data' again.",
+            severity,
+        )
+    how = f"as requested in the run config; {recommended:.4f} was recommended"
+    if not asked:
+        how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
+    return Verdict(True, f"The release holds {held}, {how}.")

@@ -13,7 +13,7 @@ import dagster as dg
 from synthmix_dagster.errors import SynthMixError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.run import RUN_CONFIGS, overrides
-from synthmix_dagster.orchestration.failures import at_the_edge
+from synthmix_dagster.orchestration.failures import at_the_edge, without_secrets_in_errors
 from synthmix_dagster.orchestration.op_options import config_schema_of, op_options
 from synthmix_dagster.orchestration.outcome import CODE_VERSION, Inputs, Outcome
 from synthmix_dagster.orchestration.partitions import frames_of, partitions_of, require_apart
@@ -167,7 +167,8 @@ def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDe
     datasets = [name for name in _UPSTREAM[role] if name in ("real", "synthetic")]
     if role == "synthetic":
         datasets = [] if mix.synthetic.generator is None else ["real"]
-    if role == "optimal_ratio" and mix.evaluation is not None:
+    # The release makes sure that the recommendation was judged by these very rows.
+    if role in ("optimal_ratio", "training_data") and mix.evaluation is not None:
         datasets.append("evaluation")
     ins = {}
     deps = [dg.AssetDep(mix.asset_key(name)) for name in _UPSTREAM[role] if name not in datasets]
@@ -196,7 +197,8 @@ def _materialise_each(
     failures: dict[str, SynthMixError] = {}
     for partition in partitions:
         try:
-            outcomes[partition] = materialise(partition)
+            with without_secrets_in_errors():
+                outcomes[partition] = materialise(partition)
         except SynthMixError as error:
             failures[partition] = error
     for partition, outcome in outcomes.items():

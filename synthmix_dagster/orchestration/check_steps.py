@@ -10,6 +10,7 @@ from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.gates.verdicts import (
+    Verdict,
     judge,
     judge_memorisation,
     judge_realised,
@@ -86,7 +87,7 @@ def judge_pair(
         synthetic,
         target=config.target,
         task=config.task,
-        **keywords(config.columns, config.distance_options),
+        **keywords(config.columns, config.distance_options) | config.measured_for_gates(),
     )
     judged = {}
     for gate in config.gates:
@@ -137,16 +138,29 @@ def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
     published = _result(config, "training_data")
     release = verify_release(MixPaths.of(config).output / "releases" / str(published["id"]))
     severity, _ = config.acts("mix_as_recommended")
-    return Judged(
-        judge_realised(float(published["ratio"]), release.details, severity),
-        metadata.of_realised(release),
+    verdict = judge_realised(
+        float(published["recommended"]),
+        release.details,
+        severity,
+        requested=float(published["requested"]),
     )
+    if release.details.digest != published["manifest"]:
+        verdict = Verdict(
+            False,
+            f"The manifest of release {release.release_id} is not the one that 'training_data' "
+            "published. Materialise 'training_data' again.",
+            severity,
+        )
+    return Judged(verdict, metadata.of_realised(release))
 
 
 #: What judges each check.
 _JUDGES: Mapping[str, Judge] = {
     "wasserstein_gap": partial(_gate, name="wasserstein_gap"),
     "conditional_gap": partial(_gate, name="conditional_gap"),
+    "class_gap": partial(_gate, name="class_gap"),
+    "classifier_accuracy": partial(_gate, name="classifier_accuracy"),
+    "distinct_rows": partial(_gate, name="distinct_rows"),
     "schema_matches": _schema,
     "memorisation": _memorisation,
     "recommendation_usable": _usable,

@@ -17,6 +17,13 @@ _DESCRIPTIONS = {
     "conditional_gap": "Fails when similar rows carry different labels in the synthetic data than "
     "in the real data, by more than {threshold} standard deviations, and then blocks the release "
     "of training data.",
+    "class_gap": "Fails when rows that look like one class carry different labels in the synthetic "
+    "data than in the real data, by more than {threshold} in the worst class, and then blocks the "
+    "release of training data.",
+    "classifier_accuracy": "Fails when a classifier tells synthetic rows from real ones with a "
+    "balanced accuracy above {threshold}, and then blocks the release of training data.",
+    "distinct_rows": "Fails when synthetic rows are repeated so often that they count as less than "
+    "a share of {threshold} distinct ones, and then blocks the release of training data.",
     "schema_matches": "Checks for missing, extra and retyped columns, missing values and "
     "unexpected levels.",
     "memorisation": "Fails when synthetic rows appear to be derived from the evaluation rows.",

@@ -7,6 +7,7 @@ import dagster as dg
 from synthmix_dagster.orchestration.assets import Mix, build_assets
 from synthmix_dagster.orchestration.checks import build_checks
 from synthmix_dagster.orchestration.config.base import validated
+from synthmix_dagster.orchestration.directories import claim
 from synthmix_dagster.orchestration.schedules import build_job, build_schedules
 
 
@@ -48,7 +49,14 @@ def build_synthmix_defs(**options: Any) -> dg.Definitions:
 
 
 def definitions_of(mix: Mix) -> dg.Definitions:
-    """Build the definitions of a validated mix."""
+    """Build the definitions of a validated mix.
+
+    Raises
+    ------
+    ConfigError
+        Its directory lies in that of another mix or monitor, or another's in it.
+    """
+    claim(mix)
     job = build_job(mix)
     return dg.Definitions(
         assets=build_assets(mix),

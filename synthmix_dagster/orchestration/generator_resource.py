@@ -10,6 +10,7 @@ from synthmix_dagster.errors import DataError, ReleaseError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.ratio.crossfit import Generator
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import flush, hidden_beside
 
 
@@ -43,7 +44,7 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
             f"the generator {name} failed ({type(error).__name__}: {error})",
             dataset="synthetic",
             fix=f"The resource '{config.synthetic.generator}' needs fit(frame) and sample(rows)",
-        ) from error
+        ) from cause_of(error)
     if table.num_rows != wanted:
         raise DataError(
             f"the generator {name} returned {table.num_rows} rows; {wanted} were requested",
@@ -62,4 +63,4 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
             f"the generated rows cannot be written ({error})",
             path=target.parent,
             fix="Check disk space and permissions",
-        ) from error
+        ) from cause_of(error)

@@ -1,6 +1,7 @@
 """Where the datasets of a mix come from when a step needs them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from synthmix_dagster.data.dataset import Dataset
@@ -15,8 +16,24 @@ Frames = Mapping[str, Any]
 Sides = tuple[Dataset, Dataset]
 
 
-def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None]:
-    """Open the rows that are measured and mixed, and the evaluation rows, if there are any.
+@dataclass(frozen=True)
+class Opened:
+    """The datasets of a mix, as a step needs them.
+
+    Attributes
+    ----------
+    sides : pair of Dataset
+        The rows that are measured and mixed: real and synthetic.
+    evaluation : Dataset, optional
+        Real rows that judge, and take part in nothing else.
+    """
+
+    sides: Sides
+    evaluation: Dataset | None = None
+
+
+def open_inputs(config: MixConfig, frames: Frames) -> Opened:
+    """Open the rows that are measured and mixed, and the evaluation rows that this step is given.
 
     Raises
     ------
@@ -28,7 +45,10 @@ def open_sides(config: MixConfig, frames: Frames) -> tuple[Sides, Dataset | None
         if config.dataset(side.name).asset is None:
             _require_ingested(config, side)
     real, evaluation = put_aside(config, all_real)
-    return (real, synthetic), evaluation
+    source = config.evaluation
+    if source is not None and (source.asset is None or "evaluation" in frames):
+        evaluation = open_side(config, frames, "evaluation")
+    return Opened((real, synthetic), evaluation)
 
 
 def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
@@ -51,12 +71,18 @@ def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Viol
     """How the columns differ from the stated contract, or else from that of the real rows."""
     real, synthetic = sides
     optional = [*config.ignore, *config.key]
+    inferred = []
+    if config.contract is None or config.contract.every_level:
+        classes = [config.target] if config.task == "classification" and config.target else []
+        contract = contract_of(real, [*config.categorical, *classes])
+        inferred = violations(synthetic, contract, optional=optional)
     if config.contract is None:
-        return violations(synthetic, contract_of(real, config.categorical), optional=optional)
+        return inferred
     held, extra = config.contract.by_column, config.contract.extra
     return [
         *violations(real, held, extra=extra),
         *violations(synthetic, held, optional=optional, extra=extra),
+        *(violation for violation in inferred if violation.rule == "absent"),
     ]
 
 

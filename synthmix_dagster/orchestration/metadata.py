@@ -38,6 +38,7 @@ from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.display import risk_curve_markdown
 from synthmix_dagster.ratio.memorisation import Memorisation
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.redaction import without_secrets
 from synthmix_dagster.release.display import composition_markdown
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.report.page import REPORT
@@ -72,21 +73,6 @@ def of_dataset(
     }
 
 
-def without_secrets(place: str) -> str:
-    """A path or URI without user name, password and parameters.
-
-    Examples
-    --------
-    >>> without_secrets("s3://key:secret@bucket/data?token=1"), without_secrets("data/a@b.csv")
-    ('s3://bucket/data', 'data/a@b.csv')
-    """
-    scheme, separator, rest = place.partition("://")
-    if not separator:
-        return place
-    host, slash, path = rest.split("?", 1)[0].partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-
-
 def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     """Gap, floor and p-value, with a table of the columns that contribute to it."""
     low, high = report.interval or (None, None)
@@ -115,6 +101,8 @@ def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
             columns=_columns(report),
             directions=_directions(report),
             differences=_differences(report),
+            classes=_classes(report),
+            distinct_rows=report.distinct_rows,
             notes=dg.MetadataValue.json(list(report.notes)),
         )
     )
@@ -248,6 +236,7 @@ def of_realised(release: Release) -> Metadata:
 
 def _compared(report: DistanceReport, threshold: float | None) -> Metadata:
     """Fields of `GateMetadata`."""
+    worst, classifier = report.worst_class, report.classifier
     return {
         "gap": report.gap,
         "threshold": threshold,
@@ -255,6 +244,10 @@ def _compared(report: DistanceReport, threshold: float | None) -> Metadata:
         "p_value": report.p_value,
         "conditional_gap": report.conditional_gap,
         "overlap": report.overlap,
+        "class_gap": None if worst is None else worst.gap,
+        "worst_class": None if worst is None else worst.name,
+        "classifier_accuracy": None if classifier is None else classifier.accuracy,
+        "distinct_share": report.distinct_share,
     }
 
 
@@ -313,6 +306,24 @@ def _differences(report: DistanceReport) -> dg.TableMetadataValue | None:
                 "synthetic": readable(row.synthetic),
             }
             for row in report.differences
+        ]
+    )
+
+
+def _classes(report: DistanceReport) -> dg.TableMetadataValue | None:
+    """How far the labels of each class moved."""
+    return _table(
+        [
+            {
+                "class": shift.name,
+                "gap": round(shift.gap, 4),
+                "low": round(shift.interval[0], 4),
+                "high": round(shift.interval[1], 4),
+                "rows_real": shift.real_rows,
+                "rows_synthetic": shift.synthetic_rows,
+                "overlap": round(shift.overlap, 4),
+            }
+            for shift in report.classes
         ]
     )
 

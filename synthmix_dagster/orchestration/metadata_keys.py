@@ -44,7 +44,7 @@ class DatasetMetadata(SynthMixMetadata):
 
 
 class GateMetadata(SynthMixMetadata):
-    """Of the checks ``wasserstein_gap`` and ``conditional_gap``: the numbers that are compared."""
+    """Of the checks that judge a distance: the numbers that are compared."""
 
     picture: Markdown | None = None
     gap: float | None = None
@@ -53,6 +53,10 @@ class GateMetadata(SynthMixMetadata):
     p_value: float | None = None
     conditional_gap: float | None = None
     overlap: float | None = None
+    class_gap: float | None = None
+    worst_class: str | None = None
+    classifier_accuracy: float | None = None
+    distinct_share: float | None = None
 
 
 class DistanceMetadata(GateMetadata):
@@ -78,6 +82,8 @@ class DistanceMetadata(GateMetadata):
     columns: Table | None = None
     directions: Table | None = None
     differences: Table | None = None
+    classes: Table | None = None
+    distinct_rows: float | None = None
     notes: Json | None = None
 
 
@@ -159,6 +165,9 @@ class OverridesMetadata(SynthMixMetadata):
 
     run_threshold: float | None = None
     run_conditional_threshold: float | None = None
+    run_class_threshold: float | None = None
+    run_classifier_threshold: float | None = None
+    run_min_distinct_share: float | None = None
     run_ratio: float | None = None
     run_sample_rows: int | None = None
     run_seed: int | None = None

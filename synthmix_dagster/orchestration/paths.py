@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
+from synthmix_dagster.orchestration.directories import require_apart_on_disk
 from synthmix_dagster.orchestration.records import Records
 from synthmix_dagster.release.atomic_files import inside
 
@@ -35,10 +36,12 @@ class MixPaths:
         Raises
         ------
         ReleaseError
-            A link leads out of `output_root`.
+            A link leads out of `output_root`, or the directory lies in that of another mix.
         """
         name = config.qualified_name
-        root = inside(Path(config.output_root).expanduser(), config.output or name)
+        output_root = Path(config.output_root).expanduser()
+        root = inside(output_root, config.output or name)
+        require_apart_on_disk(output_root, root)
         return cls(root, name, config.partition if isinstance(config, MixConfig) else None)
 
     @property

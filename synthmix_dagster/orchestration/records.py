@@ -4,6 +4,7 @@ Not Dagster I/O managers, because a project's default one may store frames only,
 record must be there for a separate run, a month later and on another machine.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside, write_json
+
+_DIGEST = "digest"
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,42 @@ class Records:
     output: Path
     mix: str
 
-    def write(self, name: str, record: Mapping[str, Any]) -> None:
-        """Write a record; an older one is replaced as a whole."""
+    def write(self, name: str, record: Mapping[str, Any]) -> str:
+        """Write a record with its digest; an older one is replaced as a whole.
+
+        Returns
+        -------
+        str
+            The digest, by which later records name this one.
+        """
+        digest = digest_of(record)
         try:
-            write_json(self._path(name), record)
+            write_json(self._path(name), {**record, _DIGEST: digest})
         except OSError as error:
             raise ReleaseError(
                 f"the record '{name}' cannot be written ({error})",
                 path=self.output,
                 fix="Check disk space and permissions",
-            ) from error
+            ) from cause_of(error)
+        return digest
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Return a record, or None where there is none."""
+        """Return a record, or None where there is none.
+
+        Raises
+        ------
+        ReleaseError
+            It cannot be read, or was altered after it was written. That is found by its digest,
+            which is not a signature: whoever may write here can write a digest as well.
+        """
         path = self._path(name)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(record, dict):
                 raise ValueError("not a JSON object")
+            stated = record.pop(_DIGEST, None)
+            if stated not in (None, digest_of(record)):
+                raise ValueError("it was altered after it was written")
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -54,9 +76,31 @@ class Records:
                 f"the record '{path}' cannot be read ({error})",
                 path=self.output,
                 fix=f"Materialise '{name}' again",
-            ) from error
+            ) from cause_of(error)
         return record
+
+    def digest(self, name: str) -> str:
+        """Digest of a stored record; empty where there is none."""
+        record = self.read(name)
+        return "" if record is None else digest_of(record)
 
     def _path(self, name: str) -> Path:
         folder = inside(inside(self.output, "records"), self.mix)
         return inside(folder, f"{name}.json")
+
+
+def digest_of(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record, as JSON has it.
+
+    Numbers count to nine digits: their last ones depend on the machine that computed them.
+    """
+    canonical = json.dumps(_rounded(record), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, Mapping):
+        return {str(name): _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,14 +1,14 @@
 """What decides whether a release may be published: gates, checks of the recommendation, drift."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.errors import GateError
-from synthmix_dagster.gates.threshold import Threshold
+from synthmix_dagster.gates.threshold import GATES, MINIMA, Threshold
 from synthmix_dagster.gates.verdicts import (
     Verdict,
     judge,
@@ -16,14 +16,14 @@ from synthmix_dagster.gates.verdicts import (
     judge_recommendation,
     judge_schema,
 )
+from synthmix_dagster.gates.waiver import Waiver, require_no_objection
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.drift_watch.check import standing_alarm, watch_of
-from synthmix_dagster.orchestration.inputs import Sides, schema_violations
-from synthmix_dagster.orchestration.stored_results import stored_recommendation
+from synthmix_dagster.orchestration.inputs import Opened, schema_violations
 from synthmix_dagster.ratio.recommendation import Recommendation
 
-#: Run option that replaces the threshold of each gate.
-_THRESHOLDS = {"wasserstein_gap": "threshold", "conditional_gap": "conditional_threshold"}
+#: Tag of a run that published although something forbade it.
+RELEASE_ANYWAY_TAG = "synthmix/release_anyway"
 
 
 def judge_all(
@@ -44,15 +44,73 @@ def judge_all(
 
 
 def gate_verdicts(
-    config: MixConfig, sides: Sides, report: DistanceReport, overrides: Mapping[str, Any]
+    config: MixConfig,
+    opened: Opened,
+    report: DistanceReport,
+    recommendation: Recommendation | None,
+    overrides: Mapping[str, Any],
 ) -> dict[str, Verdict]:
-    """Verdicts that need no recommendation, or only its critical gap."""
-    recommendation = stored_recommendation(config, sides) if config.judged_after_ratio else None
-    thresholds = {gate: overrides[name] for gate, name in _THRESHOLDS.items() if name in overrides}
-    verdicts = judge_all(config, report, recommendation, thresholds)
+    """Verdicts that need no recommendation, or only its critical gap.
+
+    A run may tighten a threshold; one that it loosens is judged as it is configured.
+    """
+    configured = judge_all(config, report, recommendation)
+    tightened = judge_all(config, report, recommendation, _thresholds(overrides))
+    verdicts = {
+        name: tightened[name]
+        if _strictness(name, verdict) < _strictness(name, tightened[name])
+        else verdict
+        for name, verdict in configured.items()
+    }
     if config.stops("schema_matches"):
-        verdicts["schema_matches"] = judge_schema(schema_violations(config, sides), "ERROR")
+        verdicts["schema_matches"] = judge_schema(schema_violations(config, opened.sides), "ERROR")
     return verdicts
+
+
+def loosened(
+    config: MixConfig,
+    report: DistanceReport,
+    recommendation: Recommendation | None,
+    overrides: Mapping[str, Any],
+) -> list[str]:
+    """Thresholds that a run sets above the configured ones, one sentence each."""
+    configured = judge_all(config, report, recommendation)
+    return [
+        f"the run config sets '{GATES[name]}' to {threshold:g}, "
+        f"{'below' if name in MINIMA else 'above'} the configured {configured[name].limit:g}. "
+        "A run may tighten a gate, not loosen it."
+        for name, threshold in _thresholds(overrides).items()
+        if name in configured
+        and _strictness(name, Verdict(True, "", limit=threshold))
+        < _strictness(name, configured[name])
+    ]
+
+
+def limits_of(verdicts: Mapping[str, Verdict]) -> dict[str, float]:
+    """The number that each gate compared with."""
+    return {name: verdict.limit for name, verdict in verdicts.items() if verdict.limit is not None}
+
+
+def on_other_terms(role: str, overrides: Mapping[str, Any]) -> list[str]:
+    """Why a result that was computed with options of a run is good for looking only."""
+    if not overrides:
+        return []
+    options = ", ".join(f"{name}: {value}" for name, value in sorted(overrides.items()))
+    return [
+        f"'{role}' was computed with options of its run ({options}) and not with the configured "
+        "ones. Materialise it without run config."
+    ]
+
+
+def _thresholds(overrides: Mapping[str, Any]) -> dict[str, float]:
+    return {gate: overrides[name] for gate, name in GATES.items() if name in overrides}
+
+
+def _strictness(gate: str, verdict: Verdict) -> float:
+    """A number that rises as a gate is tightened; the lowest where nothing was compared."""
+    if verdict.limit is None:
+        return -math.inf
+    return verdict.limit if gate in MINIMA else -verdict.limit
 
 
 def recommendation_verdicts(
@@ -89,16 +147,16 @@ def drift_failures(config: MixConfig) -> list[str]:
     ]
 
 
-def refuse(config: MixConfig, failures: list[str], reason: object) -> None:
-    """Refuse a release that a check forbids, unless the run gives a reason to release anyway.
+def waiver_of(config: MixConfig, objections: Sequence[str], reason: str | None) -> Waiver | None:
+    """Refuse a release that something forbids, unless the run states a reason to publish it.
 
     Raises
     ------
     GateError
     """
-    if failures and reason is None:
-        raise GateError(
-            f"release refused, {failures[0]}",
-            mix=config.name,
-            fix="Existing releases are unchanged",
-        )
+    run, by = "", ""
+    if objections and reason:
+        context = dg.AssetExecutionContext.get()
+        run, by = context.run.run_id, context.run.tags.get("user", "")
+        context.instance.add_run_tags(run, {RELEASE_ANYWAY_TAG: reason})
+    return require_no_objection(objections, reason, mix=config.name, run=run, by=by)

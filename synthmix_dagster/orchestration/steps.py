@@ -1,7 +1,7 @@
 """What each asset of a mix does. Thin: open, call one verb, store the result, describe it.
 
-`release` trusts no earlier run: it reads the stored distance, requires that it was measured on
-these very rows with these very settings, and judges it again before anything is written.
+`release` trusts no earlier run: it follows the stored results back to these very rows and settings,
+and judges them again before anything is written.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,16 +14,17 @@ from synthmix_dagster.data.alignment import require_fit
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.evidence import Evidence
-from synthmix_dagster.gates.verdicts import Verdict
+from synthmix_dagster.gates.waiver import Waiver
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.drift_watch.metadata import of_observations
 from synthmix_dagster.orchestration.drift_watch.observer import Observer
 from synthmix_dagster.orchestration.generator_resource import generate
 from synthmix_dagster.orchestration.inputs import (
+    Opened,
     Sides,
+    open_inputs,
     open_side,
-    open_sides,
     put_aside,
     schema_violations,
 )
@@ -34,16 +35,20 @@ from synthmix_dagster.orchestration.release_gates import (
     failures_of,
     gate_verdicts,
     judge_all,
+    limits_of,
+    loosened,
+    on_other_terms,
     recommendation_verdicts,
-    refuse,
+    waiver_of,
 )
 from synthmix_dagster.orchestration.stored_results import (
+    DISTANCE,
+    RATIO,
+    TRAINING_DATA,
     overridden,
     store,
-    stored_distance,
-    stored_recommendation,
+    stored,
 )
-from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import mix_datasets
 from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
@@ -76,14 +81,15 @@ def ingest_synthetic(config: MixConfig, inputs: Inputs) -> Outcome:
 def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     """Measure the gap and store it with the fingerprints it belongs to."""
     configured, config = config, overridden(config, inputs.overrides)
-    sides, _ = open_sides(config, inputs.frames)
+    opened = open_inputs(config, inputs.frames)
+    sides = opened.sides
     if not config.from_files:
         violations = [asdict(violation) for violation in schema_violations(config, sides)]
         MixPaths.of(config).records.write("schema", {"result": violations})
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
-    store(config, sides, "distribution_distance", inputs.overrides, report.to_dict())
+    store(config, opened, DISTANCE, inputs.overrides, report.to_dict())
     limit = config.threshold.limit(report.floor)
     return Outcome(
         {
@@ -96,52 +102,74 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
 
 def recommend(config: MixConfig, inputs: Inputs) -> Outcome:
     """Recommend a ratio and store it."""
+    opened = open_inputs(config, inputs.frames)
+    measured = stored(config, opened, DISTANCE)
     config = overridden(config, inputs.overrides)
-    sides, evaluation = open_sides(config, inputs.frames)
-    report = stored_distance(config, sides)
-    if config.evaluation is not None:
-        evaluation = open_side(config, inputs.frames, "evaluation")
     recommendation = recommend_ratio(
-        *sides,
-        evaluation=evaluation,
-        distance=report,
+        *opened.sides,
+        evaluation=opened.evaluation,
+        distance=measured.distance,
         **config.recommend_options(),
     )
-    store(config, sides, "optimal_ratio", inputs.overrides, recommendation.to_dict())
+    store(config, opened, RATIO, inputs.overrides, recommendation.to_dict())
     return Outcome(
         {**metadata.of_recommendation(recommendation), **metadata.of_overrides(inputs.overrides)}
     )
 
 
 def release(config: MixConfig, inputs: Inputs) -> Outcome:
-    """Judge the stored distance again and publish the mix, or refuse with the reason."""
+    """Follow the evidence back, judge it again, and publish the mix or refuse with the reason."""
     options = inputs.overrides
     reason = options.get("release_anyway")
-    sides, _ = open_sides(config, inputs.frames)
-    report = stored_distance(config, sides)
+    opened = open_inputs(config, inputs.frames)
+    measured = stored(config, opened, DISTANCE)
+    report = measured.distance
+    advised = stored(config, opened, RATIO) if config.judged_after_ratio else None
+    early = None if advised is None else advised.recommendation
 
+    verdicts = gate_verdicts(config, opened, report, early, options)
+    objections = [
+        *failures_of(config, verdicts),
+        *loosened(config, report, early, options),
+        *on_other_terms(DISTANCE, measured.overrides),
+        *drift_failures(config),
+    ]
     # A gate that failed is the reason to give: after it nothing was recommended.
-    verdicts = gate_verdicts(config, sides, report, options)
-    failures = [*failures_of(config, verdicts), *drift_failures(config)]
-    refuse(config, failures, reason)
+    waiver_of(config, objections, reason)
 
-    recommendation = stored_recommendation(config, sides)
+    advised = advised or stored(config, opened, RATIO)
+    recommendation = advised.recommendation
     of_recommendation = recommendation_verdicts(config, recommendation)
-    failures += failures_of(config, of_recommendation)
-    refuse(config, failures, reason)
-
-    ratio = options.get("ratio", recommendation.ratio)
-    evidence = _evidence(config, report, recommendation, verdicts | of_recommendation, options)
-    published = _publish(config, sides, ratio, evidence, options)
-    result = {"id": published.release_id, "ratio": ratio}
-    store(config, sides, "training_data", options, result)
+    objections += [
+        *failures_of(config, of_recommendation),
+        *on_other_terms(RATIO, advised.overrides),
+    ]
+    evidence = Evidence(
+        mix=config.name,
+        distance=report,
+        recommendation=recommendation,
+        thresholds=limits_of(verdicts),
+        checks=verdicts | of_recommendation,
+        overrides=options,
+        upstream_overrides=_set({DISTANCE: measured.overrides, RATIO: advised.overrides}),
+        waiver=waiver_of(config, objections, reason),
+        chain={DISTANCE: measured.digest, RATIO: advised.digest},
+    )
+    published = _publish(config, opened, options.get("ratio", recommendation.ratio), evidence)
+    result = {
+        "id": published.release_id,
+        "manifest": published.details.digest,
+        "recommended": recommendation.ratio,
+        "requested": options.get("ratio", recommendation.ratio),
+    }
+    store(config, opened, TRAINING_DATA, options, result)
     return Outcome(
         {
-            **metadata.of_release(published, _lineage(config, sides)),
+            **metadata.of_release(published, _lineage(config, opened.sides)),
             **metadata.of_overrides(options),
         },
         published.release_id,
-        warning=_warning(failures, reason),
+        warning=_warning(evidence.waiver),
     )
 
 
@@ -156,44 +184,22 @@ STEPS: Mapping[str, Callable[[MixConfig, Inputs], Outcome]] = {
 }
 
 
-def _evidence(
-    config: MixConfig,
-    report: DistanceReport,
-    recommendation: Recommendation,
-    verdicts: Mapping[str, Verdict],
-    overrides: Mapping[str, Any],
-) -> Evidence:
-    """What the manifest says of how the release came about."""
-    return Evidence(
-        mix=config.name,
-        distance=report,
-        recommendation=recommendation,
-        thresholds={
-            name: verdict.limit for name, verdict in verdicts.items() if verdict.limit is not None
-        },
-        checks=verdicts,
-        overrides=overrides,
-    )
-
-
-def _publish(
-    config: MixConfig,
-    sides: Sides,
-    ratio: float,
-    evidence: Evidence,
-    overrides: Mapping[str, Any],
-) -> Release:
+def _publish(config: MixConfig, opened: Opened, ratio: float, evidence: Evidence) -> Release:
     """Mix and publish. Of what may be set for a run, only the seed is an option of the mix."""
-    seed = {name: value for name, value in overrides.items() if name == "seed"}
+    seed = {name: value for name, value in evidence.overrides.items() if name == "seed"}
     return mix_datasets(
-        *sides,
+        *opened.sides,
         ratio=ratio,
-        output=MixPaths.of(config).output,
         options=overridden(config, seed).mix_options,
         key=config.columns.key,
         optional=[*config.ignore, *config.key],
         evidence=evidence,
+        output=MixPaths.of(config).output,
     )
+
+
+def _set(overrides: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {role: options for role, options in overrides.items() if options}
 
 
 def _lineage(
@@ -206,10 +212,13 @@ def _lineage(
     }
 
 
-def _warning(failures: list[str], reason: object) -> str | None:
-    if not failures:
+def _warning(waiver: Waiver | None) -> str | None:
+    if waiver is None:
         return None
-    return f"Released although a gate failed. Reason given: '{reason}'. {' '.join(failures)}"
+    return (
+        "Released although something forbade it. "
+        f"Reason given: '{waiver.reason}'. {' '.join(waiver.objections)}"
+    )
 
 
 def _ingested(config: MixConfig, side: str) -> Outcome:

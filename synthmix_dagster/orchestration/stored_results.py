@@ -1,18 +1,55 @@
-"""Results that one step stores for another, each with the rows and settings it was computed from.
+"""Results that one step stores for another: the links of the evidence that a release rests on.
 
-A result is used only for the same rows, settings and code: what is stale is refused, never reused.
+Each record holds the rows, settings and code that its result was computed from, what was set for
+that run only, and the digest of the record it builds on. The release step follows these links back:
+what is stale, altered or belongs to something else is refused, never reused.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.orchestration.config.mix import MixConfig
-from synthmix_dagster.orchestration.inputs import Sides
+from synthmix_dagster.orchestration.inputs import Opened
 from synthmix_dagster.orchestration.outcome import CODE_VERSION
 from synthmix_dagster.orchestration.paths import MixPaths
+from synthmix_dagster.orchestration.records import digest_of
 from synthmix_dagster.ratio.recommendation import Recommendation
+
+DISTANCE, RATIO, TRAINING_DATA = "distribution_distance", "optimal_ratio", "training_data"
+#: The record that each one builds on.
+_BUILDS_ON = {RATIO: DISTANCE, TRAINING_DATA: RATIO}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored result and what it was computed on.
+
+    Attributes
+    ----------
+    result : mapping
+    overrides : mapping of str to object
+        Options of the run that stored it which differ from the configured ones.
+    digest : str
+        Of the record.
+    """
+
+    result: Mapping[str, Any]
+    overrides: Mapping[str, Any]
+    digest: str
+
+    @property
+    def distance(self) -> DistanceReport:
+        """The result of `distribution_distance`."""
+        return DistanceReport.from_dict(self.result)
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """The result of `optimal_ratio`."""
+        return Recommendation.from_dict(self.result)
 
 
 def overridden(config: MixConfig, overrides: Mapping[str, Any]) -> MixConfig:
@@ -22,71 +59,86 @@ def overridden(config: MixConfig, overrides: Mapping[str, Any]) -> MixConfig:
 
 def store(
     config: MixConfig,
-    sides: Sides,
+    opened: Opened,
     role: str,
     overrides: Mapping[str, Any],
     result: Mapping[str, Any],
 ) -> None:
-    """Record the result of a step with the rows and settings it belongs to."""
-    origin = _origin(config, sides, role)
-    MixPaths.of(config).records.write(
-        role, {**origin, "overrides": dict(overrides), "result": dict(result)}
-    )
+    """Record the result of a step with everything it was computed from."""
+    records = MixPaths.of(config).records
+    record = {
+        **_origin(config, opened, role),
+        "overrides": dict(overrides),
+        "result": dict(result),
+    }
+    if role in _BUILDS_ON:
+        record["builds_on"] = {_BUILDS_ON[role]: records.digest(_BUILDS_ON[role])}
+    records.write(role, record)
 
 
-def stored_distance(config: MixConfig, sides: Sides) -> DistanceReport:
-    """The stored distance of these rows.
+def stored(config: MixConfig, opened: Opened, role: str) -> Stored:
+    """A stored result of these rows, and what was set for its run only.
+
+    A result of other options than the configured ones is returned as well: it is good for looking.
+    Whether it is good for releasing is for `release_gates` to say.
+
+    Parameters
+    ----------
+    config : MixConfig
+    opened : Opened
+    role : str
+        ``distribution_distance`` or ``optimal_ratio``.
 
     Raises
     ------
     GateError
-        There is none, or it belongs to other rows, settings or code.
+        There is none, or it belongs to other rows, settings, code or an earlier result.
     """
-    return DistanceReport.from_dict(_fresh(config, sides, "distribution_distance"))
+    records = MixPaths.of(config).records
+    record = records.read(role)
+    problem = _problem(config, opened, role, record)
+    before = _BUILDS_ON.get(role)
+    if not problem and record is not None and before is not None:
+        held = record.get("builds_on", {}).get(before)
+        if held != records.digest(before):
+            problem = f"'{role}' was computed from another result of '{before}' than the stored one"
+    if problem or record is None:
+        raise GateError(
+            problem,
+            mix=config.name,
+            fix=f"Materialise '{config.asset_key(role).to_user_string()}' and everything "
+            "downstream",
+        )
+    own = {
+        name: value for name, value in record["overrides"].items() if value != getattr(config, name)
+    }
+    return Stored(record["result"], own, digest_of(record))
 
 
-def stored_recommendation(config: MixConfig, sides: Sides) -> Recommendation:
-    """The stored recommendation for these rows.
-
-    Raises
-    ------
-    GateError
-        There is none, or it belongs to other rows, settings or code.
-    """
-    return Recommendation.from_dict(_fresh(config, sides, "optimal_ratio"))
-
-
-def _fresh(config: MixConfig, sides: Sides, role: str) -> dict[str, Any]:
-    """A stored result, unless it is stale.
-
-    Options set for the run that stored it are taken as they were set: its result is as good as any.
-    """
-    record = MixPaths.of(config).records.read(role)
+def _problem(config: MixConfig, opened: Opened, role: str, record: Mapping[str, Any] | None) -> str:
+    """Why a record is not of these rows and settings; empty where it is."""
     if record is None:
-        problem = f"'{role}' was never materialised"
-    elif record.get("code_version") != CODE_VERSION:
-        problem = f"'{role}' was computed by another version of synthmix-dagster"
-    else:
-        origin = _origin(overridden(config, record["overrides"]), sides, role)
-        if record["inputs"] != origin["inputs"]:
-            problem = f"'{role}' was computed from different rows"
-        elif record["settings"] != origin["settings"]:
-            problem = f"'{role}' was computed with different settings"
-        else:
-            result: dict[str, Any] = record["result"]
-            return result
-    raise GateError(
-        problem,
-        mix=config.name,
-        fix=f"Materialise '{config.asset_key(role).to_user_string()}' and everything downstream",
-    )
+        return f"'{role}' was never materialised"
+    if record.get("code_version") != CODE_VERSION:
+        return f"'{role}' was computed by another version of synthmix-dagster"
+    origin = _origin(overridden(config, record["overrides"]), opened, role)
+    if record["inputs"] != origin["inputs"]:
+        both = {*record["inputs"], *origin["inputs"]}
+        changed = [n for n in sorted(both) if record["inputs"].get(n) != origin["inputs"].get(n)]
+        return f"'{role}' was computed from different rows ({', '.join(changed)})"
+    if record["settings"] != origin["settings"]:
+        return f"'{role}' was computed with different settings"
+    return ""
 
 
-def _origin(config: MixConfig, sides: Sides, role: str) -> dict[str, Any]:
+def _origin(config: MixConfig, opened: Opened, role: str) -> dict[str, Any]:
     """What a result belongs to: these rows, these settings, this code."""
-    measured = role == "distribution_distance"
+    measured = role == DISTANCE
+    datasets: list[Dataset] = [*opened.sides]
+    if not measured and opened.evaluation is not None:
+        datasets.append(opened.evaluation)
     return {
         "code_version": CODE_VERSION,
-        "inputs": {side.name: side.fingerprint for side in sides},
+        "inputs": {dataset.name: dataset.fingerprint for dataset in datasets},
         "settings": config.measure_options() if measured else config.recommend_options(),
     }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.errors import DataError, SynthMixError
 from synthmix_dagster.ratio.path import RiskPath, risk_path
 from synthmix_dagster.ratio.sample import EncodedSample
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
@@ -109,7 +110,7 @@ def _generated(
             f"the generator {type(generator).__name__} failed on {len(kept)} real rows ({error})",
             dataset="synthetic",
             fix="Pass one with fit(frame) and sample(rows) that can be fitted again and again",
-        ) from error
+        ) from cause_of(error)
     if not isinstance(made, pd.DataFrame) or len(made) != rows:
         found = f"{len(made)} rows" if isinstance(made, pd.DataFrame) else type(made).__name__
         raise DataError(

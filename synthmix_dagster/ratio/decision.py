@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.options import require_choice
-from synthmix_dagster.ratio.options import Rule
+from synthmix_dagster.ratio.options import PathRule
 from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
@@ -52,7 +52,9 @@ class Decision:
         return bool(self.equivalent[self.low : self.high + 1].all())
 
 
-def decide(risks: Floats, losses: Floats, rule: Rule, *, favoured: int | None = None) -> Decision:
+def decide(
+    risks: Floats, losses: Floats, rule: PathRule, *, favoured: int | None = None
+) -> Decision:
     """Choose among the candidates whose paired difference to the best is within its error.
 
     Differences are taken row by row before averaging, so what all candidates find hard cancels.
@@ -63,14 +65,14 @@ def decide(risks: Floats, losses: Floats, rule: Rule, *, favoured: int | None = 
         Risk of every candidate, by increasing number of synthetic rows.
     losses : ndarray of shape (n_candidates, n_judged)
         Loss of every row that judged them.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+    rule : {"path", "largest_equivalent", "best", "smallest_equivalent"}
         Take the most synthetic rows within `REACH` standard errors of the lowest risk, the lowest
         risk itself, or the fewest synthetic rows that are equivalent.
     favoured : int, optional
-        Candidate that another judge recommends. Under ``largest_equivalent`` it is taken where it
+        Candidate that another judge recommends. Under ``path`` it is taken where it
         has more rows and is equivalent.
     """
-    require_choice(rule, Rule, option="rule")
+    require_choice(rule, PathRule, option="rule")
     best = int(np.argmin(risks))
     differences = losses - losses[best]
     errors: Floats = np.std(differences, axis=1, ddof=1) / np.sqrt(losses.shape[1])
@@ -80,7 +82,7 @@ def decide(risks: Floats, losses: Floats, rule: Rule, *, favoured: int | None = 
     largest = int(np.flatnonzero(excess <= REACH * errors)[-1])
     if favoured is not None and equivalent[favoured]:
         largest = max(largest, favoured)
-    chosen = {"largest_equivalent": largest, "best": best, "smallest_equivalent": low}[rule]
+    chosen = {"best": best, "smallest_equivalent": low}.get(rule, largest)
     return Decision(
         chosen=chosen,
         best=best,
@@ -88,14 +90,14 @@ def decide(risks: Floats, losses: Floats, rule: Rule, *, favoured: int | None = 
         high=high,
         equivalent=equivalent,
         excess_errors=errors,
-        shape=_shape(equivalent),
+        shape=shape_of(equivalent),
     )
 
 
 def resampled_choices(
     risks: Floats,
     losses: Floats,
-    rule: Rule,
+    rule: PathRule,
     draws: int,
     seed: int,
     *,
@@ -129,7 +131,7 @@ def resampled_choices(
     return chosen
 
 
-def _shape(equivalent: NDArray[np.bool_]) -> str:
+def shape_of(equivalent: NDArray[np.bool_]) -> str:
     """Name the curve by which of its ends are as good as its best point."""
     if equivalent[0] and equivalent[-1]:
         return "flat"

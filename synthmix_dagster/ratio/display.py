@@ -62,7 +62,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
     _draw_baselines(axes, recommendation)
     low, high = recommendation.interval
     if low < high:
-        _draw_interval(axes, low, high)
+        _draw_interval(axes, low, high, _meaning_of_interval(recommendation))
     axes.plot(
         [recommendation.ratio],
         [recommendation.baselines["recommended"]],
@@ -85,17 +85,22 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
         axes,
         "y",
         title=f"Recommended ratio {recommendation.ratio:.2f}; "
-        + (
-            f"{low:.2f}\N{EN DASH}{high:.2f} are statistically indistinguishable from the best"
-            if low < high
-            else "every other ratio is worse by more than chance"
-        ),
+        + _title_of_interval(recommendation),
     )
     if own:
         legend_below(axes)
     else:
         axes.legend(frameon=False, fontsize=REMARK)
     return axes
+
+
+def _title_of_interval(recommendation: Recommendation) -> str:
+    low, high = recommendation.interval
+    if recommendation.experience is not None:
+        return f"{low:.2f}\N{EN DASH}{high:.2f} holds the best in nine of ten cases"
+    if low < high:
+        return f"{low:.2f}\N{EN DASH}{high:.2f} are statistically indistinguishable from the best"
+    return "every other ratio is worse by more than chance"
 
 
 def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
@@ -110,6 +115,15 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         lw=0,
         label="standard error of the difference from the best",
     )
+    if recommendation.experience is not None:
+        axes.plot(
+            ratios,
+            recommendation.experience.path_risks,
+            color=QUIET,
+            lw=1.2,
+            ls="-.",
+            label="predicted from these rows alone",
+        )
     axes.plot(ratios, [point.risk for point in curve], color=CURVE, lw=2, label="predicted risk")
     if refits:
         axes.errorbar(
@@ -126,7 +140,13 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         )
 
 
-def _draw_interval(axes: Axes, low: float, high: float) -> None:
+def _meaning_of_interval(recommendation: Recommendation) -> str:
+    if recommendation.experience is not None:
+        return "holds the best ratio in nine of ten cases"
+    return "statistically indistinguishable from the best"
+
+
+def _draw_interval(axes: Axes, low: float, high: float, meaning: str) -> None:
     axes.axvspan(low, high, color=CHOSEN, alpha=0.05, lw=0)
     axes.plot(
         [low, high],
@@ -136,7 +156,7 @@ def _draw_interval(axes: Axes, low: float, high: float) -> None:
         lw=5,
         alpha=0.55,
         solid_capstyle="butt",
-        label="statistically indistinguishable from the best",
+        label=meaning,
     )
 
 

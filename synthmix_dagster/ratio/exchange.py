@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.forecast import Forecast, forecast
-from synthmix_dagster.ratio.options import RatioOptions, Rule
+from synthmix_dagster.ratio.options import PathRule
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.results import Result
 
@@ -105,7 +105,7 @@ def exchange_rate(
     *,
     rows: int,
     evaluation: tuple[Floats, Floats] | None = None,
-    rule: Rule = RatioOptions.rule,
+    rule: PathRule = "path",
     factors: Sequence[float] = (2.0, 5.0, 10.0),
 ) -> ExchangeRate:
     """Price the recommended synthetic rows in real rows; look at the optimum with more of these.
@@ -118,7 +118,7 @@ def exchange_rate(
         Recommended synthetic rows, at most m.
     evaluation : pair of ndarray, optional
         See `risk_path`.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+    rule : {"path", "largest_equivalent", "best", "smallest_equivalent"}
         See `decide`; it chooses the ratios of the outlook.
     factors : sequence of float
         Multiples of n, each at least 1, to look at.
@@ -197,7 +197,7 @@ def _further(reach: Floats, risks: Floats, wanted: float) -> float | None:
     return float(1 / np.interp(-wanted, -falling, 1 / reach) - reach[0])
 
 
-def _outlook(factor: float, ahead: Forecast, at: slice, rule: Rule) -> Outlook:
+def _outlook(factor: float, ahead: Forecast, at: slice, rule: PathRule) -> Outlook:
     counts, risks = ahead.counts[at], ahead.risks[at]
     size, chosen = int(ahead.real_rows[at][0]), decide(risks, ahead.losses[at], rule).chosen
     rows = int(counts[chosen])

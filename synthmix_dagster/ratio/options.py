@@ -1,14 +1,14 @@
 """How a ratio is recommended: the options of `recommend_ratio`, each declared once."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from synthmix_dagster.encoding.options import SampleOptions, require_choice, require_min
-from synthmix_dagster.errors import ConfigError
 
 Learner = Literal["kernel", "linear", "trees"]
-Rule = Literal["largest_equivalent", "best", "smallest_equivalent"]
+#: Rules that choose on the risk path of the rows at hand alone; the first two are the same.
+PathRule = Literal["path", "largest_equivalent", "best", "smallest_equivalent"]
+Rule = Literal["posterior", "path", "largest_equivalent", "best", "smallest_equivalent"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,13 @@ class RatioOptions(SampleOptions):
         small gradient boosting, fitted to a few mixes that the risk path proposes.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
-        risk itself, or the fewest rows that are statistically indistinguishable from it.
+    rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
+        ``posterior`` takes the lowest risk that these rows and the experience of other datasets
+        together predict; it applies to the kernel learner, others use ``path``. The rest look at
+        these rows alone: ``path`` takes the most synthetic rows within half a standard error of
+        the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
+        itself, ``smallest_equivalent`` the fewest rows that are statistically indistinguishable
+        from it.
     generator_saw_real : bool, optional
         Whether the generator was fitted on the real rows. If so, and without evaluation rows, the
         predicted risk is worthless and a safe ratio is recommended. Unknown by default.
@@ -32,7 +36,7 @@ class RatioOptions(SampleOptions):
 
     learner: Learner = "kernel"
     max_ratio: float | None = None
-    rule: Rule = "largest_equivalent"
+    rule: Rule = "posterior"
     generator_saw_real: bool | None = None
 
     def __post_init__(self) -> None:
@@ -41,5 +45,8 @@ class RatioOptions(SampleOptions):
         require_choice(self.rule, Rule, option="rule")
         if self.max_ratio is not None:
             require_min(self.max_ratio, 0, option="max_ratio")
-            if math.isinf(self.max_ratio):
-                raise ConfigError("it is inf", option="max_ratio", fix="Set it to a finite number")
+
+    @property
+    def path_rule(self) -> PathRule:
+        """The rule for these rows alone: ``posterior`` becomes ``path``."""
+        return "path" if self.rule == "posterior" else self.rule

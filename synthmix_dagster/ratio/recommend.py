@@ -16,17 +16,25 @@ from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
 from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
 from synthmix_dagster.ratio.estimated import estimated_bounds
+from synthmix_dagster.ratio.evidence import bandwidth_paths, lowest_path
 from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate
+from synthmix_dagster.ratio.experience import Experience, shipped_experience
 from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_path, tree_inputs
 from synthmix_dagster.ratio.memorisation import memorisation_test
 from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid
+from synthmix_dagster.ratio.posterior_rule import (
+    PosteriorDecision,
+    PriorEffect,
+    candidate_counts,
+    decide_by_posterior,
+)
 from synthmix_dagster.ratio.provenance import SAFE_RATIO, Provenance, provenance_of
 from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
 from synthmix_dagster.ratio.refits import gradient_boosting, proposed_counts, refit_losses
 from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum
-from synthmix_dagster.ratio.wording import notes_on_bounds, reason_of
+from synthmix_dagster.ratio.wording import note_on_experience, notes_on_bounds, reason_of
 from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
@@ -53,6 +61,7 @@ def recommend(
     evaluation: pd.DataFrame | None = None,
     generator: Generator | None = None,
     estimator: Any = None,
+    experience: Experience | None = None,
     notes: Sequence[str] = (),
 ) -> Recommendation:
     """Recommend a ratio from two frames.
@@ -83,6 +92,8 @@ def recommend(
         the fold then judges.
     estimator : scikit-learn estimator, optional
         The learner itself, to be fitted to the proposed mixes in the place of a built-in one.
+    experience : Experience, optional
+        What happened on other datasets; by default what the package comes with.
     notes : sequence of str
         Remarks of the caller to keep with the result.
 
@@ -96,17 +107,16 @@ def recommend(
     if evaluation is not None:
         frames["evaluation"] = evaluation
     sample = EncodedSample.encode(frames, code, columns)
-    provenance = provenance_of(
-        evaluation_rows=None if evaluation is None else len(evaluation),
-        cross_fitted=generator is not None,
-        saw_real=options.generator_saw_real,
-        memorisation=memorisation_test(
-            sample.joint("real"), sample.joint("synthetic"), seed=options.seed
-        ),
-    )
-    predicted = _predicted(sample, generator, options)
-    on_path = _Judged.of(sample.n, predicted.path, options)
+    provenance = _provenance(sample, generator, options)
     refitted = estimator is not None or options.learner == "trees"
+    # The experience is of the kernel, with generators that stay as they are.
+    smooth = options.learner == "kernel" and not refitted and generator is None
+    by_posterior = options.rule == "posterior" and smooth
+    if by_posterior:
+        predicted, on_path = _by_posterior(sample, options, experience or shipped_experience())
+    else:
+        predicted = _predicted(sample, generator, options)
+        on_path = _Judged.of(sample.n, predicted.path, options)
     judged = _refitted(sample, estimator, on_path, options) if refitted else on_path
     chosen = judged.decision.chosen
     if not provenance.trusted:
@@ -122,8 +132,8 @@ def recommend(
     return Recommendation(
         ratio=ratio,
         interval=judged.interval,
-        resampled=_resampled(judged, options),
-        rule=options.rule,
+        resampled=judged.resampled(options),
+        rule=options.rule if by_posterior else options.path_rule,
         learner=options.learner if estimator is None else type(estimator).__name__,
         shape=judged.decision.shape,
         curve=on_path.points,
@@ -133,7 +143,9 @@ def recommend(
         exchange=exchange,
         bounds=bounds,
         critical_gap=critical,
-        reason=reason_of(judged.decision, ratio, judged.interval, change, provenance),
+        reason=reason_of(
+            judged.decision, ratio, judged.interval, change, provenance, judged.effect
+        ),
         metric=METRICS[code.task],
         provenance=provenance,
         n_real=sample.n,
@@ -144,6 +156,23 @@ def recommend(
             *sample.encoder.notes,
             *notes_on_bounds(bounds, on_path.interval, float(on_path.ratios[-1])),
             *_notes_on_provenance(provenance),
+            *_notes_on_prior(judged.effect, provenance),
+        ),
+        experience=judged.effect,
+    )
+
+
+def _provenance(
+    sample: EncodedSample, generator: Generator | None, options: RatioOptions
+) -> Provenance:
+    """Who judged the risk, and whether that can be trusted."""
+    evaluation = sample.frames.get("evaluation")
+    return provenance_of(
+        evaluation_rows=None if evaluation is None else len(evaluation),
+        cross_fitted=generator is not None,
+        saw_real=options.generator_saw_real,
+        memorisation=memorisation_test(
+            sample.joint("real"), sample.joint("synthetic"), seed=options.seed
         ),
     )
 
@@ -182,18 +211,28 @@ class _Predicted:
     kernel: NystroemMap
 
 
+def _max_rows(sample: EncodedSample, options: RatioOptions) -> int:
+    """Synthetic rows that may be used."""
+    cap = np.inf if options.max_ratio is None else options.max_ratio
+    # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
+    return int(min(sample.m, np.floor(cap * sample.n + 1e-9)))
+
+
+def _landmarks(sample: EncodedSample, options: RatioOptions) -> NystroemMap:
+    return NystroemMap.fit(
+        sample.points["real"],
+        sample.points["synthetic"],
+        rng=rng_of(options.seed, "landmarks"),
+    )
+
+
 def _predicted(
     sample: EncodedSample, generator: Generator | None, options: RatioOptions
 ) -> _Predicted:
     """Predict the risk at every candidate ratio."""
-    n, m, points = sample.n, sample.m, sample.points
-    kernel = NystroemMap.fit(
-        points["real"], points["synthetic"], rng=rng_of(options.seed, "landmarks")
-    )
-    cap = np.inf if options.max_ratio is None else options.max_ratio
-    # The small addend undoes rounding: 0.29 * 100 is 28.999999999999996.
-    grid = ratio_grid(n, int(min(m, np.floor(cap * n + 1e-9))))
-    linear = LinearMap.fit(points["real"])
+    kernel = _landmarks(sample, options)
+    grid = ratio_grid(sample.n, _max_rows(sample, options))
+    linear = LinearMap.fit(sample.points["real"])
     if generator is not None:
         transform = linear.transform if options.learner == "linear" else kernel.transform
         path = cross_fitted_path(sample, transform, generator, grid, seed=options.seed)
@@ -202,6 +241,25 @@ def _predicted(
         return _Predicted(sample_path(sample, linear.transform, grid), linear.transform, kernel)
     path, kernel = kernel_path(sample, kernel, grid)
     return _Predicted(path, kernel.transform, kernel)
+
+
+def _by_posterior(
+    sample: EncodedSample, options: RatioOptions, experience: Experience
+) -> tuple[_Predicted, "_Judged"]:
+    """Predict the risk at several bandwidths, and decide with the experience of other datasets."""
+    counts = candidate_counts(sample.n, _max_rows(sample, options))
+    paths, maps = bandwidth_paths(sample, _landmarks(sample, options), counts)
+    result = decide_by_posterior(paths, sample.n, experience)
+    best = lowest_path(paths)
+    judged = _Judged(
+        n=sample.n,
+        counts=counts,
+        risks=result.risks,
+        losses=paths[best].losses,
+        decision=result.decision,
+        posterior=result,
+    )
+    return _Predicted(paths[best], maps[best].transform, maps[best]), judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +277,8 @@ class _Judged:
     decision : Decision
     favoured : int, optional
         Candidate that another judge recommends.
+    posterior : PosteriorDecision, optional
+        Where the experience of other datasets took part.
     """
 
     n: int
@@ -227,11 +287,12 @@ class _Judged:
     losses: Floats
     decision: Decision
     favoured: int | None = None
+    posterior: PosteriorDecision | None = None
 
     @classmethod
     def of(cls, n: int, path: RiskPath, options: RatioOptions) -> "_Judged":
         """Decide on the risk path."""
-        decision = decide(path.risks, path.losses, options.rule)
+        decision = decide(path.risks, path.losses, options.path_rule)
         return cls(n, path.counts, path.risks, path.losses, decision)
 
     @property
@@ -259,6 +320,23 @@ class _Judged:
             for k, risk, error, equivalent in zip(*columns, strict=True)
         )
 
+    @property
+    def effect(self) -> PriorEffect | None:
+        """What the experience of other datasets did."""
+        return None if self.posterior is None else self.posterior.effect
+
+    def resampled(self, options: RatioOptions) -> tuple[float, float]:
+        """Between which ratios the choice lies in most bootstrap samples of the judging rows."""
+        if self.posterior is not None:
+            chosen = self.posterior.resampled_choices(
+                _RESAMPLES, rng_of(options.seed, "resampled choices")
+            )
+        else:
+            judged = self.risks, self.losses, options.path_rule, _RESAMPLES, options.seed
+            chosen = resampled_choices(*judged, favoured=self.favoured)
+        low, high = np.quantile(chosen, _CENTRAL, method="nearest")
+        return float(self.ratios[low]), float(self.ratios[high])
+
     def last_within(self, ratio: float) -> int:
         """Last candidate up to a ratio."""
         return int(np.flatnonzero(self.counts <= ratio * self.n)[-1])
@@ -281,7 +359,7 @@ def _refitted(
     # With few rows the fits are noisy: what they cannot tell from their best, and the path
     # recommends, two judges agree on.
     favoured = int(np.searchsorted(counts, on_path.rows))
-    decision = decide(risks, losses, options.rule, favoured=favoured)
+    decision = decide(risks, losses, options.path_rule, favoured=favoured)
     return _Judged(sample.n, counts, risks, losses, decision, favoured)
 
 
@@ -299,8 +377,8 @@ def _beyond(
         judges = features["evaluation"], sample.targets["evaluation"]
     max_rows = int(on_path.counts[-1])
     return (
-        weighted_optimum(*sides, evaluation=judges, rule=options.rule, max_rows=max_rows),
-        exchange_rate(*sides, rows=on_path.rows, evaluation=judges, rule=options.rule),
+        weighted_optimum(*sides, evaluation=judges, rule=options.path_rule, max_rows=max_rows),
+        exchange_rate(*sides, rows=on_path.rows, evaluation=judges, rule=options.path_rule),
     )
 
 
@@ -319,20 +397,6 @@ def _bounds(
     ), critical
 
 
-def _resampled(judged: _Judged, options: RatioOptions) -> tuple[float, float]:
-    """Between which ratios the choice lies in most bootstrap samples of the judging rows."""
-    chosen = resampled_choices(
-        judged.risks,
-        judged.losses,
-        options.rule,
-        _RESAMPLES,
-        options.seed,
-        favoured=judged.favoured,
-    )
-    low, high = np.quantile(chosen, _CENTRAL, method="nearest")
-    return float(judged.ratios[low]), float(judged.ratios[high])
-
-
 def _baselines(judged: _Judged, chosen: int) -> dict[str, float]:
     """Risk of the usual guesses, where the counts that were judged contain them."""
     candidates = zip(judged.counts, judged.risks, strict=True)
@@ -342,6 +406,10 @@ def _baselines(judged: _Judged, chosen: int) -> dict[str, float]:
         baselines["one_to_one"] = at[judged.n]
     baselines["all"] = float(judged.risks[-1])
     return baselines
+
+
+def _notes_on_prior(effect: PriorEffect | None, provenance: Provenance) -> tuple[str, ...]:
+    return (note_on_experience(effect),) if effect is not None and provenance.trusted else ()
 
 
 def _notes_on_provenance(provenance: Provenance) -> tuple[str, ...]:

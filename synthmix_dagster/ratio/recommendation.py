@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.exchange import ExchangeRate
+from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.weighted import WeightedOptimum
 from synthmix_dagster.results import OrInfinite, Result
@@ -48,18 +49,20 @@ class Recommendation(Result):
     ratio : float
         Recommended synthetic rows per real row; 0 means none.
     interval : tuple of float
-        Lowest and highest ratio that cannot be told from the best one; of pairs of real data
-        and generators, four in five intervals hold the ratio that is truly best.
+        Lowest and highest ratio that may be the best one. Under the posterior rule it held the
+        ratio that is truly best in nine of ten cases of datasets that were left out; otherwise it
+        is what is statistically indistinguishable from the best, and held it in four of five.
     resampled : tuple of float
         Between which ratios the choice lies in nine of ten bootstrap samples of the judging rows.
     rule : str
-        How the ratio was chosen out of the interval.
+        How the ratio was chosen: ``posterior``, or one of the rules on the risk path alone.
     learner : str
         Whose risk was predicted: ``kernel``, ``linear``, ``trees`` or the name of an estimator.
     shape : {"flat", "decreasing", "increasing", "u-shaped"}
         What the risk curve does as synthetic rows are added.
     curve : tuple of CurvePoint
-        Predicted risk of every candidate ratio, on the risk path.
+        Predicted risk of every candidate ratio: of the posterior where `experience` took part,
+        else on the risk path.
     refits : tuple of CurvePoint
         Measured risk of the learner itself at the few ratios that the path proposed, for ``trees``
         and for an estimator. Where there are any they decide, and interval, shape and baselines are
@@ -90,6 +93,11 @@ class Recommendation(Result):
     seed : int
     notes : tuple of str
         What a reader has to know, such as a bound that disagrees.
+    experience : PriorEffect, optional
+        What other datasets did to the curve, beside what the rows at hand alone say. None where
+        they took no part.
+    inputs : mapping of str to str
+        Fingerprints of the datasets it was computed from, by their names.
     """
 
     ratio: float
@@ -112,6 +120,8 @@ class Recommendation(Result):
     n_synthetic: int
     seed: int
     notes: tuple[str, ...] = field(default=())
+    experience: PriorEffect | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         low, high = self.interval

@@ -16,6 +16,7 @@ from synthmix_dagster.encoding.options import Task
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import Decision
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.seeds import rng_of
 
 Floats = NDArray[np.float64]
@@ -176,4 +177,4 @@ def _fitted_predictions(
             option="estimator",
             fix="Pass one that takes the columns as they are, such as a Pipeline that encodes "
             "categories and fills in missing values",
-        ) from error
+        ) from cause_of(error)

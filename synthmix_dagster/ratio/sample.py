@@ -53,7 +53,7 @@ class EncodedSample:
         frames : mapping of str to DataFrame
             Rows of ``real``, ``synthetic`` and possibly ``evaluation``.
         code : TargetCode
-            How the target becomes numbers; it is no input.
+            How the target becomes numbers; it is not an input.
         columns : Columns
             Which columns are inputs, as what, and on what scale.
 

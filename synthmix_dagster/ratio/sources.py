@@ -170,7 +170,7 @@ def adapt_domain(
     """Few rows of the domain that matters, real rows of another one, and synthetic rows.
 
     A mixture of three: the rows of the target domain judge, each by a fit that leaves it out, and
-    the other two are the sources. Both are judged alike; that one of them is real is no merit.
+    the other two are the sources. Both are judged alike: that one of them is real does not matter.
 
     Parameters
     ----------
@@ -266,12 +266,12 @@ def _reason(
             f"(standard error {error:.1%}) lower than with the best generator alone, "
             f"{_told(alone) or 'none of them'}."
         )
-    compared = f"by {relative:.1%} (standard error {error:.1%}), which is no evidence"
+    compared = f"by {relative:.1%} (standard error {error:.1%}), which is not significant"
     if not any(share.rows for share in alone):
         return f"Use no synthetic rows: mixing generators is predicted to help {compared}."
     if sum(share.rows > 0 for share in mixture) < 2:
         return f"Add {_told(alone)} for each real row: no mixture of generators has less risk."
     return (
-        f"Add {_told(alone)} for each real row: mixing generators is no better than the best of "
+        f"Add {_told(alone)} for each real row: mixing generators does not beat the best of "
         f"them alone; it is predicted to help {compared}."
     )

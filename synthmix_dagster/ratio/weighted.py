@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.ratio.decision import decide
-from synthmix_dagster.ratio.options import RatioOptions, Rule
+from synthmix_dagster.ratio.options import PathRule
 from synthmix_dagster.ratio.path import ratio_grid, risk_path
 from synthmix_dagster.results import Result
 
@@ -80,7 +80,7 @@ def weighted_optimum(
     synthetic_target: Floats,
     *,
     evaluation: tuple[Floats, Floats] | None = None,
-    rule: Rule = RatioOptions.rule,
+    rule: PathRule = "path",
     max_rows: int | None = None,
 ) -> WeightedOptimum:
     """Find the weight of all synthetic rows that predicts the least risk.
@@ -92,7 +92,7 @@ def weighted_optimum(
     synthetic, synthetic_target : ndarray of shape (m, p), (m, q)
     evaluation : pair of ndarray, optional
         See `risk_path`.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
+    rule : {"path", "largest_equivalent", "best", "smallest_equivalent"}
         See `decide`; it chooses the weight and the number of rows alike.
     max_rows : int, optional
         Maximum number of rows to compare with; by default m. Weights are not limited by it.

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.manifest import Manifest
 
@@ -152,7 +153,8 @@ def load_release(path: Path | str) -> Release:
     (3, 2)
     """
     folder = Path(path)
-    if (folder / "latest").exists():
+    # A release is complete in itself: no link is followed inside of it.
+    if not (folder / "manifest.json").is_file() and (folder / "latest").exists():
         folder = inside(folder, "latest")
     folder = folder.resolve()
     try:
@@ -162,7 +164,7 @@ def load_release(path: Path | str) -> Release:
             f"its manifest cannot be read ({error})",
             path=path,
             fix="Pass a directory that holds manifest.json, or publish a release first",
-        ) from error
+        ) from cause_of(error)
     release = Release(folder, manifest)
     try:
         # Read here, so that whoever has a release has one of the right shape.
@@ -172,5 +174,5 @@ def load_release(path: Path | str) -> Release:
             f"its manifest is not valid ({error})",
             path=path,
             fix="Restore it from a copy, or publish the release again",
-        ) from error
+        ) from cause_of(error)
     return release

@@ -262,6 +262,14 @@ class Manifest(_Record):
             "none, absent if it was not recorded.",
         ),
     ] = NOT_RECORDED
+    digest: Annotated[
+        Sha256 | None,
+        Field(
+            json_schema_extra=lambda schema: schema.pop("default"),
+            description="SHA-256 of this manifest without this entry; absent in manifests of "
+            "earlier versions.",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if REAL not in self.inputs:
@@ -310,6 +318,8 @@ class Manifest(_Record):
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
         if self.previous == NOT_RECORDED:
             del values["previous"]
+        if self.digest is None:
+            del values["digest"]
         return values
 
     @property

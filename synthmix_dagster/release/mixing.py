@@ -1,9 +1,7 @@
 """From ratios to a release: every real row, exactly the synthetic rows requested, in order."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,9 +31,10 @@ from synthmix_dagster.release.manifest import (
 )
 from synthmix_dagster.release.options import MixOptions
 from synthmix_dagster.release.publishing import publish
+from synthmix_dagster.release.release_id import digest_of_manifest, release_id_of
 from synthmix_dagster.release.selection import require_strata
 from synthmix_dagster.release.shares import Share, shares_of
-from synthmix_dagster.release.shuffle import SHARDS_VERSION, added_columns
+from synthmix_dagster.release.shuffle import added_columns
 from synthmix_dagster.release.verification import realised
 
 _LIBRARIES = ("synthmix-dagster", "pyarrow", "numpy")
@@ -124,19 +123,8 @@ class _Mix:
 
     @property
     def release_id(self) -> str:
-        """Hash of inputs and settings.
-
-        Evidence stays out of it: its last digits vary with the number of threads.
-        """
-        identified = {
-            "mix": asdict(self.request),
-            "inputs": {name: asdict(given) for name, given in self.inputs.items()},
-            "notes": self.notes,
-            "version": MANIFEST_VERSION,
-            "shards": SHARDS_VERSION,
-        }
-        canonical = json.dumps(identified, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()[:16]
+        """Hash of inputs and settings."""
+        return release_id_of(self.request, self.inputs, self.notes, self.evidence)
 
     def write(self, folder: Path, previous: Release | None) -> Manifest:
         """Write shards and documents into a folder, and return the manifest."""
@@ -165,7 +153,8 @@ class _Mix:
         # As its file will have it, so that a report made later from the file is the same.
         manifest = Manifest.from_dict(manifest.to_dict())
         before = None if previous is None else previous.details
-        return replace(manifest, documents=write_documents(folder, manifest, before))
+        manifest = replace(manifest, documents=write_documents(folder, manifest, before))
+        return replace(manifest, digest=digest_of_manifest(manifest.to_dict()))
 
 
 def _layout(real: Dataset, options: MixOptions) -> Layout:

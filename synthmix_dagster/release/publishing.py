@@ -13,9 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import HIDDEN, flush, hidden_beside, inside, write_json
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import Manifest
+from synthmix_dagster.release.publication_log import append_to_log, read_log
 from synthmix_dagster.release.verification import require_realised, verify_release
 
 #: Fills a hidden directory, given the release before if there was one; returns the manifest.
@@ -30,8 +32,9 @@ def publish(
 ) -> Release:
     """Write a release beside its place, recount it there, and rename it into view.
 
-    A release that exists already and verifies is kept, since the same id means the same bytes; a
-    damaged one is replaced.
+    A release that exists already and verifies is kept, since the same id means the same bytes. One
+    that is not in the log of publications is first compared with what would be written. A damaged
+    one is replaced.
 
     Parameters
     ----------
@@ -51,19 +54,23 @@ def publish(
         with _one_writer(output):
             _remove_unfinished(output)
             _remove_unfinished(releases)
+            previous = _previous(output, release_id)
             release = _existing(final)
             if release is None:
-                release = _write_beside(final, write, _previous(output, release_id))
+                release = _write_beside(final, write, previous)
+            elif not _published_here(output, release):
+                _require_same_rows(release, write, previous)
+            append_to_log(output, release_id, release.details.digest or "")
             _point_latest(output, release_id)
             if keep is not None:
-                _remove_oldest(releases, release_id, keep)
+                _remove_oldest(output, release_id, keep)
             return release
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"it cannot be written ({error})",
             path=output,
             fix="Check disk space, permissions and column types. Existing releases are unchanged",
-        ) from error
+        ) from cause_of(error)
 
 
 def _existing(final: Path) -> Release | None:
@@ -74,6 +81,38 @@ def _existing(final: Path) -> Release | None:
         return verify_release(final)
     except ReleaseError:
         return None
+
+
+def _published_here(output: Path, release: Release) -> bool:
+    """Whether the log of publications knows this very manifest."""
+    digest = release.details.digest
+    known = {(entry.release_id, entry.digest) for entry in read_log(output)}
+    return digest is not None and (release.release_id, digest) in known
+
+
+def _require_same_rows(release: Release, write: Writer, previous: Release | None) -> None:
+    """Refuse a release that somebody put in the place of the one about to be written.
+
+    It verifies in itself, so only writing the rows once more can tell.
+    """
+    hidden = hidden_beside(release.path)
+    hidden.mkdir()
+    try:
+        written = write(hidden, previous)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    there = release.details
+    if (written.shards, written.realised, written.columns) != (
+        there.shards,
+        there.realised,
+        there.columns,
+    ):
+        raise ReleaseError(
+            "it exists already with other rows than its inputs and settings give",
+            path=release.path,
+            fix="Find out who put it there, move it away and run again. Existing releases are "
+            "unchanged",
+        )
 
 
 def previous_of(release: Release) -> Release | None:
@@ -134,10 +173,21 @@ def _remove_unfinished(folder: Path) -> None:
             leftover.unlink()
 
 
-def _remove_oldest(releases: Path, current: str, keep: int) -> None:
-    """Remove all but the newest; a reader sees each of them whole until it is gone."""
-    others = [folder for folder in releases.iterdir() if _is_release(folder, current)]
-    others.sort(key=lambda folder: ((folder / "manifest.json").stat().st_mtime_ns, folder.name))
+def _remove_oldest(output: Path, current: str, keep: int) -> None:
+    """Remove all but the newest; a reader sees each of them whole until it is gone.
+
+    The order is that of publication. Releases from before there was a log are older than all in it;
+    among themselves they go by the time of their manifests.
+    """
+    last = {entry.release_id: place for place, entry in enumerate(read_log(output))}
+    others = [folder for folder in (output / "releases").iterdir() if _is_release(folder, current)]
+    others.sort(
+        key=lambda folder: (
+            last.get(folder.name, -1),
+            (folder / "manifest.json").stat().st_mtime_ns,
+            folder.name,
+        )
+    )
     for folder in others[: max(0, len(others) + 1 - keep)]:
         hidden = hidden_beside(folder)
         folder.rename(hidden)

@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.engine import Counts, Layout
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import REAL, Document, Realised, Shard
 from synthmix_dagster.release.recount import recount
+from synthmix_dagster.release.release_id import digest_of_manifest, id_of_manifest
 from synthmix_dagster.release.shuffle import added_columns
 
 _RESTORE = "Restore it from a copy, or publish the release again"
@@ -50,6 +52,8 @@ def verify_release(path: Path | str) -> Release:
     True
     """
     release = load_release(path)
+    _require_no_links(release)
+    _require_sealed(release)
     for file in release.details.files:
         _require_unaltered(file, release.path)
     require_realised(release)
@@ -72,7 +76,7 @@ def require_realised(release: Release) -> None:
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"its shards cannot be read ({error})", path=release.path, fix=_RESTORE
-        ) from error
+        ) from cause_of(error)
     stated = _flat(asdict(manifest.realised))
     for what, number in _flat(_realised(counts, manifest.real.rows)).items():
         if number != stated.get(what):
@@ -119,6 +123,44 @@ def layout_of(release: Release) -> Layout:
     return replace(layout, schema=pa.schema([f for f in schema if f.name not in added]))
 
 
+def _require_sealed(release: Release) -> None:
+    """Compare the manifest with its digest, and its inputs and settings with its name.
+
+    It is not a signature: whoever may write the release can write a digest as well.
+    """
+    manifest = release.details
+    if manifest.digest not in (None, digest_of_manifest(release.manifest)):
+        raise ReleaseError(
+            "its manifest was altered after it was written", path=release.path, fix=_RESTORE
+        )
+    expected = id_of_manifest(manifest)
+    if manifest.release_id != expected:
+        raise ReleaseError(
+            f"its manifest says release {manifest.release_id}, but its inputs and settings are "
+            f"those of {expected}",
+            path=release.path,
+            fix=_RESTORE,
+        )
+    if release.path.name != manifest.release_id:
+        raise ReleaseError(
+            f"its directory is named '{release.path.name}', but it is release "
+            f"{manifest.release_id}",
+            path=release.path,
+            fix=f"Rename the directory to {manifest.release_id}",
+        )
+
+
+def _require_no_links(release: Release) -> None:
+    """Refuse links: what they lead to can change without any file of the release changing."""
+    for path in sorted(release.path.rglob("*")):
+        if path.is_symlink():
+            raise ReleaseError(
+                f"'{path.relative_to(release.path).as_posix()}' is a link",
+                path=release.path,
+                fix="Remove the link; a release holds files only",
+            )
+
+
 def _require_unaltered(file: Shard | Document, folder: Path) -> None:
     """Compare a file with its digest."""
     name = f"the {'shard' if isinstance(file, Shard) else 'file'} '{file.path}'"
@@ -128,7 +170,9 @@ def _require_unaltered(file: Shard | Document, folder: Path) -> None:
             raise ReleaseError(f"{name} is missing", path=folder, fix=_RESTORE)
         unaltered = file_sha256(path) == file.sha256
     except OSError as error:
-        raise ReleaseError(f"{name} cannot be read ({error})", path=folder, fix=_RESTORE) from error
+        raise ReleaseError(
+            f"{name} cannot be read ({error})", path=folder, fix=_RESTORE
+        ) from cause_of(error)
     if not unaltered:
         raise ReleaseError(f"{name} was altered after it was written", path=folder, fix=_RESTORE)
 

@@ -1,4 +1,4 @@
-"""The three verbs, without Dagster: measure, recommend, mix.
+"""Two of the three verbs, without Dagster: measure and recommend. The third is in `mixing`.
 
 Each takes what `open_dataset` takes (a path, a pandas, polars or duckdb frame, an Arrow table),
 hands a bounded sample to the numerics and returns a frozen result. The Dagster assets call these
@@ -7,10 +7,9 @@ very functions.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from synthmix_dagster.data.dataset import IntoDataset, open_dataset
+from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
 from synthmix_dagster.distance.measure import measure, measure_gap
 from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
@@ -23,15 +22,11 @@ from synthmix_dagster.encoding.options import (
     listed,
 )
 from synthmix_dagster.encoding.target import TargetCode
-from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.gates.evidence import Evidence, gates_of
 from synthmix_dagster.ratio.crossfit import Generator
+from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import mix_datasets
-from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.threads import one_thread
 from synthmix_dagster.verbs.samples import draw_samples, judges_of, require_usable, sizes_of
 
@@ -55,6 +50,7 @@ def measure_distance(
     directions: int = DistanceOptions.directions,
     permutations: int = DistanceOptions.permutations,
     memory_mb: int = DistanceOptions.memory_mb,
+    classifier: bool = DistanceOptions.classifier,
     seed: int = DistanceOptions.seed,
 ) -> DistanceReport:
     """Measure how far synthetic rows are from real ones.
@@ -101,6 +97,8 @@ def measure_distance(
         there is neither p-value nor interval.
     memory_mb : int
         Memory budget in MB, inputs excluded.
+    classifier : bool
+        Whether to train a classifier that tells the sides apart, which takes some seconds.
     seed : int
 
     Returns
@@ -138,6 +136,7 @@ def measure_distance(
         directions=directions,
         permutations=permutations,
         memory_mb=memory_mb,
+        classifier=classifier,
         seed=seed,
     )
     pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
@@ -151,7 +150,7 @@ def measure_distance(
         # Whether the target can be learnt is worth knowing before a ratio is asked for.
         TargetCode.fit(samples.labels[0], target, task)
     with one_thread():
-        return measure(
+        report = measure(
             *samples.frames,
             columns=columns,
             options=options,
@@ -159,6 +158,7 @@ def measure_distance(
             every_row=(pair[0].batches, pair[1].batches) if rows == "all" else None,
             notes=samples.notes,
         )
+    return replace(report, inputs=_fingerprints(*pair))
 
 
 def recommend_ratio(
@@ -182,6 +182,7 @@ def recommend_ratio(
     rule: Rule = RatioOptions.rule,
     sample_rows: int = RatioOptions.sample_rows,
     distance: DistanceReport | None = None,
+    experience: Experience | None = None,
     seed: int = RatioOptions.seed,
 ) -> Recommendation:
     """Recommend how many synthetic rows to add for each real one.
@@ -212,9 +213,13 @@ def recommend_ratio(
         Your learner itself, in the place of `learner`. It gets the columns as they are.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
-    rule : {"largest_equivalent", "best", "smallest_equivalent"}
-        Take the most synthetic rows within half a standard error of the lowest risk, the lowest
-        risk itself, or the fewest rows statistically indistinguishable from the best.
+    rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
+        ``posterior`` takes the lowest risk that these rows and the experience of other datasets
+        together predict; it applies to the kernel learner, others use ``path``. The rest look at
+        these rows alone: ``path`` takes the most synthetic rows within half a standard error of
+        the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
+        itself, ``smallest_equivalent`` the fewest rows statistically indistinguishable from the
+        best.
     sample_rows : int
         Maximum number of real rows to learn the curve from, drawn uniformly, with the same fraction
         of the synthetic rows, so that ratios keep their meaning; of those at most five times as
@@ -222,6 +227,9 @@ def recommend_ratio(
     distance : DistanceReport, optional
         A distance measured before, of whose gap and conditional gap the bounds are made; without it
         the gap alone is measured.
+    experience : Experience, optional
+        What happened on other datasets, such as your own (`learn_experience`); by default what the
+        package comes with.
     seed : int
 
     Returns
@@ -255,6 +263,7 @@ def recommend_ratio(
     )
     pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
     require_usable(pair, columns, target)
+    inputs = _fingerprints(*pair)
     judges = judges_of(pair[0], evaluation, evaluation_column)
     pair = judges.rest, pair[1]
     sizes = sizes_of(*pair, sample_rows)
@@ -274,7 +283,7 @@ def recommend_ratio(
             )
         else:
             gap = distance.gap
-        return recommend(
+        recommendation = recommend(
             *samples.frames,
             code=code,
             gap=gap,
@@ -284,131 +293,15 @@ def recommend_ratio(
             evaluation=judges.frame,
             generator=generator,
             estimator=estimator,
+            experience=experience,
             notes=(*samples.notes, *sizes.notes),
         )
+    return replace(recommendation, inputs=inputs)
 
 
-def mix(
-    real: IntoDataset,
-    synthetic: IntoDataset | Mapping[str, IntoDataset],
-    *,
-    ratio: float | Mapping[str, float],
-    output: Path | str,
-    mode: Mode = MixOptions.mode,
-    seed: int = MixOptions.seed,
-    stratify: str | None = MixOptions.stratify,
-    key: Names = None,
-    ignore: Names = None,
-    max_rows: int | None = MixOptions.max_rows,
-    shortage: Shortage = MixOptions.shortage,
-    provenance: bool = MixOptions.provenance,
-    rows_per_shard: int = MixOptions.rows_per_shard,
-    keep_releases: int | None = MixOptions.keep_releases,
-    memory_mb: int = MixOptions.memory_mb,
-    distance: DistanceReport | None = None,
-    recommendation: Recommendation | None = None,
-    threshold: float | str | None = None,
-    conditional_threshold: float | None = None,
-) -> Release:
-    """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
-
-    The same inputs, ratio and seed give the same release id and the same bytes, whatever the memory
-    and the number of threads. Readers see the whole release or none of it; ``<output>/latest``
-    points to the newest.
-
-    Parameters
-    ----------
-    real : path, DataFrame, Arrow table or Dataset
-    synthetic : the same, or a mapping of the names of several generators to them
-    ratio : float, or mapping of the names of generators to float
-        Synthetic rows per real row.
-    output : path
-        Local directory for releases; made if it is not there.
-    mode : {"rows", "weights"}
-        With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
-        count as much as that many rows.
-    seed : int
-        Seed of the selection and of the order of rows.
-    stratify : str, optional
-        Column whose shares among the synthetic rows the selection keeps.
-    key : sequence of str, optional
-        Columns that identify a row.
-    ignore : sequence of str, optional
-        Real columns that the synthetic rows may lack; they are empty there.
-    max_rows : int, optional
-        Maximum number of rows in the release. All real rows are kept, so synthetic ones make room.
-    shortage : {"refuse", "cap"}
-        If more synthetic rows are requested than there are: refuse, or take all and say so.
-    provenance : bool
-        Whether every row states its source, its generator and its identity.
-    rows_per_shard : int
-    keep_releases : int, optional
-        Releases to keep in `output`, the newest; all by default.
-    memory_mb : int
-        Memory budget in MB; frames that are in memory anyway are not counted.
-    distance, recommendation : DistanceReport, Recommendation, optional
-        What was found for these very rows. Manifest and report of the release keep it.
-    threshold : float or str, optional
-        Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
-        the critical gap of `recommendation`.
-    conditional_threshold : float, optional
-        Largest conditional gap.
-
-    Returns
-    -------
-    Release
-
-    Raises
-    ------
-    GateError
-        The distance is over a threshold; nothing was written.
-    ConfigError, DataError, ReleaseError
-        An option is wrong, the sides do not fit each other, or the release cannot be written.
-
-    Examples
-    --------
-    >>> import pandas as pd, tempfile
-    >>> real, synthetic = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(10, 40)})
-    >>> with tempfile.TemporaryDirectory() as output:
-    ...     release = mix(real, synthetic, ratio=0.5, output=output)
-    >>> release.manifest["realised"]["synthetic_rows"]
-    5
-    """
-    if isinstance(output, str) and "://" in output:
-        raise ConfigError(
-            f"'{output}' is no local directory",
-            option="output",
-            fix="Write to a local directory and copy the finished release from there, its "
-            "manifest.json last",
-        )
-    options = MixOptions(
-        mode=mode,
-        seed=seed,
-        stratify=stratify,
-        max_rows=max_rows,
-        shortage=shortage,
-        provenance=provenance,
-        rows_per_shard=rows_per_shard,
-        keep_releases=keep_releases,
-        memory_mb=memory_mb,
-    )
-    gates = gates_of(threshold, conditional_threshold)
-    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
-    if isinstance(synthetic, Mapping):
-        generated: Any = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
-    else:
-        generated = open_dataset(synthetic, "synthetic")
-    return mix_datasets(
-        open_dataset(real, "real"),
-        generated,
-        ratio=ratio,
-        output=Path(output),
-        options=options,
-        key=listed(key),
-        optional=[*listed(ignore), *listed(key)],
-        # Where a release lies must not change its bytes, and the name of a folder says no more.
-        evidence=replace(evidence, mix=""),
-    )
+def _fingerprints(*datasets: Dataset) -> dict[str, str]:
+    """What a result belongs to, by content: another pair of datasets is told from this one."""
+    return {dataset.name: dataset.fingerprint for dataset in datasets}
 
 
 def _with_levels(columns: Columns, target: str, task: Task | None) -> Columns:

@@ -160,6 +160,27 @@ def test_a_conditional_threshold_gates(files: dict[str, str]) -> None:
     assert run(*asked, "0").exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "passing", "failing"),
+    [("--classifier-threshold", "1", "0"), ("--min-distinct-share", "0.9", None)],
+)
+def test_further_thresholds_gate(
+    files: dict[str, str], option: str, passing: str, failing: str | None
+) -> None:
+    asked = ("measure", files["real"], files["good"], *QUICK, option)
+    assert run(*asked, passing).exit_code == 0
+    assert run(*asked, failing or "1.5").exit_code == (1 if failing else 2)
+
+
+def test_a_class_threshold_gates(files: dict[str, str]) -> None:
+    asked = ("measure", files["real"], files["good"], "--target", "kind", *QUICK)
+    result = run(*asked, "--class-threshold", "9")
+    assert result.exit_code == 0
+    assert "class gap of '" in result.stdout
+    assert "worst class      " in result.stdout
+    assert run(*asked, "--class-threshold", "-1").exit_code != 0
+
+
 def test_a_threshold_may_be_a_multiple_of_the_floor(files: dict[str, str]) -> None:
     asked = ("measure", files["real"], files["bad"], *QUICK, "--threshold")
     assert run(*asked, "100 x floor").exit_code == 0

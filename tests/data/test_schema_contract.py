@@ -141,3 +141,33 @@ def test_all_rows_of_files_are_looked_at(tmp_path):
 )
 def test_types_have_families(kind, family):
     assert kind_of(kind) == family
+
+
+def test_levels_that_chance_cannot_have_hidden_are_named_with_their_share():
+    kinds = ["a"] * 80 + ["b"] * 12 + ["c"] * 7 + ["d"]
+    real = pd.DataFrame({"kind": kinds, "vip": [True] * 90 + [False] * 10})
+    held = contract_of(open_dataset(real, "real"))
+    made = pd.DataFrame({"kind": ["a"] * 200, "vip": [True] * 200})
+    assert found(made, held) == {
+        "kind": ("absent", "'b' (12.0% of the real rows), 'c' (7.0% of the real rows) are absent"),
+        "vip": ("absent", "'False' (10.0% of the real rows) is absent"),
+    }
+    # So few synthetic rows may lack them by chance.
+    assert found(made.iloc[:20], held) == {}
+    # What somebody states need not all occur.
+    stated = {"kind": ColumnContract("text", levels=frozenset("abcd")), "vip": ColumnContract()}
+    assert found(made, stated) == {}
+
+
+def test_an_honest_generator_rarely_lacks_a_level():
+    shares = np.array([0.5, 0.3, *[0.2 / 20] * 20])
+    names = np.array([f"n{i}" for i in range(len(shares))])
+    alarms = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        real, made = (pd.DataFrame({"kind": rng.choice(names, n, p=shares)}) for n in (300, 600))
+        broken = violations(
+            open_dataset(made, "synthetic"), contract_of(open_dataset(real, "real"))
+        )
+        alarms += any(violation.rule == "absent" for violation in broken)
+    assert alarms <= 6

@@ -132,7 +132,7 @@ def test_the_failed_gate_says_why_and_what_to_do(browser: Chrome, server: str) -
     words = text_of(browser)
     assert "Failed" in words
     assert "This is a blocking asset check" in words
-    assert "Mend or retrain the generator" in words
+    assert "Fix or retrain the generator" in words
     keep_view(browser, "ui-failed-gate")
     assert open_full(browser, "synthmix/picture", 300)["height"] > 0
 

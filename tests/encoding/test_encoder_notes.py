@@ -173,7 +173,7 @@ def test_a_few_wordy_levels_are_no_text():
 
 def test_lists_declared_categorical_are_refused_by_type(rng):
     vectors = frame(v=list(rng.normal(size=(ROWS, 3))))
-    with pytest.raises(DataError, match="type ndarray, which are no levels") as caught:
+    with pytest.raises(DataError, match="type ndarray, which cannot be levels") as caught:
         Encoder.fit(vectors, vectors, Columns(categorical=["v"]))
     assert caught.value.column == "v"
 

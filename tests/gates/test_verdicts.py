@@ -6,8 +6,11 @@ import pytest
 from measuring import measure
 from scenario import good, rows
 
+from synthmix_dagster.distance.classes import ClassShift
+from synthmix_dagster.distance.classifier import ClassifierTest
 from synthmix_dagster.gates.threshold import Gate, Threshold
 from synthmix_dagster.gates.verdicts import (
+    judge,
     judge_conditional_gap,
     judge_gap,
     judge_realised,
@@ -52,7 +55,7 @@ def test_a_conditional_gap_passes_within_and_fails_over_its_threshold(report):
     assert "real rows" in passed.sentence
     failed = judge_conditional_gap(replace(report, conditional_gap=0.6), LABELS)
     assert not failed.passed
-    assert "other labels" in failed.sentence
+    assert "similar rows carry different labels" in failed.sentence
 
 
 def test_a_conditional_gap_that_was_not_measured_fails(report):
@@ -127,3 +130,55 @@ def test_a_release_is_judged_by_what_it_holds(found, passed, said):
     verdict = judge_realised(0.5, found)
     assert verdict.passed == passed
     assert said in verdict.sentence
+
+
+CLASSES = Gate("class_gap", Threshold("number", 0.2))
+CLASSIFIER = Gate("classifier_accuracy", Threshold("number", 0.6))
+DISTINCT = Gate("distinct_rows", Threshold("number", 0.5))
+
+
+def shift(name="churned", gap=0.3, overlap=1.0):
+    return ClassShift(name, gap, (gap - 0.1, gap + 0.1), 40, 80, overlap)
+
+
+def test_the_worst_class_is_named_with_its_rows_and_interval(report):
+    both = replace(report, classes=(shift(), shift("loyal", 0.05)))
+    failed = judge(CLASSES, both)
+    assert not failed.passed
+    assert "class gap of 'churned' of 0.300 (interval 0.20 to 0.40" in failed.sentence
+    assert "40 real and 80 synthetic rows" in failed.sentence
+    assert judge(replace(CLASSES, threshold=Threshold("number", 0.35)), both).passed
+    # By an end of its interval another class may be the worst.
+    wide = replace(shift("loyal", 0.05), interval=(-0.6, 0.6))
+    upper = judge(replace(CLASSES, compare="upper"), replace(both, classes=(shift(), wide)))
+    assert "'loyal', 0.600" in upper.sentence
+    lower = judge(replace(CLASSES, compare="lower"), replace(both, classes=(shift(), wide)))
+    assert "'churned', 0.200" in lower.sentence
+    assert lower.passed
+
+
+def test_classes_that_were_not_compared_or_cannot_be_fail(report):
+    assert "were not compared" in judge(CLASSES, report).sentence
+    assert not judge(CLASSES, report).passed
+    hidden = replace(report, classes=(shift(gap=0.0), shift("loyal", -0.1, overlap=0.1)))
+    assert "cannot be judged (loyal)" in judge(CLASSES, hidden).sentence
+    assert not judge(CLASSES, hidden).passed
+    wrong = replace(report, classes=(shift(gap=float("nan")),))
+    assert not judge(CLASSES, wrong).passed
+
+
+def test_a_classifier_is_judged_by_its_accuracy(report):
+    assert "No classifier was trained" in judge(CLASSIFIER, report).sentence
+    assert not judge(CLASSIFIER, report).passed
+    test = ClassifierTest(0.62, (0.58, 0.66), 0.001, 75, 150)
+    failed = judge(CLASSIFIER, replace(report, classifier=test))
+    assert not failed.passed
+    assert "0.620 (95 % interval 0.58 to 0.66, p = 0.001, 75 real" in failed.sentence
+    assert judge(replace(CLASSIFIER, compare="lower"), replace(report, classifier=test)).passed
+
+
+@pytest.mark.parametrize(
+    ("share", "passed"), [(0.6, True), (0.5, True), (0.4, False), (None, False)]
+)
+def test_distinct_rows_are_judged_by_their_share(report, share, passed):
+    assert judge(DISTINCT, replace(report, distinct_share=share)).passed is passed

@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from scenario import MINIMAL, good, rows, write_inputs
+from scenario import MINIMAL, bad, good, rows, write_inputs
 
 from synthmix_dagster import build_synthmix_defs
 from synthmix_dagster.errors import ConfigError
@@ -58,7 +58,9 @@ def test_target_gaps_directions_and_differences_are_shown(
         assert isinstance(found[f"synthmix/{key}"], float)
     assert len(found["synthmix/directions"]) == 3
     assert {"column", "statistic", "real", "synthetic"} <= found["synthmix/differences"][0].keys()
-    assert found["synthmix/parts_of_gap"].startswith("![Part of every column in the gap](data:")
+    assert found["synthmix/parts_of_gap"].startswith(
+        "![Gap, and the contribution of every column](data:"
+    )
 
 
 def test_without_permutations_a_mix_is_gated_by_the_gap_alone(
@@ -138,6 +140,55 @@ def test_wrong_labels_stop_a_release_that_the_gap_lets_through(
     )
     assert again.success is released
     assert (tmp_path / "mixes" / "demo" / "latest").exists() is released
+
+
+def swapped_kinds() -> pd.DataFrame:
+    made = good()
+    return made.assign(kind=made["kind"].map({"a": "b", "b": "a", "c": "c"}))
+
+
+@pytest.mark.parametrize(
+    ("check", "gate", "made"),
+    [
+        ("class_gap", {"class_threshold": 0.15}, swapped_kinds()),
+        ("classifier_accuracy", {"classifier_threshold": 0.7}, bad()),
+        ("distinct_rows", {"min_distinct_share": 0.5}, pd.concat([good(50)] * 8)),
+    ],
+)
+def test_each_optional_gate_stops_a_release(
+    check: str,
+    gate: dict[str, float],
+    made: pd.DataFrame,
+    tmp_path: Path,
+    instance: dg.DagsterInstance,
+) -> None:
+    options = write_inputs(tmp_path, synthetic=made)
+    options |= {"threshold": 9.0, "target": "kind", "task": "classification", **gate}
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    passed = {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+    assert passed["wasserstein_gap"]
+    assert not passed[check]
+    # Asked for alone, in a run of its own, the training data judges again.
+    again = job.execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        asset_selection=[
+            dg.AssetKey(["demo", role]) for role in ("optimal_ratio", "training_data")
+        ],
+    )
+    (failed,) = [event for event in again.all_events if event.is_step_failure]
+    assert f"the check '{check}' failed" in str(failed.step_failure_data.error)
+    assert not (tmp_path / "mixes" / "demo" / "latest").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("class_threshold", -1), ("classifier_threshold", 1.5), ("min_distinct_share", -0.1)],
+)
+def test_a_threshold_that_is_out_of_range_is_named(option: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=option):
+        build_synthmix_defs(**MINIMAL, **{option: value})
 
 
 def test_without_its_threshold_there_is_no_gate_of_the_labels(tmp_path: Path) -> None:

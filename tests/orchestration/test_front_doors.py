@@ -112,7 +112,7 @@ def test_a_schedule_is_stopped_until_somebody_starts_it() -> None:
         ({"real": {}}, "exactly one of 'path' and 'asset'"),
         ({"threshold": -1}, "0 or more"),
         ({"threshold": float("nan")}, "0 or more"),
-        ({"sample_rows": 0}, "1 or more"),
+        ({"sample_rows": 0}, "10 or more"),
         ({"real": {"path": "a", "filters": [["x", "=>", 1]]}}, "unknown value '=>'"),
         ({"real": {"path": "a", "filters": [["x"]]}}, "is not a valid condition"),
         ({"mode": "weight"}, "Did you mean 'weights'?"),

@@ -155,7 +155,7 @@ def test_training_data_refuses_a_verdict_on_other_rows(
     assert "the synthetic dataset" in failure(alone)
     assert "changed since it was ingested" in failure(alone)
     ingested = run(options, instance, "synthetic", "training_data")
-    assert "'distribution_distance' was computed from other rows" in failure(ingested)
+    assert "'distribution_distance' was computed from different rows" in failure(ingested)
 
 
 def test_training_data_refuses_a_verdict_under_other_settings(
@@ -164,7 +164,7 @@ def test_training_data_refuses_a_verdict_under_other_settings(
     options = write_inputs(tmp_path)
     assert run(options, instance).success
     alone = run({**options, "ignore": ["z"]}, instance, "training_data")
-    assert "'distribution_distance' was computed with other settings" in failure(alone)
+    assert "'distribution_distance' was computed with different settings" in failure(alone)
 
 
 def test_training_data_refuses_without_any_verdict(

@@ -206,6 +206,7 @@ def test_no_key_of_a_partition_leads_out_of_its_folder(key: str, tmp_path: Path)
 @pytest.mark.parametrize("key", ["..", "a/b", "*", "[a]"])
 def test_no_key_of_a_partition_leads_a_path_elsewhere(key: str, tmp_path: Path) -> None:
     options = {**write_inputs(tmp_path), "real": {"path": str(tmp_path / "{partition_key}")}}
+    options["partitions_def"] = {"type": "dynamic", "name": "versions"}
     with pytest.raises(SynthMixError, match="cannot be part of a path"):
         validated(Mix, options, "mix").at(key)
 
@@ -213,6 +214,7 @@ def test_no_key_of_a_partition_leads_a_path_elsewhere(key: str, tmp_path: Path) 
 def test_a_filter_may_name_the_partition(tmp_path: Path) -> None:
     filters = [["day", "==", "{partition_key}"]]
     options = {**write_inputs(tmp_path), "real": {"path": "r.parquet", "filters": filters}}
+    options["partitions_def"] = {"type": "daily", "start_date": "2026-01-01"}
     named = validated(Mix, options, "mix")
     assert named.at("2026-01-01").real.filters == [["day", "==", "2026-01-01"]]
     assert named.real.filters == filters

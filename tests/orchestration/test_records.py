@@ -121,4 +121,4 @@ def test_a_failed_write_leaves_the_older_record(tmp_path, monkeypatch, point):
             records.write("x", {"version": 2})
     assert records.read("x") == {"version": 1}
     records.write("x", {"version": 3})
-    assert json.loads(file_of(records, "x").read_text()) == {"version": 3}
+    assert json.loads(file_of(records, "x").read_text())["version"] == 3

@@ -7,46 +7,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from mix_runs import check_of, failure, metadata_of, run
 from scenario import bad, good, rows, write_inputs
 
 from synthmix_dagster import build_synthmix_defs, verify_release
 
 ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data")
-
-
-def run(
-    options: dict[str, Any],
-    instance: dg.DagsterInstance,
-    *selection: str,
-    ops: dict[str, Any] | None = None,
-) -> dg.ExecuteInProcessResult:
-    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
-    keys = [dg.AssetKey(["demo", role]) for role in selection]
-    config = {"ops": {f"demo__{name}": {"config": said} for name, said in (ops or {}).items()}}
-    return job.execute_in_process(
-        instance=instance,
-        raise_on_error=False,
-        asset_selection=keys or None,
-        run_config=config,
-    )
-
-
-def check_of(result: dg.ExecuteInProcessResult, name: str = "wasserstein_gap") -> Any:
-    return next(c for c in result.get_asset_check_evaluations() if c.check_name == name)
-
-
-def failure(result: dg.ExecuteInProcessResult) -> str:
-    events = result.filter_events(lambda event: event.event_type_value == "STEP_FAILURE")
-    return str(events[0].step_failure_data.user_failure_data.description)
-
-
-def metadata_of(result: dg.ExecuteInProcessResult, role: str) -> dict[str, Any]:
-    (event,) = [
-        found
-        for found in result.get_asset_materialization_events()
-        if found.asset_key.path[-1] == role
-    ]
-    return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
 def test_a_warning_stops_nothing(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -132,7 +98,8 @@ def test_a_release_may_be_forced_with_a_reason_that_is_kept(
     assert not evidence["checks"]["wasserstein_gap"]["passed"]
     logged = [entry.user_message for entry in instance.all_logs(forced.run_id)]
     assert any(
-        f"Released although a gate failed. Reason given: '{reason}'" in entry for entry in logged
+        f"Released although something forbade it. Reason given: '{reason}'" in entry
+        for entry in logged
     )
     # The next run has no reason, and is refused again.
     assert "release refused" in failure(run(options, instance, "training_data"))
@@ -150,7 +117,12 @@ def test_a_run_may_set_its_own_threshold_ratio_seed_and_sample(
             "distribution_distance": sample,
             "distribution_distance__wasserstein_gap": {"threshold": 2.0},
             "optimal_ratio": sample,
-            "training_data": {"threshold": 2.0, "ratio": 0.5, "seed": 3},
+            "training_data": {
+                "threshold": 2.0,
+                "ratio": 0.5,
+                "seed": 3,
+                "release_anyway": "a look at the shifted rows",
+            },
         },
     )
     assert result.success
@@ -159,9 +131,15 @@ def test_a_run_may_set_its_own_threshold_ratio_seed_and_sample(
     assert measured["synthmix/seed"] == 7
     assert measured["synthmix/run_sample_rows"] == 80
     assert check_of(result).metadata["synthmix/run_threshold"].value == 2.0
-    assert "0.5000, exactly as" in check_of(result, "mix_as_recommended").description
+    assert "0.5000, as requested" in check_of(result, "mix_as_recommended").description
     manifest = verify_release(tmp_path / "mixes" / "demo").manifest
-    assert manifest["evidence"]["overrides"] == {"threshold": 2.0, "ratio": 0.5, "seed": 3}
+    evidence = manifest["evidence"]
+    reason = {"release_anyway": "a look at the shifted rows"}
+    assert evidence["overrides"] == {"threshold": 2.0, "ratio": 0.5, "seed": 3, **reason}
+    assert evidence["upstream_overrides"] == {
+        "distribution_distance": sample,
+        "optimal_ratio": sample,
+    }
     assert manifest["mix"]["seed"] == 3
     assert manifest["realised"]["synthetic_rows"] == 50
     # What a run set is gone with it.
@@ -177,7 +155,7 @@ def test_a_run_may_set_the_threshold_of_the_labels(
     options = {**write_inputs(tmp_path, synthetic=made), "threshold": 9.0}
     ops = {
         "distribution_distance__conditional_gap": {"threshold": 9.0},
-        "training_data": {"conditional_threshold": 9.0},
+        "training_data": {"conditional_threshold": 9.0, "release_anyway": "labels are relearnt"},
     }
     assert run({**options, "conditional_threshold": 0.1}, instance, ops=ops).success
     refused = run({**options, "conditional_threshold": 0.1}, instance, "training_data")
@@ -287,3 +265,18 @@ def test_copies_of_the_real_rows_are_found(tmp_path: Path, instance: dg.DagsterI
         "training_data",
     )
     assert "the check 'memorisation' failed" in failure(alone)
+
+
+def test_a_minimum_is_loosened_by_lowering_it_and_tightened_by_raising_it(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = {**write_inputs(tmp_path), "min_distinct_share": 0.5}
+    assert run(options, instance).success
+    tightened = run(
+        options, instance, "training_data", ops={"training_data": {"min_distinct_share": 1.0}}
+    )
+    assert tightened.success
+    loosened = run(
+        options, instance, "training_data", ops={"training_data": {"min_distinct_share": 0.2}}
+    )
+    assert "sets 'min_distinct_share' to 0.2, below the configured 0.5" in failure(loosened)

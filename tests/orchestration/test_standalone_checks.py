@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pytest
 from scenario import bad, good, rows
 
@@ -17,10 +18,10 @@ MINIMAL: dict[str, Any] = {
 }
 
 
-def project(frame: Any, **options: Any) -> dg.Definitions:
+def project(frame: Any, *, real: Any = None, **options: Any) -> dg.Definitions:
     @dg.asset(key_prefix="warehouse")
     def labelled() -> Any:
-        return rows(100, seed=0)
+        return rows(100, seed=0) if real is None else real
 
     @dg.asset(key_prefix="warehouse")
     def made() -> Any:
@@ -85,6 +86,28 @@ def test_labels_and_a_contract_have_gates_too(instance: dg.DagsterInstance) -> N
     assert "'kind' (levels): 'z' is new" in (found["schema_matches"].description or "")
 
 
+def test_an_absent_class_warns_and_stops_where_that_is_configured(
+    instance: dg.DagsterInstance,
+) -> None:
+    # Classes that are numbers, and one of them never generated.
+    made = good(400).assign(y=1)
+    options = {"target": "y", "task": "classification", "threshold": 9.0}
+    strict = {"contract": {"columns": {}, "every_level": True}}
+    for more, severity in (({}, "WARN"), (strict, "ERROR")):
+        result = run(
+            project(
+                made, real=rows(100, seed=0).assign(y=np.arange(100) % 4 // 3), **options, **more
+            ),
+            instance,
+        )
+        found = {check.check_name: check for check in result.get_asset_check_evaluations()}
+        assert not found["schema_matches"].passed
+        assert found["schema_matches"].severity.value == severity
+        assert "'y' (absent): '0' (75.0% of the real rows) is absent" in (
+            found["schema_matches"].description or ""
+        )
+
+
 def test_partitions_are_compared_one_by_one(instance: dg.DagsterInstance) -> None:
     keys = dg.StaticPartitionsDefinition(["a", "b"])
 
@@ -116,7 +139,7 @@ def test_partitions_are_compared_one_by_one(instance: dg.DagsterInstance) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"synthetic": {"path": "x.parquet"}}, "'synthetic' is no asset"),
+        ({"synthetic": {"path": "x.parquet"}}, "'synthetic' is not an asset"),
         ({"threshold": "auto"}, "nothing recommends a ratio here"),
         ({"conditional_threshold": 0.1}, "Set 'target' with it"),
         ({"thresold": 1}, "Did you mean 'threshold'"),

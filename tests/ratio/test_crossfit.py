@@ -65,7 +65,7 @@ def test_ratios_mean_the_same_as_without():
     real, synthetic = rows(150, 0), rows(600, 1)
     counts = [
         [point.rows for point in ask(real, synthetic, **options).curve]
-        for options in ({}, {"generator": Oracle()})
+        for options in ({"rule": "path"}, {"generator": Oracle()})
     ]
     assert counts[0] == counts[1]
 

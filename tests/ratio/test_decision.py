@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from synthmix_dagster.errors import UnknownChoiceError
 from synthmix_dagster.ratio.decision import decide
-from synthmix_dagster.ratio.options import Rule
+from synthmix_dagster.ratio.options import PathRule
 
 #: Fluctuations of rows around a candidate's mean; their standard error is about 0.023.
 WIGGLE = 0.1 * np.array([1.0, -1.0] * 10)
@@ -86,11 +86,12 @@ def test_equivalence_is_about_risks_not_losses():
 def test_the_interval_holds_the_best_and_every_choice(count, judged, seed):
     losses = np.random.default_rng(seed).gamma(1.0, size=(count, judged))
     risks = losses.mean(axis=1)
-    decisions = {rule: decide(risks, losses, rule) for rule in get_args(Rule)}
+    decisions = {rule: decide(risks, losses, rule) for rule in get_args(PathRule)}
     one = decisions["best"]
     assert one.chosen == one.best == np.argmin(risks)
     assert decisions["smallest_equivalent"].chosen == one.low
     assert one.best <= decisions["largest_equivalent"].chosen <= one.high
+    assert decisions["path"].chosen == decisions["largest_equivalent"].chosen
     assert one.low <= one.best <= one.high
     assert one.equivalent[[one.low, one.best, one.high]].all()
     assert not one.equivalent[: one.low].any()

@@ -43,7 +43,7 @@ def test_what_is_shown_is_escaped(advice):
 
 
 def test_the_picture_has_the_curve_the_choice_the_bounds_and_the_baselines(advice):
-    axes = replace(advice, interval=(0.5, advice.ratio)).plot()
+    axes = replace(advice, interval=(0.5, advice.ratio), experience=None).plot()
     labels = axes.get_legend_handles_labels()[1]
     for words in (
         "predicted risk",
@@ -68,7 +68,8 @@ def test_bounds_that_agree_share_a_line_and_one_beyond_the_axis_is_told(advice):
 
 
 def test_an_interval_of_one_ratio_is_told_and_not_drawn(advice):
-    axes = replace(advice, interval=(advice.ratio, advice.ratio)).plot()
+    alone = replace(advice, interval=(advice.ratio, advice.ratio), experience=None)
+    axes = alone.plot()
     assert "every other ratio is worse by more than chance" in axes.get_title("left")
     assert not any("indistinguishable" in at for at in axes.get_legend_handles_labels()[1])
 
@@ -77,3 +78,22 @@ def test_the_picture_shows_the_fits_that_decide(advice):
     decided = replace(advice, refits=advice.curve[:3], learner="trees")
     labels = decided.plot().get_legend_handles_labels()[1]
     assert any("cross-validated risk of trees" in label for label in labels)
+
+
+def test_the_picture_shows_what_these_rows_alone_say(advice):
+    axes = replace(advice, interval=(0.5, advice.ratio)).plot()
+    labels = axes.get_legend_handles_labels()[1]
+    assert "predicted from these rows alone" in labels
+    assert "holds the best ratio in nine of ten cases" in labels
+    assert not any("indistinguishable" in label for label in labels)
+    assert "in nine of ten cases" in axes.get_title("left")
+    path = next(
+        line for line in axes.get_lines() if line.get_label() == "predicted from these rows alone"
+    )
+    assert list(path.get_ydata()) == list(advice.experience.path_risks)
+
+
+def test_a_notebook_says_how_many_datasets_stand_behind_it(advice):
+    shown = advice._repr_html_()
+    assert f"{advice.experience.datasets} datasets" in shown
+    assert "these rows alone" in shown

@@ -229,14 +229,14 @@ def test_evaluation_rows_that_are_real_rows_are_refused(real, synthetic):
 def test_evaluation_rows_of_another_relation_turn_the_recommendation(real, synthetic):
     # The generator is right about a world that is not the real one's.
     world = table(1000, 2).assign(y=lambda frame: -frame.y)
-    assert ask(real, synthetic, evaluation=world).ratio == 0
+    assert ask(real, synthetic, evaluation=world, rule="path").ratio == 0
     assert ask(real, synthetic.assign(y=-synthetic.y), evaluation=world).ratio == 4.0
 
 
 def test_copies_of_the_real_rows_look_good_to_leave_one_out_only(real):
     copies = pd.concat([real] * 4, ignore_index=True)
     assert ask(real, copies).baselines["all"] < 0.9 * ask(real, copies).baselines["none"]
-    judged = ask(real, copies, evaluation=table(2000, 2)).baselines
+    judged = ask(real, copies, evaluation=table(2000, 2), rule="path").baselines
     assert judged["all"] > 0.98 * judged["none"]
 
 

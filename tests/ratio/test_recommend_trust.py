@@ -75,7 +75,8 @@ def test_a_linear_learner_has_a_linear_risk(real, synthetic):
     assert found.baselines["none"] > 2 * ask(real, synthetic).baselines["none"]
 
 
-def test_trees_are_fitted_to_the_few_mixes_that_the_path_proposes(real, synthetic, good):
+def test_trees_are_fitted_to_the_few_mixes_that_the_path_proposes(real, synthetic):
+    good = ask(real, synthetic, rule="path")
     found = ask(real, synthetic, learner="trees")
     proposed = {0, 50, 800, *(round(ratio * 200) for ratio in good.interval)}
     assert proposed <= {point.rows for point in found.refits}

@@ -132,7 +132,7 @@ def test_the_same_rows_under_two_names_are_no_mixture_worth_having():
     assert not found.better
     assert found.recommended == found.alone
     assert abs(found.gain) <= max(found.gain_error, 0.01)
-    assert "no better" in found.reason or "no mixture" in found.reason
+    assert "does not beat" in found.reason or "no mixture" in found.reason
 
 
 def test_without_a_useful_generator_none_is_recommended():

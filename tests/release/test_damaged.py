@@ -12,6 +12,7 @@ from mixes import frame, real
 from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.report.page import release_report
+from synthmix_dagster.release.verification import require_realised
 
 VALUES = st.one_of(
     st.none(),
@@ -131,5 +132,8 @@ def test_what_the_files_contradict_is_named(release, tmp_path, case):
     copied = shutil.copytree(release.path, tmp_path / "copy")
     changed = altered(dict(release.manifest), path, "replace", value)
     (copied / "manifest.json").write_text(json.dumps(changed))
-    with pytest.raises(ReleaseError, match=message):
+    with pytest.raises(ReleaseError, match="altered after it was written"):
         verify_release(copied)
+    # Whoever seals it again is found by what the files hold.
+    with pytest.raises(ReleaseError, match=message):
+        require_realised(load_release(copied))

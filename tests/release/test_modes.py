@@ -182,7 +182,7 @@ def test_a_row_id_leads_back_to_the_row_of_its_file(tmp_path):
 
 
 def test_a_remote_output_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"'output'.*no local directory"):
+    with pytest.raises(ConfigError, match=r"'output'.*not a local directory"):
         mix(real(), synthetic(), ratio=1, output="s3://bucket/mixes")
 
 

@@ -6,13 +6,15 @@ import os
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from mixes import entries, files_of, publish_mix, start
+from mixes import edit_manifest, entries, files_of, publish_mix, start
 
-from synthmix_dagster import load_release, verify_release
+from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.release import publishing
 from synthmix_dagster.release.manifest import Manifest
@@ -195,6 +197,57 @@ def test_an_error_of_the_caller_passes_through_and_publishes_nothing(release):
     assert not (output / "releases" / "other").exists()
 
 
+def test_a_release_planted_in_the_place_of_the_next_one_is_refused(tmp_path):
+    target = publish_mix(tmp_path / "elsewhere", "new")
+    output = tmp_path / "output"
+    publish_mix(output, "old")
+    planted = output / "releases" / target.release_id
+    shutil.copytree(target.path, planted)
+    # Other rows, with digests that fit and a manifest that is sealed again.
+    other = mix(
+        pd.DataFrame({"x": range(10)}),
+        pd.DataFrame({"x": range(200, 230)}),
+        ratio=1.0,
+        output=tmp_path / "third",
+        rows_per_shard=5,
+    )
+    shutil.rmtree(planted / "data")
+    shutil.copytree(other.path / "data", planted / "data")
+    edit_manifest(
+        replace(target, path=planted),
+        lambda manifest: manifest.update(
+            {name: other.manifest[name] for name in ("shards", "realised")}
+        ),
+    )
+    verify_release(planted)
+    with pytest.raises(ReleaseError, match="exists already with other rows"):
+        publish_mix(output, "new")
+    assert load_release(output).path.name != target.release_id
+
+
+def test_a_whole_release_that_is_not_in_the_log_is_adopted(tmp_path):
+    published = publish_mix(tmp_path, "new")
+    (tmp_path / ".publications.json").unlink()
+    assert publish_mix(tmp_path, "new") == published
+
+
+def test_retention_goes_by_the_order_of_publication(tmp_path):
+    first = publish_mix(tmp_path, "old")
+    second = publish_mix(tmp_path, "new")
+    # The clock was moved back between the two.
+    long_ago = (1, 1)
+    os.utime(second.path / "manifest.json", ns=long_ago)
+    third = mix(
+        pd.DataFrame({"x": range(10)}),
+        pd.DataFrame({"x": range(100, 130)}),
+        ratio=2.0,
+        output=tmp_path,
+        keep_releases=2,
+    )
+    assert entries(tmp_path / "releases") == sorted([second.release_id, third.release_id])
+    assert not first.path.exists()
+
+
 KILLS = {
     "after a run of the shuffle": ("synthmix_dagster.release.spill.Spill.write", "after", 1),
     "before the first shard": ("pyarrow.parquet.ParquetWriter.write_table", "before", 1),
@@ -203,8 +256,9 @@ KILLS = {
     "half a manifest": ("pathlib.Path.replace", "before", 4),
     "before the rename": ("pathlib.Path.rename", "before", 1),
     "after the rename": ("pathlib.Path.rename", "after", 1),
-    "before latest moves": ("pathlib.Path.replace", "before", 5),
-    "after latest moved": ("pathlib.Path.replace", "after", 5),
+    "before it is logged": ("pathlib.Path.replace", "before", 5),
+    "before latest moves": ("pathlib.Path.replace", "before", 6),
+    "after latest moved": ("pathlib.Path.replace", "after", 6),
 }
 
 

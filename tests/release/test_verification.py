@@ -1,6 +1,7 @@
 """Realised, not requested: what the shards hold is counted from the shards."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from mixes import edit_manifest, frame
 
-from synthmix_dagster import mix, verify_release
+from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
@@ -84,6 +85,44 @@ CHANGES = {
 def test_any_difference_is_found_by_counting_alone(release, case):
     change, named = CHANGES[case]
     rewritten(release, change)
+    with pytest.raises(ReleaseError, match=named):
+        verify_release(release.path)
+
+
+def test_no_link_is_followed_inside_a_release(release, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(release.path, elsewhere)
+    (release.path / "latest").symlink_to(elsewhere)
+    assert load_release(release.path).path == release.path.resolve()
+    with pytest.raises(ReleaseError, match="'latest' is a link"):
+        verify_release(release.path)
+    (release.path / "latest").unlink()
+    (release.path / "data" / "more").symlink_to(elsewhere / "data")
+    with pytest.raises(ReleaseError, match="'data/more' is a link"):
+        verify_release(release.path)
+
+
+def test_a_renamed_release_is_refused(release):
+    renamed = release.path.rename(release.path.with_name("0" * 16))
+    with pytest.raises(ReleaseError, match=f"it is release {release.release_id}"):
+        verify_release(renamed)
+
+
+@pytest.mark.parametrize(
+    ("change", "sealed", "named"),
+    [
+        (lambda m: m["evidence"].update(mix="another"), False, "altered after it was written"),
+        (
+            lambda m: m["inputs"]["real"].update(rows=31),
+            True,
+            "its inputs and settings are those of",
+        ),
+        (lambda m: m["mix"].update(seed=5), True, "its inputs and settings are those of"),
+        (lambda m: m["notes"].append("a cap"), True, "its inputs and settings are those of"),
+    ],
+)
+def test_a_manifest_edited_by_hand_is_refused(release, change, sealed, named):
+    edit_manifest(release, change, sealed=sealed)
     with pytest.raises(ReleaseError, match=named):
         verify_release(release.path)
 

@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails
 
 from synthmix_dagster.encoding.option_docs import attribute_docs
 from synthmix_dagster.errors import ConfigError, did_you_mean
+from synthmix_dagster.redaction import without_secrets
 
 
 def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationError:
@@ -29,7 +30,10 @@ def _name_nearest(error: ValidationError, known: Sequence[str]) -> ValidationErr
             # Types that pydantic made up on the way cannot be raised again by their name.
             message = found["msg"].removeprefix("Value error, ")
         detail = {key: found[key] for key in ("type", "loc", "input", "ctx") if key in found}
+        # Pydantic shows the input beside its message.
+        detail |= {"input": _safe_to_show(found["input"])}
         if message:
+            message = without_secrets(message)
             detail |= {"type": "value_error", "ctx": {"error": ValueError(message)}}
         details.append(detail)  # type: ignore[arg-type]
     return ValidationError.from_exception_data(error.title, details)
@@ -41,10 +45,24 @@ def _located(error: ConfigError, title: str, values: Any) -> ValidationError:
     detail = InitErrorDetails(
         type="value_error",
         loc=(error.option,),
-        input=value,
+        input=_safe_to_show(value),
         ctx={"error": ValueError(f"{error.problem}. {error.fix}")},
     )
     return ValidationError.from_exception_data(title, [detail])
+
+
+def said_in_one_line(error: Exception) -> str:
+    """What an error of Dagster's says, to be quoted in a sentence."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _safe_to_show(value: Any) -> Any:
+    """What was set, without the secrets of the addresses in it."""
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, Mapping):
+        return {key: _safe_to_show(each) for key, each in value.items()}
+    return [_safe_to_show(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 class _Suggesting(BaseModel):
@@ -59,6 +77,9 @@ class _Suggesting(BaseModel):
             raise _name_nearest(error, list(cls.model_fields)) from None
         except ConfigError as error:
             raise _located(error, cls.__name__, values) from None
+        except Exception as error:
+            # Dagster's own checks raise errors of its own, which pydantic does not locate.
+            raise ValueError(f"{said_in_one_line(error)}. Check its value and type") from None
 
 
 @cache
@@ -152,10 +173,28 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
         ) from None
 
 
+#: Folders that a mix makes in its directory.
+RESERVED = frozenset({"releases", "latest", "records", "references", "partitions", "generated"})
+
+
 def plain_name(value: str) -> str:
-    """Refuse a name that is not an identifier."""
+    """Refuse a name that is not an identifier, or that is one of the folders of a mix."""
     if not (value.isidentifier() and value.isascii()):
-        raise ValueError(f"'{value}' is not a valid identifier. Use letters, digits and '_'")
+        raise ValueError(
+            f"'{value}' is not a valid identifier. Use letters, digits and underscores"
+        )
+    return unreserved(value)
+
+
+def unreserved(value: str) -> str:
+    """Refuse a part of a path that has the name of a folder of a mix, or a hidden one."""
+    if value.casefold() in RESERVED:
+        raise ValueError(
+            f"'{value}' is the name of a folder that every mix makes. Reserved names are: "
+            + ", ".join(sorted(RESERVED))
+        )
+    if value.startswith("."):
+        raise ValueError(f"'{value}' is hidden from readers. Use a name that begins with no dot")
     return value
 
 
@@ -171,6 +210,10 @@ def local_folder(value: str) -> str:
 
 def below_root(value: str | None) -> str | None:
     """Refuse an output that is not a relative path below its root."""
-    if value is not None and (Path(value).is_absolute() or ".." in Path(value).parts):
+    if value is None:
+        return None
+    if Path(value).is_absolute() or ".." in Path(value).parts or "://" in value:
         raise ValueError(f"'{value}' lies outside 'output_root'. Use a relative name without '..'")
+    for part in Path(value).parts:
+        unreserved(part)
     return value

@@ -63,10 +63,14 @@ class ContractConfig(Settings):
     columns : mapping of str to ColumnConfig
     extra : bool
         Whether there may be further columns.
+    every_level : bool
+        Whether the synthetic rows have to have every class and level that the real ones have, as
+        far as chance cannot have hidden it.
     """
 
     columns: Annotated[Mapping[str, ColumnConfig], by_name(ColumnConfig)]
     extra: bool = True
+    every_level: bool = False
 
     @property
     def by_column(self) -> "dict[str, ColumnContract]":

@@ -10,12 +10,15 @@ from pydantic import field_validator, model_validator
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
+from synthmix_dagster.redaction import cause_of
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.dataset import Dataset
 
 #: Stands for the key of the partition in paths and filters.
 PARTITION = "{partition_key}"
+
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 #: An object of Dagster's, given in Python or by a template in YAML.
 PartitionMapping = Annotated[
@@ -31,7 +34,8 @@ class DatasetConfig(Settings):
     path : str, optional
         A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, CSV or JSON
         lines, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` in it stands for
-        the partition.
+        the partition; of partitions with several dimensions, so do ``{day}`` and the like for each
+        dimension by its name.
     asset : asset key, optional
         An existing asset, loaded through its own I/O manager.
     generator : str, optional
@@ -71,7 +75,8 @@ class DatasetConfig(Settings):
     @field_validator("deps", mode="before")
     @classmethod
     def _dep_keys(cls, value: Any) -> Any:
-        keys = [value] if isinstance(value, str | dg.AssetKey) else value
+        single = isinstance(value, dg.AssetKey) or not isinstance(value, list | tuple)
+        keys = [value] if single else value
         return [asset_key_of(key) for key in keys]
 
     @model_validator(mode="after")
@@ -116,24 +121,35 @@ class DatasetConfig(Settings):
         """Whether a condition picks the rows of a partition."""
         return PARTITION in str(self.filters)
 
-    def at(self, partition: str) -> "DatasetConfig":
+    def at(
+        self, partition: str, partitions_def: dg.PartitionsDefinition[Any] | None = None
+    ) -> "DatasetConfig":
         """These settings for one partition.
+
+        Parameters
+        ----------
+        partition : str
+        partitions_def : PartitionsDefinition, optional
+            Gives the dimensions of the partition, where it has several.
 
         Raises
         ------
         ConfigError
             The key would lead a path elsewhere.
         """
+        values = {PARTITION: partition, **_dimensions(partition, partitions_def)}
         path = self.path
-        if path is not None and PARTITION in path:
-            if not re.fullmatch(r"[^/\\*?\[\]]+", partition) or set(partition) == {"."}:
+        for placeholder, value in values.items():
+            if path is None or placeholder not in path:
+                continue
+            if not re.fullmatch(r"[^/\\*?\[\]]+", value) or set(value) == {"."}:
                 raise ConfigError(
-                    f"the partition key '{partition}' cannot be part of a path",
+                    f"the partition key '{value}' cannot be part of a path",
                     option="path",
                     fix="Use keys without slashes and wildcards, or filter by 'filters'",
                 )
-            path = path.replace(PARTITION, partition)
-        return self.model_copy(update={"path": path, "filters": _filled(self.filters, partition)})
+            path = path.replace(placeholder, value)
+        return self.model_copy(update={"path": path, "filters": _filled(self.filters, values)})
 
     def open(self, source: Any, name: str) -> "Dataset":
         """Open a path, a frame, or the frames of several partitions as these settings want them.
@@ -170,11 +186,66 @@ def joined(frames: Mapping[str, Any], name: str) -> Any:
             f"its {len(tables)} partitions do not have the same columns ({error})",
             dataset=name,
             fix="Give the partitions one schema, or choose the common columns by 'columns'",
-        ) from error
+        ) from cause_of(error)
+
+
+def placeholders(partitions_def: dg.PartitionsDefinition[Any] | None) -> list[str]:
+    """What partitions fill in: their key and, where they have several, each of their dimensions.
+
+    Examples
+    --------
+    >>> placeholders(dg.StaticPartitionsDefinition(["a"])), placeholders(None)
+    (['{partition_key}'], [])
+    """
+    if partitions_def is None:
+        return []
+    multiple = isinstance(partitions_def, dg.MultiPartitionsDefinition)
+    names = partitions_def.partition_dimension_names if multiple else []  # type: ignore[attr-defined]
+    return [PARTITION, *(f"{{{name}}}" for name in names)]
+
+
+def require_placeholders(
+    name: str, source: DatasetConfig, partitions_def: dg.PartitionsDefinition[Any] | None
+) -> None:
+    """Refuse a placeholder that no partition would fill in.
+
+    Raises
+    ------
+    ConfigError
+        A name in braces is unknown in the path, or there are no partitions.
+    """
+    known = placeholders(partitions_def)
+    used = [("path", each) for each in _PLACEHOLDER.findall(source.path or "")]
+    used += [("filters", PARTITION)] if source.is_filtered_by_partition else []
+    for option, placeholder in used:
+        if placeholder not in known:
+            valid = f"Valid are: {', '.join(known)}"
+            raise ConfigError(
+                f"nothing fills in '{placeholder}' in its '{option}'",
+                option=name,
+                fix=valid if known else "Set 'partitions_def', or write the value itself",
+            )
+
+
+def _dimensions(
+    partition: str, partitions_def: dg.PartitionsDefinition[Any] | None
+) -> dict[str, str]:
+    """Keys of the dimensions of a partition, by their placeholders."""
+    if not isinstance(partitions_def, dg.MultiPartitionsDefinition):
+        return {}
+    keys = partitions_def.get_partition_key_from_str(partition).keys_by_dimension
+    return {f"{{{name}}}": key for name, key in keys.items()}
 
 
 def asset_key_of(value: Any) -> dg.AssetKey:
     """Read ``"a/b"`` as a key of two parts, as Dagster's YAML does."""
+    if isinstance(value, dg.AssetKey):
+        return value
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not parts or not all(isinstance(part, str) and part for part in parts):
+        raise ValueError(
+            f"{value!r} is not an asset key. Write it as 'warehouse/flights', or as a list of names"
+        )
     return dg.AssetKey.from_coercible(value.split("/") if isinstance(value, str) else value)
 
 
@@ -185,9 +256,11 @@ def an_asset(value: Any) -> Any:
     return {"asset": value.key} if isinstance(value, dg.AssetsDefinition | dg.AssetSpec) else value
 
 
-def _filled(value: Any, partition: str) -> Any:
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return value.replace(PARTITION, partition)
+        for placeholder, key in values.items():
+            value = value.replace(placeholder, key)
+        return value
     if isinstance(value, list | tuple):
-        return [_filled(part, partition) for part in value]
+        return [_filled(part, values) for part in value]
     return value

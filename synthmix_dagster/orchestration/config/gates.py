@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import field_validator, model_validator
 
 from synthmix_dagster.errors import did_you_mean
-from synthmix_dagster.gates.threshold import Compare, Gate, Severity, Threshold
+from synthmix_dagster.gates.threshold import GATES, Compare, Gate, Severity, Threshold
 from synthmix_dagster.orchestration.config.base import Settings, by_name
 from synthmix_dagster.orchestration.config.contract import ContractConfig
 
@@ -16,6 +16,9 @@ from synthmix_dagster.orchestration.config.contract import ContractConfig
 DEFAULTS: Mapping[str, tuple[Severity, bool]] = {
     "wasserstein_gap": ("ERROR", True),
     "conditional_gap": ("ERROR", True),
+    "class_gap": ("ERROR", True),
+    "classifier_accuracy": ("ERROR", True),
+    "distinct_rows": ("ERROR", True),
     # Of what the real rows suggest; what somebody states is enforced.
     "schema_matches": ("WARN", False),
     "memorisation": ("WARN", False),
@@ -51,6 +54,13 @@ class GateConfig(Settings):
         Maximum gap without a warning, written like `threshold`.
     conditional_threshold : float, optional
         Maximum conditional gap for a release: how far the target moved for given inputs.
+    class_threshold : float, optional
+        Maximum class gap for a release: how far the labels of the worst class moved.
+    classifier_threshold : float, optional
+        Maximum balanced accuracy, such as 0.6, with which a classifier may tell synthetic rows from
+        real ones. It is trained only if this is set, which takes some seconds.
+    min_distinct_share : float, optional
+        Minimum share of distinct rows that the synthetic rows may count as.
     compare : {"estimate", "upper", "lower"}
         What is compared with a threshold: the estimate, or an end of its 95 % interval.
     contract : ContractConfig, optional
@@ -67,20 +77,38 @@ class GateConfig(Settings):
     conditional_threshold: Annotated[
         Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
     ] = None
+    class_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    classifier_threshold: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
+    min_distinct_share: Annotated[
+        Threshold | None, dg.Resolver.default(model_field_type=float | str | None)
+    ] = None
     compare: Compare = "estimate"
     contract: ContractConfig | None = None
     checks: Annotated[Mapping[str, CheckConfig], by_name(CheckConfig)] = {}
 
-    @field_validator("threshold", "warn_threshold", "conditional_threshold", mode="before")
+    @field_validator("warn_threshold", *GATES.values(), mode="before")
     @classmethod
     def _parsed_once(cls, value: Any) -> Threshold | None:
         return None if value is None else Threshold.parse(value)
 
-    @field_validator("conditional_threshold")
+    @field_validator(
+        "conditional_threshold", "class_threshold", "classifier_threshold", "min_distinct_share"
+    )
     @classmethod
     def _is_a_number(cls, value: Threshold | None) -> Threshold | None:
         if value is not None and value.kind != "number":
             raise ValueError(f"it is '{value}'. Set it to a number of 0 or more")
+        return value
+
+    @field_validator("classifier_threshold", "min_distinct_share")
+    @classmethod
+    def _is_a_share(cls, value: Threshold | None) -> Threshold | None:
+        if value is not None and value.value > 1:
+            raise ValueError(f"it is {value}. Set it to a number from 0 to 1")
         return value
 
     @field_validator("checks")
@@ -115,15 +143,21 @@ class GateConfig(Settings):
     @cached_property
     def gates(self) -> list[Gate]:
         """The gates that are set."""
-        thresholds = {
-            "wasserstein_gap": (self.threshold, self.warn_threshold),
-            "conditional_gap": (self.conditional_threshold, None),
-        }
         return [
-            Gate(name, threshold, warn, self.compare, self.acts(name)[0])
-            for name, (threshold, warn) in thresholds.items()
-            if threshold is not None
+            Gate(
+                name,
+                threshold,
+                self.warn_threshold if name == "wasserstein_gap" else None,
+                self.compare,
+                self.acts(name)[0],
+            )
+            for name, option in GATES.items()
+            if (threshold := getattr(self, option)) is not None
         ]
+
+    def measured_for_gates(self) -> dict[str, Any]:
+        """Options of `measure_distance` that only a gate asks for."""
+        return {} if self.classifier_threshold is None else {"classifier": True}
 
     @property
     def judged_after_ratio(self) -> bool:

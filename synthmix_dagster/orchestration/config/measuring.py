@@ -30,7 +30,7 @@ class SampleConfig(Settings, described_by=(Columns, DistanceOptions)):
 
     @field_validator("categorical", "ignore", "key", mode="before")
     @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
+    def _one_name_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")

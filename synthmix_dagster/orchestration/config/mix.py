@@ -12,7 +12,7 @@ from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
 from synthmix_dagster.orchestration.config.base import below_root, local_folder
-from synthmix_dagster.orchestration.config.dataset import DatasetConfig
+from synthmix_dagster.orchestration.config.dataset import DatasetConfig, require_placeholders
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig, keywords
@@ -111,6 +111,13 @@ class MixConfig(
         _ = self.ratio_options, self.mix_options
         return self
 
+    @field_validator("max_ratio")
+    @classmethod
+    def _a_finite_ratio(cls, value: float | None) -> float | None:
+        if value == float("inf"):
+            raise ValueError("it is inf. Set it to a finite number, or leave it out")
+        return value
+
     @field_validator("evaluation_share")
     @classmethod
     def _a_share(cls, value: float | None) -> float | None:
@@ -134,6 +141,14 @@ class MixConfig(
         given = [f"'{option}'" for option in options if getattr(self, option) is not None]
         if len(given) > 1:
             raise ValueError(f"set at most one of {' and '.join(given)}")
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_are_filled(self) -> Self:
+        for name in ("real", "synthetic", "evaluation"):
+            source = getattr(self, name)
+            if source is not None:
+                require_placeholders(name, source, self.partitions_def)
         return self
 
     @model_validator(mode="after")
@@ -203,7 +218,9 @@ class MixConfig(
         named = ("real", "synthetic", "evaluation")
         sources = {name: getattr(self, name) for name in named if getattr(self, name) is not None}
         copy = self.model_copy(
-            update={name: source.at(partition) for name, source in sources.items()}
+            update={
+                name: source.at(partition, self.partitions_def) for name, source in sources.items()
+            }
         )
         copy._partition = partition
         return copy
@@ -246,7 +263,7 @@ class MixConfig(
 
     def measure_options(self) -> dict[str, Any]:
         """Keywords of `measure_distance`."""
-        options = keywords(self.columns, self.distance_options)
+        options = keywords(self.columns, self.distance_options) | self.measured_for_gates()
         return {"target": self.target, "task": self.task, **options}
 
     def recommend_options(self) -> dict[str, Any]:

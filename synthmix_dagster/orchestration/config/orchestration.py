@@ -1,12 +1,18 @@
 """How the assets of a mix appear and run in Dagster: names, partitions, steps, schedule."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import dagster as dg
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from synthmix_dagster.orchestration.config.base import Settings, plain_name
+from synthmix_dagster.orchestration.config.base import (
+    Settings,
+    plain_name,
+    said_in_one_line,
+    unreserved,
+)
 
 #: Fields that only some kinds of partitions have, and those that these kinds need.
 _TIMES = ("start_date", "end_date", "timezone")
@@ -65,6 +71,11 @@ class PartitionsConfig(Settings):
             raise ValueError(f"{self.type} partitions have no '{name}'. Take it out")
         return self
 
+    @model_validator(mode="after")
+    def _can_be_defined(self) -> "PartitionsConfig":
+        _ = self.definition
+        return self
+
     @property
     def definition(self) -> dg.PartitionsDefinition[Any]:
         """The definition as Dagster has it."""
@@ -104,6 +115,11 @@ class RetryConfig(Settings):
     delay: float | None = None
     backoff: Literal["linear", "exponential"] | None = None
 
+    @model_validator(mode="after")
+    def _can_be_defined(self) -> "RetryConfig":
+        _ = self.policy
+        return self
+
     @property
     def policy(self) -> dg.RetryPolicy:
         """The policy as Dagster has it."""
@@ -124,6 +140,12 @@ class BackfillConfig(Settings):
 
     type: Literal["single_run", "multi_run"] = "multi_run"
     max_partitions_per_run: int = 1
+
+    @model_validator(mode="after")
+    def _runs_something(self) -> "BackfillConfig":
+        if self.max_partitions_per_run < 1:
+            raise ValueError("'max_partitions_per_run' must be 1 or more. Set it to 1 or more")
+        return self
 
     @property
     def policy(self) -> dg.BackfillPolicy:
@@ -172,11 +194,34 @@ class ScheduleConfig(Settings):
     timezone: str | None = None
     default_status: Literal["STOPPED", "RUNNING"] = "STOPPED"
 
+    @field_validator("cron")
+    @classmethod
+    def _can_tick(cls, value: str | None) -> str | None:
+        if value is not None:
+            _as_dagster_takes_it(f"{value!r} is not a cron expression", cron_schedule=value)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_somewhere(cls, value: str | None) -> str | None:
+        if value is not None:
+            _as_dagster_takes_it(f"unknown time zone {value!r}", execution_timezone=value)
+        return value
+
     @model_validator(mode="after")
     def _timezone_of_cron(self) -> "ScheduleConfig":
         if self.timezone is not None and self.cron is None:
             raise ValueError("'timezone' goes with 'cron'. Partitions have their own")
         return self
+
+
+def _as_dagster_takes_it(problem: str, **options: str) -> None:
+    """Have Dagster judge when a schedule ticks, as it will when it is built."""
+    try:
+        dg.ScheduleDefinition(**{"job_name": "any", "cron_schedule": "0 0 * * *"} | options)  # type: ignore[arg-type]
+    except Exception:
+        fix = "Write cron such as '0 6 * * *' and a time zone such as 'Europe/Berlin'"
+        raise ValueError(f"{problem}. {fix}") from None
 
 
 def partitions_of_mapping(value: Any) -> Any:
@@ -232,6 +277,27 @@ class AppearanceConfig(Settings):
     @classmethod
     def _one_or_several(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _prefix_is_no_folder_of_a_mix(cls, value: Sequence[str]) -> Sequence[str]:
+        for part in value:
+            if not re.fullmatch(r"[A-Za-z0-9_]+", part):
+                raise ValueError(
+                    f"{part!r} cannot be part of a key. Write a list of names of letters, digits "
+                    "and '_', one for each part"
+                )
+        return [unreserved(part) for part in value]
+
+    @field_validator("group_name", "owners", "tags")
+    @classmethod
+    def _as_assets_take_it(cls, value: Any, info: ValidationInfo) -> Any:
+        if value:
+            try:
+                dg.AssetSpec("any", **{str(info.field_name): value})
+            except Exception as error:
+                raise ValueError(f"{said_in_one_line(error)}. Check its value") from None
+        return value
 
     @property
     def qualified_name(self) -> str:

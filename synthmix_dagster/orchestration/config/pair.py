@@ -5,7 +5,11 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 from typing_extensions import Self
 
-from synthmix_dagster.orchestration.config.dataset import DatasetConfig, an_asset
+from synthmix_dagster.orchestration.config.dataset import (
+    DatasetConfig,
+    an_asset,
+    require_placeholders,
+)
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig
 from synthmix_dagster.orchestration.config.orchestration import Partitions, partitions_of_mapping
@@ -23,7 +27,7 @@ class PairConfig(MeasureConfig, GateConfig):
     real : DatasetConfig or asset key
         What it is compared with.
     target : str, optional
-        Label column; `conditional_threshold` needs it.
+        Label column; `conditional_threshold` and `class_threshold` need it.
     task : {"regression", "classification"}, optional
     partitions_def : PartitionsConfig or PartitionsDefinition, optional
         Partitions of `synthetic`, to be compared one by one; Dagster has this for checks as a
@@ -42,7 +46,7 @@ class PairConfig(MeasureConfig, GateConfig):
     @model_validator(mode="after")
     def _can_be_judged(self) -> Self:
         if self.synthetic.asset is None:
-            raise ValueError("'synthetic' is no asset. Checks are of an asset: give its key")
+            raise ValueError("'synthetic' is not an asset. Give the key of the asset to check")
         if self.real.generator is not None:
             raise ValueError("'real' has a 'generator'. Give an asset or a path")
         if self.judged_after_ratio:
@@ -50,8 +54,15 @@ class PairConfig(MeasureConfig, GateConfig):
                 "'threshold' is 'auto', and nothing recommends a ratio here. Set it to a number or "
                 "to '3 x floor'"
             )
-        if self.conditional_threshold is not None and self.target is None:
-            raise ValueError("'conditional_threshold' is of the target. Set 'target' with it")
+        for option in ("conditional_threshold", "class_threshold"):
+            if getattr(self, option) is not None and self.target is None:
+                raise ValueError(f"'{option}' is of the target. Set 'target' with it")
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_are_filled(self) -> Self:
+        for name in ("real", "synthetic"):
+            require_placeholders(name, getattr(self, name), self.partitions_def)
         return self
 
     @property
@@ -64,4 +75,4 @@ class PairConfig(MeasureConfig, GateConfig):
         sides = {"real": self.real, "synthetic": self.synthetic}
         if partition is None:
             return sides
-        return {name: source.at(partition) for name, source in sides.items()}
+        return {name: source.at(partition, self.partitions_def) for name, source in sides.items()}

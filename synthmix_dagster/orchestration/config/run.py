@@ -16,9 +16,9 @@ class MeasureRun(dg.Config):
 
 
 class GateRun(dg.Config):
-    """For the checks `wasserstein_gap` and `conditional_gap`."""
+    """For the checks that compare a number with a threshold."""
 
-    threshold: float | None = Field(None, ge=0, description="Largest gap that passes.")
+    threshold: float | None = Field(None, ge=0, description="Replaces the threshold of this check.")
 
 
 class ReleaseRun(dg.Config):
@@ -27,6 +27,15 @@ class ReleaseRun(dg.Config):
     threshold: float | None = Field(None, ge=0, description="Largest gap that may be released.")
     conditional_threshold: float | None = Field(
         None, ge=0, description="Largest conditional gap that may be released."
+    )
+    class_threshold: float | None = Field(
+        None, ge=0, description="Largest gap of a class that may be released."
+    )
+    classifier_threshold: float | None = Field(
+        None, ge=0, le=1, description="Largest accuracy of a classifier that may be released."
+    )
+    min_distinct_share: float | None = Field(
+        None, ge=0, le=1, description="Smallest share of distinct synthetic rows."
     )
     ratio: float | None = Field(
         None, ge=0, description="Synthetic rows for each real one, in place of those recommended."

@@ -12,6 +12,7 @@ from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.paths import MixPaths
+from synthmix_dagster.redaction import without_secrets
 
 if TYPE_CHECKING:
     from synthmix_dagster.drift.report import DriftReport
@@ -111,7 +112,8 @@ def build_drift_check(watch: Watch) -> dg.AssetChecksDefinition:
             return dg.AssetCheckResult(
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=f"Drift cannot be judged: {type(error).__name__}: {error}",
+                description="Drift cannot be judged: "
+                + without_secrets(f"{type(error).__name__}: {error}"),
             )
         alarm = report.status == "alarm"
         return dg.AssetCheckResult(

@@ -8,6 +8,7 @@ import dagster as dg
 from synthmix_dagster.drift.series import SERIES, Unit
 from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
+from synthmix_dagster.orchestration.directories import claim
 from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check
 from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.failures import at_the_edge
@@ -58,6 +59,7 @@ def build_drift_monitor(
     ['flights/distribution_distance']
     """
     config = validated(MonitorConfig, options, "monitor")
+    claim(config)
     watch = Watch(
         config.asset_key,
         config,

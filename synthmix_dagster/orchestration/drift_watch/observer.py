@@ -30,6 +30,7 @@ from synthmix_dagster.drift.scores import (
 from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.references import Reference, References, Terms
+from synthmix_dagster.redaction import without_secrets
 from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.threads import one_thread
 
@@ -245,5 +246,5 @@ def _changed(reference: Reference) -> str:
 
 def failed_observation(error: Exception, rows: int = 0, fingerprint: str = "") -> Observation:
     """What is recorded of a batch that could not be measured."""
-    problem = str(error).rstrip(".") or type(error).__name__
+    problem = without_secrets(str(error)).rstrip(".") or type(error).__name__
     return Observation(None, rows, fingerprint, {}, problem=problem)

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.atomic_files import inside, write_json
 
 Terms = Mapping[str, str]
@@ -174,7 +175,7 @@ class References:
                 f"the reference cannot be written ({error})",
                 path=self.folder,
                 fix="Check disk space, permissions and column types",
-            ) from error
+            ) from cause_of(error)
 
     def _all(self) -> list[Reference]:
         """All references, in the order in which they were last added to."""
@@ -199,7 +200,7 @@ def _read(path: Path) -> Reference:
             f"the reference '{path}' cannot be read ({error})",
             path=path.parent,
             fix="Restore it from a backup, or remove its directory to begin a new reference",
-        ) from error
+        ) from cause_of(error)
 
 
 def _added(

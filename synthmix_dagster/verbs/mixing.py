@@ -1,0 +1,180 @@
+"""The third verb, without Dagster: mix, and publish what passed its gates."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.encoding.options import Names, listed
+from synthmix_dagster.errors import ConfigError, GateError
+from synthmix_dagster.gates.evidence import Evidence, gates_of
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.release.handle import Release
+from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.options import MixOptions, Mode, Shortage
+
+
+def mix(
+    real: IntoDataset,
+    synthetic: IntoDataset | Mapping[str, IntoDataset],
+    *,
+    ratio: float | Mapping[str, float],
+    output: Path | str,
+    mode: Mode = MixOptions.mode,
+    seed: int = MixOptions.seed,
+    stratify: str | None = MixOptions.stratify,
+    key: Names = None,
+    ignore: Names = None,
+    max_rows: int | None = MixOptions.max_rows,
+    shortage: Shortage = MixOptions.shortage,
+    provenance: bool = MixOptions.provenance,
+    rows_per_shard: int = MixOptions.rows_per_shard,
+    keep_releases: int | None = MixOptions.keep_releases,
+    memory_mb: int = MixOptions.memory_mb,
+    distance: DistanceReport | None = None,
+    recommendation: Recommendation | None = None,
+    threshold: float | str | None = None,
+    conditional_threshold: float | None = None,
+    class_threshold: float | None = None,
+    classifier_threshold: float | None = None,
+    min_distinct_share: float | None = None,
+) -> Release:
+    """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
+
+    The same inputs, ratio and seed give the same release id and the same bytes, whatever the memory
+    and the number of threads. Readers see the whole release or none of it; ``<output>/latest``
+    points to the newest.
+
+    Parameters
+    ----------
+    real : path, DataFrame, Arrow table or Dataset
+    synthetic : the same, or a mapping of the names of several generators to them
+    ratio : float, or mapping of the names of generators to float
+        Synthetic rows per real row.
+    output : path
+        Local directory for releases; made if it is not there.
+    mode : {"rows", "weights"}
+        With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
+        count as much as that many rows.
+    seed : int
+        Seed of the selection and of the order of rows.
+    stratify : str, optional
+        Column whose shares among the synthetic rows the selection keeps.
+    key : sequence of str, optional
+        Columns that identify a row.
+    ignore : sequence of str, optional
+        Real columns that the synthetic rows may lack; they are empty there.
+    max_rows : int, optional
+        Maximum number of rows in the release. All real rows are kept, so synthetic ones make room.
+    shortage : {"refuse", "cap"}
+        If more synthetic rows are requested than there are: refuse, or take all and say so.
+    provenance : bool
+        Whether every row states its source, its generator and its identity.
+    rows_per_shard : int
+    keep_releases : int, optional
+        Releases to keep in `output`, the newest; all by default.
+    memory_mb : int
+        Memory budget in MB; frames that are in memory anyway are not counted.
+    distance, recommendation : DistanceReport, Recommendation, optional
+        Results of these very rows. Manifest and report of the release keep them.
+    threshold : float or str, optional
+        Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
+        the critical gap of `recommendation`.
+    conditional_threshold : float, optional
+        Largest conditional gap.
+    class_threshold : float, optional
+        Maximum class gap: how far the labels of the worst class moved for given inputs.
+    classifier_threshold : float, optional
+        Maximum balanced accuracy of the classifier that tells the sides apart, such as 0.6; measure
+        `distance` with ``classifier=True``.
+    min_distinct_share : float, optional
+        Minimum share of distinct rows that the synthetic rows may count as.
+
+    Returns
+    -------
+    Release
+
+    Raises
+    ------
+    GateError
+        The distance is over a threshold, or was measured on other rows; nothing was written.
+    ConfigError, DataError, ReleaseError
+        An option is wrong, the sides do not fit each other, or the release cannot be written.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> real, synthetic = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(10, 40)})
+    >>> with tempfile.TemporaryDirectory() as output:
+    ...     release = mix(real, synthetic, ratio=0.5, output=output)
+    >>> release.manifest["realised"]["synthetic_rows"]
+    5
+    """
+    if isinstance(output, str) and "://" in output:
+        raise ConfigError(
+            f"'{output}' is not a local directory",
+            option="output",
+            fix="Write to a local directory and copy the finished release from there, its "
+            "manifest.json last",
+        )
+    options = MixOptions(
+        mode=mode,
+        seed=seed,
+        stratify=stratify,
+        max_rows=max_rows,
+        shortage=shortage,
+        provenance=provenance,
+        rows_per_shard=rows_per_shard,
+        keep_releases=keep_releases,
+        memory_mb=memory_mb,
+    )
+    gates = gates_of(
+        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
+    )
+    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
+    opened = open_dataset(real, "real")
+    if isinstance(synthetic, Mapping):
+        generators = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
+    else:
+        generators = {"synthetic": open_dataset(synthetic, "synthetic")}
+    if distance is not None and gates:
+        _require_of_these_rows(distance.inputs, opened, generators)
+    return mix_datasets(
+        opened,
+        generators if isinstance(synthetic, Mapping) else generators["synthetic"],
+        ratio=ratio,
+        output=Path(output),
+        options=options,
+        key=listed(key),
+        optional=[*listed(ignore), *listed(key)],
+        # Where a release lies must not change its bytes, and the name of a folder says no more.
+        evidence=replace(evidence, mix=""),
+    )
+
+
+def _require_of_these_rows(
+    measured: Mapping[str, str], real: Dataset, generators: Mapping[str, Dataset]
+) -> None:
+    """Refuse a verdict on other rows: a gate is worth what it measured.
+
+    Raises
+    ------
+    GateError
+        It names the dataset that differs.
+    """
+    fix = "Measure the distance of exactly the datasets that you pass to mix. Nothing was written"
+    if len(generators) > 1:
+        raise GateError(
+            f"'distance' is of one generator, but {len(generators)} are to be mixed",
+            mix=", ".join(sorted(generators)),
+            fix="Judge each generator by itself, or mix without a threshold. Nothing was written",
+        )
+    (synthetic,) = generators.values()
+    for name, dataset in (("real", real), ("synthetic", synthetic)):
+        if measured.get(name) != dataset.fingerprint:
+            raise GateError(
+                f"'distance' was not measured on the {name} dataset that is to be mixed",
+                mix=synthetic.name,
+                fix=fix,
+            )

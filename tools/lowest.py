@@ -1,0 +1,30 @@
+"""Print the lowest versions that ``pyproject.toml`` allows, as constraints for pip.
+
+Only what the package itself needs at run time: tools for development stay as new as they can be.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_BOUND = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)")
+
+
+def main() -> None:
+    """Turn every ``name>=version`` into ``name==version``."""
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    for requirement in project["dependencies"]:
+        bound = _BOUND.fullmatch(requirement)
+        if bound is None:
+            raise SystemExit(f"{pyproject.name}: '{requirement}' has no plain lower bound")
+        print(f"{bound['name']}=={bound['version']}")
+
+
+if __name__ == "__main__":
+    main()
