@@ -102,6 +102,10 @@ def test_no_other_terms_clear_an_alarm_for_check_and_release(mix: Mix, way: dict
     assert said.severity is dg.AssetCheckSeverity.ERROR
     assert "2026-11-09" in str(said.description)
     assert "stands until you declare a new 'generator_version'" in str(said.description)
+    if config is not None:
+        # Such a measurement is refused for itself; so is the release after it was made good.
+        assert "with options of its run" in refusal(mix.run("training_data", **way))
+        mix.run("distribution_distance", "optimal_ratio", **way)
     words = refusal(mix.run("training_data", **way))
     assert "release refused, the check 'drift' failed" in words
     assert "2026-11-09" in words
