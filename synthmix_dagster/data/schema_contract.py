@@ -166,7 +166,10 @@ def violations(
             words = _new_levels(held, seen.levels[name], dataset.rows)
             if words:
                 found.append(Violation(dataset.name, name, "levels", words))
-            words = _absent_levels(held, seen.levels[name], dataset.rows)
+            # What is left out of distances may be missing: its values are nobody's levels.
+            words = (
+                "" if name in optional else _absent_levels(held, seen.levels[name], dataset.rows)
+            )
             if words:
                 found.append(Violation(dataset.name, name, "absent", words))
     if not extra:

@@ -126,7 +126,7 @@ class DistanceReport(Result):
     classes : tuple of ClassShift
         How far the label of each class moved for given inputs, the worst first; of classes with at
         least 20 real rows, at most the 20 rarest. Empty without permutations, and where the target
-        is no class.
+        is not a class.
     classifier : ClassifierTest, optional
         How well a classifier tells the sides apart; None where it was not asked for.
     distinct_share : float, optional

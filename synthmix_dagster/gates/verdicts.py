@@ -238,8 +238,8 @@ def judge_classifier(
         return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
     return Verdict(
         False,
-        f"{found} is over its threshold {limit:g}: synthetic rows can be told from real ones by "
-        "how their columns go together. Fix or retrain the generator, or raise "
+        f"{found} is over its threshold {limit:g}: synthetic rows can be distinguished from "
+        "real ones by how their columns go together. Fix or retrain the generator, or raise "
         "'classifier_threshold' if this is acceptable.",
         gate.severity,
         limit,

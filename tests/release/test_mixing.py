@@ -297,9 +297,9 @@ def test_the_manifest_says_what_was_mixed_and_keeps_the_evidence(tmp_path):
 
 def test_the_mix_is_the_same_from_the_package_and_from_its_module():
     import synthmix_dagster
-    from synthmix_dagster.verbs import core
+    from synthmix_dagster.verbs import mixing
 
-    assert synthmix_dagster.mix is core.mix is mix
+    assert synthmix_dagster.mix is mixing.mix is mix
     assert {"mix", "load_release", "verify_release"} <= set(synthmix_dagster.__all__)
 
 

@@ -102,12 +102,14 @@ def test_a_shard_that_links_outside_is_refused(release, tmp_path):
     shard = release.path / "data" / "part-00000.parquet"
     shard.rename(tmp_path / "elsewhere")
     shard.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ReleaseError, match="outside"):
+    with pytest.raises(ReleaseError, match="is a link"):
         verify_release(release.path)
+    with pytest.raises(ReleaseError, match="outside"):
+        load_release(release.path).to_pandas()
 
 
 def test_a_moved_release_still_verifies(release, tmp_path):
-    copy = shutil.copytree(release.path, tmp_path / "copy")
+    copy = shutil.copytree(release.path, tmp_path / "elsewhere" / release.release_id)
     assert verify_release(copy).manifest == release.manifest
 
 
