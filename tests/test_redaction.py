@@ -31,7 +31,7 @@ SECRETS = ("hunter2-word", "hunter2/wo%72d", "sigOfMine", "keyOfMine")
 #: Every way to plant one, in an address that leads nowhere.
 PLANTED = (
     "vault://keyOfMine:hunter2-word@vault.test/rows.parquet",
-    "abfs://box@account.dfs.core.windows.net/rows.parquet?sig=sigOfMine&sv=1",
+    "abfs://box@127.0.0.1:9/rows.parquet?sig=sigOfMine&sv=1",
     "simplecache::http://keyOfMine:hunter2-word@127.0.0.1:9/rows.csv",
     "https://keyOfMine:hunter2-word@127.0.0.1:9/rows.csv?token=sigOfMine#hunter2-word",
     "zip://rows.csv::http://keyOfMine:hunter2-word@127.0.0.1:9/rows.zip?sig=sigOfMine",
@@ -220,7 +220,11 @@ def test_no_error_of_a_setting_shows_a_secret(change: dict[str, Any], tmp_path: 
     require_clean(everything_of(in_yaml.value))
 
 
-@pytest.mark.parametrize("address", [PLANTED[0], PLANTED[1], PLANTED[-1]])
+@pytest.mark.parametrize(
+    "address",
+    # The client of that store tries again for seconds.
+    [PLANTED[0], pytest.param(PLANTED[1], marks=pytest.mark.slow), PLANTED[-1]],
+)
 @pytest.mark.parametrize("verb", ["measure", "recommend", "mix"])
 def test_the_command_line_shows_no_secret(verb: str, address: str, tmp_path: Path) -> None:
     rows(30, seed=0).to_parquet(tmp_path / "rows.parquet")
