@@ -158,5 +158,10 @@ def waiver_of(config: MixConfig, objections: Sequence[str], reason: str | None) 
     if objections and reason:
         context = dg.AssetExecutionContext.get()
         run, by = context.run.run_id, context.run.tags.get("user", "")
-        context.instance.add_run_tags(run, {RELEASE_ANYWAY_TAG: reason})
     return require_no_objection(objections, reason, mix=config.name, run=run, by=by)
+
+
+def tag_run(waiver: Waiver) -> None:
+    """Mark the run that published although something forbade it."""
+    instance = dg.AssetExecutionContext.get().instance
+    instance.add_run_tags(waiver.run, {RELEASE_ANYWAY_TAG: waiver.reason})

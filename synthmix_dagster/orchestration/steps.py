@@ -39,6 +39,7 @@ from synthmix_dagster.orchestration.release_gates import (
     loosened,
     on_other_terms,
     recommendation_verdicts,
+    tag_run,
     waiver_of,
 )
 from synthmix_dagster.orchestration.stored_results import (
@@ -156,6 +157,8 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
         chain={DISTANCE: measured.digest, RATIO: advised.digest},
     )
     published = _publish(config, opened, options.get("ratio", recommendation.ratio), evidence)
+    if evidence.waiver is not None:
+        tag_run(evidence.waiver)
     result = {
         "id": published.release_id,
         "manifest": published.details.digest,
