@@ -130,6 +130,13 @@ def test_what_an_old_bet_won_is_kept() -> None:
     found = log_martingale(scores, scores, warm_up=5)
     assert np.all(np.isfinite(found))
     assert found[-1] > np.log(waking(4)[3] / 2)
+
+
+@pytest.mark.slow
+def test_a_bet_that_ends_wins_and_loses_nothing_on_average() -> None:
+    rng = np.random.default_rng(9)
+    scores = rng.standard_normal(LONGEST + 60)
+    scores[8:20] += 4
     # The last score takes every place, when the oldest bet is over and when it is not yet.
     for n in (LONGEST + 5, LONGEST + 6):
         places = np.sort(scores[:n])

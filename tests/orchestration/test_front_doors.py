@@ -172,5 +172,5 @@ def test_one_dependency_is_a_list_of_one() -> None:
 
 @pytest.mark.parametrize("option", ["ignore", "key"])
 def test_a_gate_that_would_not_see_the_labels_is_refused(option: str) -> None:
-    with pytest.raises(SynthMixError, match="cannot see wrong ones"):
+    with pytest.raises(SynthMixError, match="cannot detect wrong ones"):
         build_synthmix_defs(**MINIMAL, **{option: ["y"]})

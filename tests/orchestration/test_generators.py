@@ -1,6 +1,5 @@
 """Generators: fitted on what will not judge them, by the project or by the mix."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -23,13 +22,6 @@ from storage import (
 from synthmix_dagster import SynthMixError, build_synthmix_defs, verify_release
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """What is stored by I/O managers is on disk all the same."""
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
-
-
 class Shuffling:
     """A generator that learns: it draws rows of what it was fitted on, and moves them a little."""
 
@@ -44,7 +36,15 @@ class Shuffling:
         return drawn
 
 
-@pytest.mark.parametrize("name", ["parquet", "polars", "duckdb", "filesystem pickle of polars"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "duckdb",
+        "filesystem pickle of polars",
+        pytest.param("parquet", marks=pytest.mark.slow),
+        pytest.param("polars", marks=pytest.mark.slow),
+    ],
+)
 def test_the_users_generator_is_fitted_on_the_generator_input(
     tmp_path: Path, instance: dg.DagsterInstance, name: str
 ) -> None:
@@ -78,7 +78,7 @@ def test_a_generator_input_that_no_manager_could_store_is_refused_at_definition_
     tmp_path: Path,
 ) -> None:
     options = settings(tmp_path, evaluation_share=0.25)
-    with pytest.raises(SynthMixError, match="store one partition of an asset a run"):
+    with pytest.raises(SynthMixError, match="store one partition of an asset per run"):
         build_synthmix_defs(**options, op={"backfill_policy": {"type": "single_run"}})
     build_synthmix_defs(**options, op={"backfill_policy": {"type": "multi_run"}})
 

@@ -1,6 +1,6 @@
 """Datasets that are assets of the project, under the I/O managers that projects have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,14 @@ from storage import (
 
 from synthmix_dagster import measure_distance, verify_release
 
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """What is stored by I/O managers is on disk all the same."""
-    with dg.DagsterInstance.ephemeral() as found:
-        yield found
+#: Of a kind each: files of Dagster's own, and a database.
+QUICK = ("filesystem pickle", "duckdb")
 
 
-@pytest.mark.parametrize("name", MANAGERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in MANAGERS],
+)
 def test_assets_of_the_project_are_mixed_in_a_later_run(
     tmp_path: Path, instance: dg.DagsterInstance, name: str
 ) -> None:
@@ -110,7 +109,14 @@ def partitioned(parts: Mapping[str, pd.DataFrame], kind: type = pd.DataFrame) ->
     return generated_rows
 
 
-@pytest.mark.parametrize("name", ["filesystem pickle", "parquet", "polars"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "filesystem pickle",
+        pytest.param("parquet", marks=pytest.mark.slow),
+        pytest.param("polars", marks=pytest.mark.slow),
+    ],
+)
 def test_all_partitions_of_an_asset_are_mixed_by_a_mix_without_partitions(
     tmp_path: Path, instance: dg.DagsterInstance, name: str
 ) -> None:
@@ -143,7 +149,7 @@ def test_partitions_with_other_columns_are_named(
         run([real, upstream], options, instance, manager, selection=[SYNTHETIC], partition_key=key)
     result = run([real, upstream], options, instance, manager, selection=[REAL, *roles(*MIX)])
     assert not result.success
-    assert "its 2 partitions do not have the same columns" in said(result)
+    assert "the 2 partitions do not have the same columns" in said(result)
 
 
 def test_a_partition_mapping_says_which_partitions_belong_to_one_of_the_mix(

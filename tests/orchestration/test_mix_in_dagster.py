@@ -82,6 +82,7 @@ def test_a_whole_mix_ends_in_a_verified_release(golden: Golden) -> None:
     assert (frame["synthmix_source"] == "real").sum() == 100
 
 
+@pytest.mark.draws
 def test_the_same_inputs_and_seed_give_the_same_release_and_the_same_bytes(
     golden: Golden, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

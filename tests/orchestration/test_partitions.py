@@ -271,9 +271,9 @@ def test_every_kind_of_partitions_is_that_of_dagster(
     ("said", "words"),
     [
         ({"type": "dayly", "start_date": "2026-01-01"}, "Did you mean 'daily'"),
-        ({"type": "daily"}, "need 'start_date'"),
-        ({"type": "static", "start_date": "2026-01-01"}, "need 'partition_keys'"),
-        ({"type": "dynamic", "name": "v", "fmt": "%Y"}, "have no 'fmt'"),
+        ({"type": "daily"}, "require 'start_date'"),
+        ({"type": "static", "start_date": "2026-01-01"}, "require 'partition_keys'"),
+        ({"type": "dynamic", "name": "v", "fmt": "%Y"}, "do not have 'fmt'"),
     ],
 )
 def test_wrong_partitions_are_named(said: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -294,8 +294,9 @@ def ticks(options: dict[str, Any], when: str, instance: dg.DagsterInstance) -> l
 
 
 def test_a_schedule_runs_the_partitions_that_are_due(
-    tmp_path: Path, instance: dg.DagsterInstance
+    tmp_path: Path, instance_on_disk: dg.DagsterInstance
 ) -> None:
+    instance = instance_on_disk
     options = write_inputs(tmp_path)
     daily = {"partitions_def": {"type": "daily", "start_date": "2026-01-01"}}
     own, at_six = {"schedule": {}}, {"schedule": {"cron": "0 6 * * *"}}
@@ -312,9 +313,9 @@ def test_a_schedule_runs_the_partitions_that_are_due(
 
 def test_what_a_schedule_lacks_is_named(tmp_path: Path) -> None:
     options = write_inputs(tmp_path)
-    with pytest.raises(SynthMixError, match="needs 'cron'"):
+    with pytest.raises(SynthMixError, match="requires 'cron'"):
         build_synthmix_defs(**options, schedule={})
-    with pytest.raises(SynthMixError, match="'timezone' goes with 'cron'"):
+    with pytest.raises(SynthMixError, match="'timezone' requires 'cron'"):
         build_synthmix_defs(
             **options,
             schedule={"timezone": "UTC"},

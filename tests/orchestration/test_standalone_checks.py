@@ -140,8 +140,8 @@ def test_partitions_are_compared_one_by_one(instance: dg.DagsterInstance) -> Non
     ("change", "words"),
     [
         ({"synthetic": {"path": "x.parquet"}}, "'synthetic' is not an asset"),
-        ({"threshold": "auto"}, "nothing recommends a ratio here"),
-        ({"conditional_threshold": 0.1}, "Set 'target' with it"),
+        ({"threshold": "auto"}, "needs a recommended ratio"),
+        ({"conditional_threshold": 0.1}, "Set 'target' as well"),
         ({"thresold": 1}, "Did you mean 'threshold'"),
         ({"checks": {"wasserstein": {}}}, "Did you mean 'wasserstein_gap'"),
     ],

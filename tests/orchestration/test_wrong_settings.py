@@ -86,12 +86,12 @@ def test_a_mistyped_schedule_is_named(schedule: dict[str, Any], named: str) -> N
     ("partitions", "path", "said"),
     [
         (None, "in/{partition_key}.csv", "Set 'partitions_def'"),
-        (DAILY, "in/{partition}.csv", r"Valid are: \{partition_key\}\."),
+        (DAILY, "in/{partition}.csv", r"Valid placeholders: \{partition_key\}\."),
         (DAILY, "in/{day}/{partition_key}.csv", r"'\{day\}'"),
         (
             MULTI,
             "in/{day}/{zone}",
-            r"'\{zone\}'.*Valid are: \{partition_key\}, \{day\}, \{region\}",
+            r"'\{zone\}'.*Valid placeholders: \{partition_key\}, \{day\}, \{region\}",
         ),
         (None, "in/{}.csv", r"'\{\}'"),
     ],
@@ -101,13 +101,13 @@ def test_a_placeholder_that_nothing_fills_in_is_refused(
     side: str, partitions: Any, path: str, said: str
 ) -> None:
     options = {**MINIMAL, side: {"path": path}, "partitions_def": partitions}
-    with pytest.raises(ConfigError, match=rf"^option '{side}': nothing fills in.*{said}"):
+    with pytest.raises(ConfigError, match=rf"^option '{side}': unknown placeholder.*{said}"):
         build_synthmix_defs(**options)
 
 
 def test_a_filter_by_the_partition_needs_partitions() -> None:
     by_key = {"path": "a", "filters": [["day", "==", "{partition_key}"]]}
-    with pytest.raises(ConfigError, match="in its 'filters'"):
+    with pytest.raises(ConfigError, match="in 'filters'"):
         build_synthmix_defs(**{**MINIMAL, "real": by_key})
     assert build_synthmix_defs(**{**MINIMAL, "real": by_key}, partitions_def=DAILY).assets
 

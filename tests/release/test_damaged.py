@@ -69,14 +69,28 @@ def altered(manifest, path, kind, value):
     return changed
 
 
-@settings(
+MANY = settings(
     derandomize=True,
     deadline=None,
     max_examples=300,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@settings(MANY, max_examples=40)
 @given(data=st.data())
 def test_an_altered_manifest_is_refused_or_still_read(release, data):
+    alter(release, data)
+
+
+@pytest.mark.slow
+@MANY
+@given(data=st.data())
+def test_many_altered_manifests_are_refused_or_still_read(release, data):
+    alter(release, data)
+
+
+def alter(release, data):
     manifest = dict(release.manifest)
     path = data.draw(st.sampled_from(list(places(manifest))))
     kind = data.draw(st.sampled_from(["remove", "replace", "add"]))

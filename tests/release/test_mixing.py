@@ -78,7 +78,7 @@ def test_the_largest_ratio_that_a_message_names_is_accepted(n, available):
     assert requested_rows(float(named), n, available) <= available
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(n=st.integers(1, 12), m=st.integers(1, 25), data=st.data())
 def test_a_release_holds_every_real_row_once_and_exactly_k_synthetic_ones(n, m, data):
     k = data.draw(st.sampled_from([0, m]) | st.integers(0, m))

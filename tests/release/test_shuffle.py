@@ -294,7 +294,7 @@ def by_hand(ids, strata, k, seed):
 ROWS = st.tuples(st.integers(0, 2**59), st.sampled_from("abc"))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 2**59), st.sampled_from("abc")),

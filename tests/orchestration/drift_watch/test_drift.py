@@ -123,6 +123,7 @@ def labels(report: DriftReport) -> list[str]:
     return [point.label[-2:] for point in report.series[0].points if point.counted]
 
 
+@pytest.mark.draws
 def test_a_changed_generator_is_named_with_its_day_and_column(monitor: Monitor) -> None:
     said = [monitor.run(day, frame(day)) for day in (1, 2, 3, 4)]
     assert [one.passed for one in said] == [True] * 4
@@ -434,8 +435,8 @@ def test_a_wrong_option_is_named_with_its_remedy_in_a_mix_and_alone(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "nothing to watch. Set 'real', 'synthetic' or both"),
-        ({"real": "rows", "threshold": 0.5}, "'threshold' is of a gap"),
+        ({}, "no dataset to monitor. Set 'real', 'synthetic' or both"),
+        ({"real": "rows", "threshold": 0.5}, "'threshold' limits the gap"),
         ({"real": "rows", "name": "a b"}, "not a valid identifier"),
         ({"real": "rows", "output": "../out"}, "outside 'output_root'"),
         ({"real": "rows", "weights": {"x": 0}}, "the weight of 'x' is 0"),

@@ -87,8 +87,10 @@ def refusal(result: dg.ExecuteInProcessResult) -> str:
     "way",
     [
         {"config": {"distribution_distance": {"seed": 1}}},
-        {"config": {"distribution_distance": {"sample_rows": 199}}},
-        {"directions": 8},
+        pytest.param(
+            {"config": {"distribution_distance": {"sample_rows": 199}}}, marks=pytest.mark.slow
+        ),
+        pytest.param({"directions": 8}, marks=pytest.mark.slow),
         {"ignore": ["z"]},
         {"drift": {"history": 6}},
     ],
