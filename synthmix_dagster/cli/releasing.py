@@ -1,4 +1,4 @@
-"""The verbs of releases: mix, verify, report."""
+"""The commands for releases: mix, verify, report."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -120,14 +120,14 @@ def mix(
 @click.argument("release", type=click.Path(exists=True, path_type=Path))
 @options.as_json
 def verify(release: Path, as_json: bool) -> None:
-    """Check every file of a RELEASE against its manifest, and recount the rows.
+    """Check every file of a RELEASE against its manifest, and count the rows again.
 
-    RELEASE is the directory of a release, or an output, whose latest is taken. A file that is
-    missing, was altered or was added, or rows that are not what the manifest says, give the exit
-    code 1.
+    RELEASE is the directory of a release, or an output directory, of which the latest release is
+    used. The exit code is 1 if a file is missing, was changed or was added, or if the rows differ
+    from the manifest.
 
     \b
-    Before training on it:
+    Before training on a release:
       synthmix verify mixes/churn && python train.py mixes/churn/latest/data
     """  # noqa: D301
     from synthmix_dagster.errors import ReleaseError
@@ -154,22 +154,23 @@ def verify(release: Path, as_json: bool) -> None:
     metavar="FILE",
     default="report.html",
     show_default=True,
-    help="Where to write it; - for standard output.",
+    help="Output file; - for standard output.",
 )
 @click.option(
     "--compare-with",
     metavar="RELEASE",
     type=click.Path(exists=True, path_type=Path),
-    help="Say what changed since this release, instead of since the one before.",
+    help="Show the changes since this release instead of since the previous one.",
 )
 def report(release: Path, output: str, compare_with: Path | None) -> None:
-    """Write the report of a RELEASE as one HTML page that needs nothing else.
+    """Write the report of a RELEASE as one self-contained HTML page.
 
-    RELEASE is the directory of a release, or an output, whose latest is taken. The page is made of
-    its manifest alone; a release holds the same page, as report.html, since it was published.
+    RELEASE is the directory of a release, or an output directory, of which the latest release is
+    used. The page is built from the manifest alone; every release already contains it as
+    report.html.
 
     \b
-    What is different between two releases:
+    Changes between two releases:
       synthmix report mixes/churn --compare-with mixes/churn/releases/0123456789abcdef
     """  # noqa: D301
     from synthmix_dagster.errors import ConfigError
@@ -186,9 +187,9 @@ def report(release: Path, output: str, compare_with: Path | None) -> None:
     path = Path(output)
     if path.resolve().is_relative_to(found.path):
         raise ConfigError(
-            f"'{output}' lies in the release, which must not be added to",
+            f"'{output}' is inside the release, to which nothing may be added",
             option="output",
-            fix="Write it somewhere else",
+            fix="Choose a file outside the release",
         )
     answers.write(path, page.encode("utf-8"), option="output")
     click.echo(str(path))
@@ -199,9 +200,9 @@ def _require_consistent(
 ) -> None:
     """Refuse what cannot be recommended or judged before any file is read."""
     if ratio is None and None in (settings["target"], settings["task"]):
-        raise click.UsageError("Set --ratio, or --target and --task to have it recommended.")
+        raise click.UsageError("Set --ratio, or --target and --task to get a recommended ratio.")
     if ratio is not None and any(gate.threshold.kind == "auto" for gate in gates):
-        raise click.UsageError("--threshold auto needs a recommendation: leave out --ratio.")
+        raise click.UsageError("--threshold auto needs a recommendation. Remove --ratio.")
 
 
 def _evaluation_rows(real: str, path: str | None, column: str | None) -> tuple["Dataset", Any]:
@@ -213,7 +214,7 @@ def _evaluation_rows(real: str, path: str | None, column: str | None) -> tuple["
     if column is None:
         return rows, path
     if path is not None:
-        raise click.UsageError("Set one of --evaluation and --evaluation-column.")
+        raise click.UsageError("Set only one of --evaluation and --evaluation-column.")
     return split_by_column(rows, column)
 
 

@@ -344,7 +344,7 @@ def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
 
 
 def judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
-    """Say whether synthetic rows betray that they were made from the rows that judge them."""
+    """Judge whether synthetic rows appear to be derived from the evaluation rows."""
     test = provenance.memorisation
     if test is None:
         return Verdict(True, f"No test was made. {provenance.sentence}")

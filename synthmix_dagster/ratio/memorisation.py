@@ -60,7 +60,7 @@ _MIN_COUNT = 5
 
 @dataclass(frozen=True)
 class Memorisation:
-    """Whether synthetic rows betray that they were made from the real ones.
+    """Whether synthetic rows appear to be derived from the real rows.
 
     Attributes
     ----------

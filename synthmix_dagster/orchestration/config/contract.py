@@ -1,4 +1,4 @@
-"""What a user may state about the columns of both datasets."""
+"""The schema contract: what a user may require of the columns of both datasets."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ _FAMILIES = ("number", "text", "boolean", "time")
 
 
 class ColumnConfig(Settings):
-    """What one column is held to.
+    """Requirements for one column.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class ColumnConfig(Settings):
     nullable : bool
         Whether values may be missing.
     levels : sequence of str, optional
-        The only values there may be.
+        The allowed values; any other value fails the check.
     """
 
     type: str | None = None
@@ -56,16 +56,16 @@ class ColumnConfig(Settings):
 
 
 class ContractConfig(Settings):
-    """Columns that both datasets have to have, judged by the check `schema_matches`.
+    """Columns that both datasets must have; the check `schema_matches` enforces it.
 
     Attributes
     ----------
     columns : mapping of str to ColumnConfig
     extra : bool
-        Whether there may be further columns.
+        Whether additional columns are allowed.
     every_level : bool
-        Whether the synthetic rows have to have every class and level that the real ones have, as
-        far as chance cannot have hidden it.
+        Whether the synthetic rows must contain every class and level of the real rows that is too
+        frequent to be missing by chance.
     """
 
     columns: Annotated[Mapping[str, ColumnConfig], by_name(ColumnConfig)]

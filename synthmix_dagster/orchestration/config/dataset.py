@@ -1,4 +1,4 @@
-"""Where a dataset comes from: files, an asset that exists already, or a generator."""
+"""Where a dataset comes from: files, an existing asset, or a generator."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -33,28 +33,28 @@ class DatasetConfig(Settings):
     ----------
     path : str, optional
         A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, CSV or JSON
-        lines, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` in it stands for
-        the partition; of partitions with several dimensions, so do ``{day}`` and the like for each
-        dimension by its name.
+        lines, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` is replaced by
+        the partition key; with multi-dimensional partitions, ``{day}`` and the like are replaced by
+        the key of the dimension of that name.
     asset : asset key, optional
         An existing asset, loaded through its own I/O manager.
     generator : str, optional
-        For `synthetic`: key of a resource with ``fit(frame)`` and ``sample(rows)``, which then
-        makes the rows, fitted on the real rows without the evaluation rows.
+        For `synthetic`: key of a resource with ``fit(frame)`` and ``sample(rows)``. It generates
+        the rows, fitted on the real rows without the evaluation rows.
     generator_rows : int, optional
-        Rows that the generator makes.
+        Number of rows to generate.
     deps : sequence of asset key
         Assets that write the files at `path`, for lineage.
     partition_mapping : PartitionMapping, optional
-        Which partitions of `asset` belong to one of the mix, by default Dagster's.
+        Which partitions of `asset` belong to a partition of the mix; Dagster's default if omitted.
     columns : sequence of str, optional
-        Columns to keep, by the names they have there; all by default.
+        Columns to keep, by their names in the source; all by default.
     rename : mapping of str to str
-        New names of columns.
+        New column names, by the names in the source.
     filters : sequence
-        Conditions such as ``[year, ">=", 2024]`` that a row has to meet, by the names there; a list
-        of lists of them is several groups, one of which has to be met. ``{partition_key}`` stands
-        for the partition.
+        Conditions such as ``[year, ">=", 2024]`` that every row must meet, by the names in the
+        source. A list of such lists is a set of groups, of which a row must meet at least one.
+        ``{partition_key}`` is replaced by the partition key.
     """
 
     path: str | None = None
@@ -86,9 +86,9 @@ class DatasetConfig(Settings):
                 "set exactly one of 'path' and 'asset', or 'generator' for 'synthetic'"
             )
         if self.deps and self.path is None:
-            raise ValueError("'deps' goes with 'path'; an 'asset' brings its own lineage")
+            raise ValueError("'deps' requires 'path'; an 'asset' has its own lineage")
         if self.partition_mapping is not None and self.asset is None:
-            raise ValueError("'partition_mapping' goes with 'asset'")
+            raise ValueError("'partition_mapping' requires 'asset'")
         if (self.generator is None) != (self.generator_rows is None):
             raise ValueError("set 'generator' and 'generator_rows' together")
         if self.generator_rows is not None and self.generator_rows < 1:
@@ -146,7 +146,7 @@ class DatasetConfig(Settings):
                 raise ConfigError(
                     f"the partition key '{value}' cannot be part of a path",
                     option="path",
-                    fix="Use keys without slashes and wildcards, or filter by 'filters'",
+                    fix="Use keys without slashes and wildcards, or select the rows with 'filters'",
                 )
             path = path.replace(placeholder, value)
         return self.model_copy(update={"path": path, "filters": _filled(self.filters, values)})
@@ -176,16 +176,16 @@ def joined(frames: Mapping[str, Any], name: str) -> Any:
 
     if not frames:
         raise DataError(
-            "no partition of it was loaded", dataset=name, fix="Materialise its partitions first"
+            "no partition was loaded", dataset=name, fix="Materialise its partitions first"
         )
     tables = [open_dataset(frames[key], name).table for key in sorted(frames)]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DataError(
-            f"its {len(tables)} partitions do not have the same columns ({error})",
+            f"the {len(tables)} partitions do not have the same columns ({error})",
             dataset=name,
-            fix="Give the partitions one schema, or choose the common columns by 'columns'",
+            fix="Give all partitions the same schema, or select the common columns with 'columns'",
         ) from cause_of(error)
 
 
@@ -219,11 +219,11 @@ def require_placeholders(
     used += [("filters", PARTITION)] if source.is_filtered_by_partition else []
     for option, placeholder in used:
         if placeholder not in known:
-            valid = f"Valid are: {', '.join(known)}"
+            valid = f"Valid placeholders: {', '.join(known)}"
             raise ConfigError(
-                f"nothing fills in '{placeholder}' in its '{option}'",
+                f"unknown placeholder '{placeholder}' in '{option}'",
                 option=name,
-                fix=valid if known else "Set 'partitions_def', or write the value itself",
+                fix=valid if known else "Set 'partitions_def', or write the value instead",
             )
 
 

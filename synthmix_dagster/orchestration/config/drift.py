@@ -1,4 +1,4 @@
-"""What a user may set for drift, in a mix and in a monitor alone."""
+"""Drift settings, of a mix and of a monitor on its own."""
 
 import math
 from typing import Literal
@@ -10,27 +10,27 @@ from synthmix_dagster.orchestration.config.base import Settings
 
 
 class DriftConfig(Settings):
-    """How drift is watched.
+    """How drift is monitored.
 
     Attributes
     ----------
     delta : float
-        Most chance of ever raising a false alarm, all series together.
+        Maximum probability of ever raising a false alarm, over all series together.
     unit : {"auto", "batch", "block"}
-        What is ranked: one score a batch, or one for each of its blocks of rows. ``auto`` takes
-        blocks for a generator that is declared to be frozen, by its version, and batches otherwise.
+        What is ranked: one score per batch, or one score per block of rows. ``auto`` uses blocks
+        for a generator declared frozen by `generator_version`, and batches otherwise.
     history : int
-        Batches with a score that are taken as normal before anything is judged.
+        Number of scored batches that are taken as normal before the first is judged.
     reference : int
-        Batches that the reference of either side is collected from.
+        Number of batches from which the reference of each side is collected.
     blocking : bool
-        Whether an alarm stops what follows in the run, and the release of training data.
+        Whether an alarm stops everything downstream in the run and refuses the release.
     generator_version : str, optional
-        Name it, and the generator is taken to be frozen: its rows are independent draws until the
-        version changes. A new version begins a new reference and a new history.
+        Version of a frozen generator: until it changes, the rows are taken as independent draws
+        from one distribution. A new version starts a new reference and a new history.
     baseline : str, optional
-        Any word. Another one begins a new reference and a new history of every series: that is how
-        a change is accepted as the new normal.
+        Any label. Changing it starts a new reference and a new history of every series, which
+        accepts a change as the new normal.
     """
 
     delta: float = 0.01
@@ -63,7 +63,7 @@ class DriftConfig(Settings):
         return value
 
     def declared(self, series: str) -> dict[str, str]:
-        """What was declared of a series; to declare something else clears its alarm.
+        """What was declared for a series; declaring something else clears its alarm.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class DriftConfig(Settings):
         return {name: value for name, value in declared.items() if value is not None}
 
     def units(self, *sides: str) -> dict[str, Unit]:
-        """The series to watch, and what to rank in each; gaps have one score a batch.
+        """The series to monitor, and what is ranked in each; gaps have one score per batch.
 
         Parameters
         ----------

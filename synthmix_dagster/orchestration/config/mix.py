@@ -1,4 +1,4 @@
-"""What a user may set for one mix, validated in one place for both front doors.
+"""Settings of one mix, validated in one place for YAML and Python.
 
 No pydantic constraints on the fields: Dagster derives the YAML model from them, in which every
 field may also be a template string. The validators run after templates are filled in.
@@ -30,7 +30,7 @@ ROLES = (
     "training_data",
 )
 
-#: From an asset of the mix and its role to the asset as it shall appear.
+#: From an asset of the mix and its role to the asset as it will appear.
 Translation = (
     Annotated[
         TranslationFn[str],
@@ -57,25 +57,25 @@ class MixConfig(
     target : str
         Label column.
     task : {"regression", "classification"}
-        What the label column holds.
+        Prediction task: whether the label column holds numbers or classes.
     output_root : str
-        Directory below which everything is written. Steps that run on several machines share it.
+        Directory for everything that is written. Steps on several machines must share it.
     output : str, optional
         Folder of this mix below `output_root`, by default its key prefix and name. Mixes with the
-        same output compete for one ``latest``: whichever passed its gate last holds it.
+        same output share one ``latest``, which points to the last release that passed its gates.
     evaluation : DatasetConfig, optional
-        Real rows that are in no other dataset and that the generator never saw; they judge the
-        risk.
+        Evaluation rows: real rows that are in no other dataset and that the generator never saw.
+        The risk is predicted for them.
     evaluation_column : str, optional
-        Boolean column of `real` that marks such rows; they take part in nothing else.
+        Boolean column of `real` that marks the evaluation rows; they are used for nothing else.
     evaluation_share : float, optional
-        Share of the real rows to put aside as such rows, by their identity. The rest is the asset
-        ``generator_input``, which the generator is to be fitted on.
+        Share of the real rows to hold out as evaluation rows, chosen by row identity. The remaining
+        rows are the asset ``generator_input``, on which the generator must be fitted.
     drift : DriftConfig, optional
-        Watches the gap, the generator and the real data for drift; adds the check ``drift``.
+        Monitors the gap, the generator and the real data for drift; adds the check ``drift``.
     translation : mapping or function, optional
-        Attributes of the assets, such as ``key`` or ``metadata``; in YAML a template may use
-        ``role`` and ``spec``, in Python it is a function of the specification and the role.
+        Attributes of the assets, such as ``key`` or ``metadata``. A YAML template may use ``role``
+        and ``spec``; in Python it is a function of the specification and the role.
     """
 
     real: DatasetConfig
@@ -115,7 +115,7 @@ class MixConfig(
     @classmethod
     def _a_finite_ratio(cls, value: float | None) -> float | None:
         if value == float("inf"):
-            raise ValueError("it is inf. Set it to a finite number, or leave it out")
+            raise ValueError("it is inf. Set it to a finite number, or omit it")
         return value
 
     @field_validator("evaluation_share")
@@ -130,8 +130,8 @@ class MixConfig(
         for option in ("ignore", "key"):
             if self.target in getattr(self, option):
                 raise ValueError(
-                    f"the target '{self.target}' is also in '{option}'. Leave it out there: a gate "
-                    "that does not look at labels cannot see wrong ones"
+                    f"the target '{self.target}' is also in '{option}'. Remove it there: a gate "
+                    "that ignores the labels cannot detect wrong ones"
                 )
         return self
 
@@ -158,8 +158,8 @@ class MixConfig(
             return self
         if policy.policy.max_partitions_per_run != 1:
             raise ValueError(
-                "'evaluation_share' gives the asset 'generator_input', and I/O managers store one "
-                "partition of an asset a run. Leave 'backfill_policy' out"
+                "'evaluation_share' adds the asset 'generator_input', and I/O managers store one "
+                "partition of an asset per run. Remove 'backfill_policy'"
             )
         return self
 

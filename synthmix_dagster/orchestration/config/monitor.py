@@ -1,4 +1,4 @@
-"""What a user may set for drift alone."""
+"""Settings of a drift monitor on its own."""
 
 import dagster as dg
 from pydantic import field_validator, model_validator
@@ -21,13 +21,13 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     name : str
         Name of the monitor; its asset is ``<key_prefix>/<name>/distribution_distance``.
     real, synthetic : DatasetConfig, optional
-        The datasets; at least one. With one of them, it is watched against its own past.
+        The datasets; at least one. A single dataset is compared with its own past.
     output_root : str
-        Directory below which the reference samples are kept.
+        Directory in which the reference samples are stored.
     output : str, optional
         Folder of this monitor below `output_root`, by default its key prefix and name.
     threshold : float, optional
-        Batches with a larger gap are left out of the references.
+        Batches with a larger gap are excluded from the references.
     """
 
     output_root: str
@@ -43,9 +43,11 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     @model_validator(mode="after")
     def _something_to_watch(self) -> Self:
         if not self.sides:
-            raise ValueError("there is nothing to watch. Set 'real', 'synthetic' or both")
+            raise ValueError("no dataset to monitor. Set 'real', 'synthetic' or both")
         if self.threshold is not None and len(self.sides) < 2:
-            raise ValueError("'threshold' is of a gap. Set both 'real' and 'synthetic' with it")
+            raise ValueError(
+                "'threshold' limits the gap between two datasets. Set both 'real' and 'synthetic'"
+            )
         return self
 
     @property

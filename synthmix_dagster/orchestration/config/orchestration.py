@@ -28,24 +28,24 @@ _FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class PartitionsConfig(Settings):
-    """Partitions of every asset of the mix; each of them has its own releases.
+    """Partitions of every asset of the mix; each partition has its own releases.
 
     Attributes
     ----------
     type : {"hourly", "daily", "weekly", "monthly", "time_window", "static", "dynamic"}
         Kind of partitions.
     start_date, end_date : str, optional
-        First and last date of partitions in time, in the format of their keys.
+        First and last date of time partitions, in the format of their keys.
     timezone : str, optional
-        By default UTC.
+        Time zone of time partitions; UTC by default.
     minute_offset, hour_offset, day_offset : int, optional
-        When a partition in time ends.
+        When a time partition ends.
     fmt, cron_schedule : str, optional
-        Format of the keys, and where partitions begin, of a ``time_window``.
+        Format of the keys and start of the partitions of a ``time_window``.
     partition_keys : sequence of str, optional
         Keys of ``static`` partitions.
     name : str, optional
-        Name of ``dynamic`` partitions, one for each version of a generator say.
+        Name of ``dynamic`` partitions, for example one per generator version.
     """
 
     type: Literal["hourly", "daily", "weekly", "monthly", "time_window", "static", "dynamic"]
@@ -66,9 +66,9 @@ class PartitionsConfig(Settings):
         given = {name for name in type(self).model_fields if getattr(self, name) is not None}
         for name in needed:
             if name not in given:
-                raise ValueError(f"{self.type} partitions need '{name}'. Set it")
+                raise ValueError(f"{self.type} partitions require '{name}'. Set it")
         for name in sorted(given - {"type", *known}):
-            raise ValueError(f"{self.type} partitions have no '{name}'. Take it out")
+            raise ValueError(f"{self.type} partitions do not have '{name}'. Remove it")
         return self
 
     @model_validator(mode="after")
@@ -99,14 +99,14 @@ _DEFINITIONS: Mapping[str, Any] = {
 
 
 class RetryConfig(Settings):
-    """When a step is tried again; errors of data and of settings never are.
+    """When a failed step is retried; errors in data or settings are never retried.
 
     Attributes
     ----------
     max_retries : int
-        Tries after the first.
+        Retries after the first attempt.
     delay : float, optional
-        Seconds between tries.
+        Seconds between attempts.
     backoff : {"linear", "exponential"}, optional
         How the delay grows.
     """
@@ -128,14 +128,14 @@ class RetryConfig(Settings):
 
 
 class BackfillConfig(Settings):
-    """How a backfill of partitions is cut into runs.
+    """How a backfill of partitions is split into runs.
 
     Attributes
     ----------
     type : {"single_run", "multi_run"}
-        All partitions in one run, or some in each.
+        All partitions in one run, or several runs.
     max_partitions_per_run : int
-        For ``multi_run``.
+        Maximum partitions of each run, for ``multi_run``.
     """
 
     type: Literal["single_run", "multi_run"] = "multi_run"
@@ -161,13 +161,13 @@ class OpConfig(Settings):
     Attributes
     ----------
     tags : mapping of str to str
-        Tags of the steps, such as those that an executor reads.
+        Tags of the steps, such as those read by an executor.
     pool : str, optional
-        Pool that limits how many of the steps run at once.
+        Pool that limits how many of the steps run concurrently.
     retry : RetryConfig, optional
-        When a step is tried again.
+        When a failed step is retried.
     backfill_policy : BackfillConfig, optional
-        By default every partition has a run of its own.
+        By default each partition is a separate run.
     """
 
     tags: Mapping[str, str] = {}
@@ -182,12 +182,13 @@ class ScheduleConfig(Settings):
     Attributes
     ----------
     cron : str, optional
-        Five-field cron expression. With partitions in time it may be left out: each is run as it
-        ends; with it, the last one that has ended is run. Other partitions are all run.
+        Five-field cron expression. Optional with time partitions, where each partition runs when it
+        ends; with a cron expression the latest ended partition runs. With other kinds of partitions
+        all of them run.
     timezone : str, optional
-        Of `cron`, by default UTC.
+        Time zone of `cron`; UTC by default.
     default_status : {"STOPPED", "RUNNING"}
-        Whether it runs before somebody starts it.
+        Whether the schedule is on before anyone starts it.
     """
 
     cron: str | None = None
@@ -211,7 +212,7 @@ class ScheduleConfig(Settings):
     @model_validator(mode="after")
     def _timezone_of_cron(self) -> "ScheduleConfig":
         if self.timezone is not None and self.cron is None:
-            raise ValueError("'timezone' goes with 'cron'. Partitions have their own")
+            raise ValueError("'timezone' requires 'cron'. Partitions have their own time zone")
         return self
 
 
@@ -254,11 +255,11 @@ class AppearanceConfig(Settings):
     Attributes
     ----------
     name : str
-        Name in the keys of the assets: ``<key_prefix>/<name>/...``.
+        Name used in the asset keys: ``<key_prefix>/<name>/...``.
     key_prefix : sequence of str
-        Put before the keys of all assets.
+        Prefix of all asset keys.
     group_name : str, optional
-        By default the name of the mix.
+        Group of the assets; by default the name of the mix.
     owners : sequence of str
         E-mail addresses, or teams such as ``team:ml``.
     tags : mapping of str to str
@@ -311,13 +312,13 @@ class OrchestrationConfig(AppearanceConfig):
     Attributes
     ----------
     partitions_def : PartitionsConfig or PartitionsDefinition, optional
-        Partitions of all assets of the mix; each of them has its own releases.
+        Partitions of all assets of the mix; each partition has its own releases.
     schedule : ScheduleConfig, optional
         When the whole mix runs.
     automation_condition : AutomationCondition, optional
-        When assets are materialised without a schedule. What follows a gate also waits for it.
+        When assets are materialised without a schedule. Assets behind a gate also wait for it.
     freshness_policy : FreshnessPolicy, optional
-        How old the last release may be.
+        Maximum age of the latest release.
     op : OpConfig, optional
         How the steps run.
     """
@@ -334,5 +335,5 @@ class OrchestrationConfig(AppearanceConfig):
     def _schedule_can_tick(self) -> "OrchestrationConfig":
         in_time = isinstance(self.partitions_def, dg.TimeWindowPartitionsDefinition)
         if self.schedule is not None and self.schedule.cron is None and not in_time:
-            raise ValueError("'schedule' needs 'cron'. Only partitions in time have their own")
+            raise ValueError("'schedule' requires 'cron'. Only time partitions run without it")
         return self

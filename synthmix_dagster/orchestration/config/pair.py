@@ -1,4 +1,4 @@
-"""What a user may set for checks between two existing assets."""
+"""Settings of checks between two existing assets."""
 
 from typing import Literal
 
@@ -16,22 +16,22 @@ from synthmix_dagster.orchestration.config.orchestration import Partitions, part
 
 
 class PairConfig(MeasureConfig, GateConfig):
-    """Two assets and what their distance is held to.
+    """Two assets and the thresholds for the distance between them.
 
     The attributes of `MeasureConfig` and `GateConfig` are options as well.
 
     Attributes
     ----------
     synthetic : DatasetConfig or asset key
-        The asset that the checks are of.
+        The asset to check.
     real : DatasetConfig or asset key
-        What it is compared with.
+        The asset or files to compare it with.
     target : str, optional
         Label column; `conditional_threshold` and `class_threshold` need it.
     task : {"regression", "classification"}, optional
     partitions_def : PartitionsConfig or PartitionsDefinition, optional
-        Partitions of `synthetic`, to be compared one by one; Dagster has this for checks as a
-        preview, and warns. Without it all of them are compared together.
+        Partitions of `synthetic`, each compared on its own. Dagster offers partitioned checks as a
+        preview and warns about it. Without this setting all partitions are compared together.
     """
 
     synthetic: DatasetConfig
@@ -51,12 +51,12 @@ class PairConfig(MeasureConfig, GateConfig):
             raise ValueError("'real' has a 'generator'. Give an asset or a path")
         if self.judged_after_ratio:
             raise ValueError(
-                "'threshold' is 'auto', and nothing recommends a ratio here. Set it to a number or "
-                "to '3 x floor'"
+                "'threshold' is 'auto', which needs a recommended ratio; these checks have none. "
+                "Set it to a number or to '3 x floor'"
             )
         for option in ("conditional_threshold", "class_threshold"):
             if getattr(self, option) is not None and self.target is None:
-                raise ValueError(f"'{option}' is of the target. Set 'target' with it")
+                raise ValueError(f"'{option}' requires 'target'. Set 'target' as well")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What may be set for one run, in the launchpad or a schedule, without touching the definitions."""
+"""Run configuration: what the launchpad or a schedule may set for a single run."""
 
 import dagster as dg
 from pydantic import Field, ValidationError
@@ -11,40 +11,42 @@ Count = int | None
 class MeasureRun(dg.Config):
     """For `distribution_distance` and `optimal_ratio`."""
 
-    sample_rows: Count = Field(None, ge=1, description="Rows a side to compute with.")
-    seed: Count = Field(None, ge=0, description="Seed of everything random.")
+    sample_rows: Count = Field(None, ge=1, description="Maximum rows of each side to measure.")
+    seed: Count = Field(None, ge=0, description="Seed for everything random.")
 
 
 class GateRun(dg.Config):
-    """For the checks that compare a number with a threshold."""
+    """For the checks that compare a value with a threshold."""
 
-    threshold: float | None = Field(None, ge=0, description="Replaces the threshold of this check.")
+    threshold: float | None = Field(
+        None, ge=0, description="Overrides the threshold of this check."
+    )
 
 
 class ReleaseRun(dg.Config):
     """For `training_data`."""
 
-    threshold: float | None = Field(None, ge=0, description="Largest gap that may be released.")
+    threshold: float | None = Field(None, ge=0, description="Maximum gap for a release.")
     conditional_threshold: float | None = Field(
-        None, ge=0, description="Largest conditional gap that may be released."
+        None, ge=0, description="Maximum conditional gap for a release."
     )
     class_threshold: float | None = Field(
-        None, ge=0, description="Largest gap of a class that may be released."
+        None, ge=0, description="Maximum class gap for a release."
     )
     classifier_threshold: float | None = Field(
-        None, ge=0, le=1, description="Largest accuracy of a classifier that may be released."
+        None, ge=0, le=1, description="Maximum accuracy of a classifier for a release."
     )
     min_distinct_share: float | None = Field(
-        None, ge=0, le=1, description="Smallest share of distinct synthetic rows."
+        None, ge=0, le=1, description="Minimum share of distinct synthetic rows."
     )
     ratio: float | None = Field(
-        None, ge=0, description="Synthetic rows for each real one, in place of those recommended."
+        None, ge=0, description="Synthetic rows per real row; overrides the recommended ratio."
     )
-    seed: Count = Field(None, ge=0, description="Seed of the selection and of the order.")
+    seed: Count = Field(None, ge=0, description="Seed for the selection and the order of rows.")
     release_anyway: str | None = Field(
         None,
         min_length=1,
-        description="Why to release although a gate failed; the reason is kept in the manifest.",
+        description="Reason to release although a gate failed; it is stored in the manifest.",
     )
 
 
