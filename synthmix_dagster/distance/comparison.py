@@ -9,7 +9,7 @@ from synthmix_dagster.distance.estimate import Points
 from synthmix_dagster.distance.folds import Ints, draw_cuts
 from synthmix_dagster.distance.memory import planned_memory
 from synthmix_dagster.distance.options import DistanceOptions
-from synthmix_dagster.distance.scales import rescalings
+from synthmix_dagster.distance.scales import Scales
 from synthmix_dagster.distance.transport import MAX_ROWS
 from synthmix_dagster.distance.wasserstein import Floats, orthonormal_directions
 from synthmix_dagster.encoding.columns import require_rows
@@ -30,11 +30,9 @@ class Comparison:
     encoder : Encoder
     points : Points
         The same rows, encoded and cut.
-    groups : pair of ndarray of int, optional
-        Group of every row, numbered from 0 on each side.
     directions : ndarray of shape (n_directions, d)
-    factors : ndarray of shape (n_blocks, d), optional
-        See `scales.rescalings`; None where no interval is wanted.
+    scales : Scales, optional
+        None where no interval is wanted.
     memory_mb : int
         Memory planned for, in MB, inputs excluded.
     notes : tuple of str
@@ -45,9 +43,8 @@ class Comparison:
     synthetic: pd.DataFrame
     encoder: Encoder
     points: Points
-    groups: tuple[Ints, Ints] | None
     directions: Floats
-    factors: Floats | None
+    scales: Scales | None
     memory_mb: int
     notes: tuple[str, ...]
 
@@ -99,10 +96,8 @@ def compare(
     points = encoded_points(encoder, real, synthetic, options.seed, groups)
     directions = drawn_directions(encoder.dimension, options)
     # What only the intervals need.
-    factors = rescalings(encoder, points.real, points.cuts[0][0]) if options.permutations else None
-    return Comparison(
-        real, synthetic, encoder, points, groups, directions, factors, memory_mb, notes
-    )
+    scales = Scales(encoder, points.real, points.cuts[0][0]) if options.permutations else None
+    return Comparison(real, synthetic, encoder, points, directions, scales, memory_mb, notes)
 
 
 def encoded_points(
@@ -117,7 +112,7 @@ def encoded_points(
     for points, dataset in zip(sides, ("real", "synthetic"), strict=True):
         encoder.require_near(points, dataset)
     cuts = draw_cuts(len(real), len(synthetic), rng_of(seed, "distance folds"), groups)
-    return Points(*sides, cuts)
+    return Points(*sides, cuts, groups)
 
 
 def drawn_directions(dimension: int, options: DistanceOptions) -> Floats:

@@ -8,12 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synthmix_dagster.distance.attribution import coordinate_parts
+from synthmix_dagster.distance.attribution import contributions
 from synthmix_dagster.distance.conditional import conditional_estimate
-from synthmix_dagster.distance.folds import Sides, thinned
+from synthmix_dagster.distance.folds import Ints, Sides, thinned
 from synthmix_dagster.distance.histograms import StreamedEstimate
-from synthmix_dagster.distance.inference import jackknife, jackknife_variance, squared_interval
+from synthmix_dagster.distance.inference import (
+    influence_variance,
+    jackknife_variance,
+    squared_interval,
+)
 from synthmix_dagster.distance.options import Method, Order
+from synthmix_dagster.distance.relabelling import halvings, relabelled_squares
+from synthmix_dagster.distance.scales import Scales
 from synthmix_dagster.distance.transport import transport_estimate
 from synthmix_dagster.distance.wasserstein import (
     Floats,
@@ -25,6 +31,10 @@ from synthmix_dagster.distance.wasserstein import (
 
 #: Rows of a fold that the fits of the conditional gap take: more would hardly sharpen them.
 MAX_FITTED = 5_000
+#: Random halves that tell the floor: at first, at most, and from how many pairs of folds.
+FIRST_HALVINGS, MAX_HALVINGS, MAX_PAIRS = 32, 512, 8
+#: Relative standard error of the squared floor at which no more halves are drawn.
+FLOOR_ERROR = 0.012
 #: Confidence of the intervals.
 LEVEL = 0.95
 #: Quantiles that stand for what random relabellings show.
@@ -41,11 +51,14 @@ class Points:
     synthetic : ndarray of shape (m, d)
     cuts : list of pair of Side
         See `draw_cuts`. Sliced estimates are averaged over them, others take the first.
+    groups : pair of ndarray of int, optional
+        Group of every row, numbered from 0 on each side.
     """
 
     real: Singles
     synthetic: Singles
     cuts: list[Sides]
+    groups: tuple[Ints, Ints] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +74,9 @@ class Estimate:
     parts : ndarray of shape (d,)
         Signed parts of the coordinates.
     variance : float
-        Variance of `square`; nan where no factors of the scales were given.
-    blocks : int
-        Blocks that the variance was computed from.
+        Variance of `square`; nan where no scales were given.
+    units : int
+        Independent rows, groups or blocks that the variance was computed from.
     null_variance : float
         Variance that `square` would have if both distributions were equal; 0 where unknown.
     by_repeats : float
@@ -74,7 +87,7 @@ class Estimate:
     within_real: float
     parts: Floats
     variance: float
-    blocks: int
+    units: int
     null_variance: float = 0.0
     by_repeats: float = 0.0
 
@@ -82,7 +95,7 @@ class Estimate:
     def interval(self) -> tuple[float, float]:
         """Confidence interval of the gap."""
         low, high = squared_interval(
-            self.square, self.variance, self.blocks, LEVEL, self.null_variance, len(self.parts)
+            self.square, self.variance, self.units, LEVEL, self.null_variance, len(self.parts)
         )
         return signed_root(low - self.by_repeats), signed_root(high)
 
@@ -108,7 +121,7 @@ class TargetGaps:
 
 
 def estimate_gap(
-    points: Points, directions: Floats, method: Method, p: Order, factors: Floats | None
+    points: Points, directions: Floats, method: Method, p: Order, scales: Scales | None
 ) -> Estimate:
     """Estimate the debiased square of all coordinates together.
 
@@ -119,35 +132,88 @@ def estimate_gap(
         For ``sliced``.
     method : {"sliced", "exact", "sinkhorn", "gaussian"}
     p : {1, 2}
-    factors : ndarray of shape (n_blocks, d), optional
-        See `scales.rescalings`. With them the variance is measured too, which costs more than the
-        estimate.
+    scales : Scales, optional
+        With them the variance is measured too.
     """
     real, synthetic, cuts = points.real, points.synthetic, points.cuts
-    sides = cuts[0]
-    blocks = sides[0].n_blocks
     if method != "sliced":
+        sides = cuts[0]
         found = transport_estimate(real, synthetic, sides, method=method, p=p)
         variance = float("nan")
-        if factors is not None:
-            variance = found.variance + jackknife_variance(factors @ found.parts)
-        return Estimate(found.square, found.within_real, found.parts, variance, blocks)
+        if scales is not None:
+            variance = found.variance + jackknife_variance(scales.by_block @ found.parts)
+        return Estimate(found.square, found.within_real, found.parts, variance, sides[0].n_blocks)
     d = real.shape[1]
     sliced = cut_estimate(points, directions, p)
-    by_cut = [coordinate_parts(real, synthetic, directions, cut, p) * d for cut in cuts]
-    parts: Floats = np.mean(by_cut, axis=0)
+    by_cut = [contributions(real, synthetic, directions, cut, p) for cut in cuts]
+    parts: Floats = np.mean([one.parts for one in by_cut], axis=0) * d
+    ours, theirs = (
+        np.mean([one.influences[side] for one in by_cut], axis=0) * d for side in (0, 1)
+    )
+    groups = points.groups or (None, None)
     variance = float("nan")
-    if factors is not None:
-        by_cut = [jackknife(real, synthetic, directions, cut, p) * d for cut in cuts]
-        left_out: Floats = np.mean(by_cut, axis=0)
-        variance = jackknife_variance(left_out + factors @ parts)
+    if scales is not None:
+        ours = ours + scales.influences_on(parts)
+        variance = influence_variance(ours, groups[0]) + influence_variance(theirs, groups[1])
     return Estimate(
         square=float(np.mean(sliced.squares)) * d,
         within_real=sliced.within_real * d,
         parts=parts,
         variance=variance,
-        blocks=blocks,
+        units=min(
+            len(rows) if of_rows is None else 1 + int(of_rows.max())
+            for rows, of_rows in zip((real, synthetic), groups, strict=True)
+        ),
     )
+
+
+def expected_within(
+    points: Points, directions: Floats, p: Order, rng: np.random.Generator
+) -> float:
+    """What two folds of the real side show on average, over random halves of their rows.
+
+    Halves are drawn until the mean is known to `FLOOR_ERROR`, up to `MAX_HALVINGS` of them.
+
+    Parameters
+    ----------
+    points : Points
+    directions : ndarray of shape (n_directions, d)
+    p : {1, 2}
+    rng : numpy.random.Generator
+        Draws the halves.
+
+    Returns
+    -------
+    float
+        Squared W_p on the encoded space.
+    """
+    folds = points.cuts[0][0].folds
+    groups = None if points.groups is None else points.groups[0]
+    found: list[Floats] = []
+    if len(folds) == 2:
+        drawn = [np.arange(len(points.real))]
+    else:
+        # Rows of two folds at a time, since the size is that of a fold; all cuts have a say.
+        drawn = [
+            np.concatenate(pair)
+            for real, _ in points.cuts
+            for pair in zip(real.folds[::2], real.folds[1::2], strict=False)
+        ]
+        drawn = drawn[:: -(-len(drawn) // MAX_PAIRS)]
+    first = -(-FIRST_HALVINGS // len(drawn))
+    wanted = first
+    while wanted > 0:
+        for rows in drawn:
+            of_rows = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
+            labels = halvings(len(rows), wanted, rng, of_rows)
+            found.append(relabelled_squares(points.real[rows], directions, labels, p))
+        squares = np.concatenate(found)
+        mean, spread = float(np.mean(squares)), float(np.std(squares))
+        if len(squares) > first * len(drawn) or mean <= 0:
+            break
+        enough = min((spread / (mean * FLOOR_ERROR)) ** 2, MAX_HALVINGS) - len(squares)
+        wanted = int(np.ceil(enough / len(drawn)))
+    return mean * points.real.shape[1]
 
 
 def cut_estimate(points: Points, directions: Floats, p: int) -> SlicedEstimate:
@@ -162,7 +228,7 @@ def cut_estimate(points: Points, directions: Floats, p: int) -> SlicedEstimate:
 
 
 def from_every_row(
-    whole: StreamedEstimate, points: Points, sampled: Estimate, factors: Floats | None
+    whole: StreamedEstimate, points: Points, sampled: Estimate, scales: Scales | None
 ) -> Estimate:
     """The square of all rows, with the parts of a sample and what its variance tells of theirs.
 
@@ -171,8 +237,8 @@ def from_every_row(
     d = points.real.shape[1]
     share = max(len(points.real) / whole.n_real, len(points.synthetic) / whole.n_synthetic)
     variance = share * sampled.variance
-    if factors is not None:
-        variance += jackknife_variance(factors @ sampled.parts)
+    if scales is not None:
+        variance += influence_variance(scales.influences_on(sampled.parts))
     return replace(
         sampled,
         square=float(np.mean(whole.squares)) * d,
@@ -189,7 +255,7 @@ def target_gaps(
     directions: int,
     p: int,
     rng: np.random.Generator,
-    factors: Floats | None,
+    scales: Scales | None,
 ) -> TargetGaps:
     """Measure the gap without the target, and the target's given the inputs.
 
@@ -204,8 +270,8 @@ def target_gaps(
         Directions wanted.
     p : {1, 2}
     rng : numpy.random.Generator
-    factors : ndarray of shape (n_blocks, d), optional
-        See `scales.rescalings`. With them there is an interval.
+    scales : Scales, optional
+        With them there is an interval.
     """
     labels = [side[:, target] / np.sqrt(weight) for side in (points.real, points.synthetic)]
     inputs = [np.delete(side, target, axis=1) for side in (points.real, points.synthetic)]
@@ -217,8 +283,8 @@ def target_gaps(
     sides = thinned(points.cuts[0], MAX_FITTED)
     found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], sides, rng)
     interval = None
-    if factors is not None:
-        left_out = found.left_out + found.square * factors[:, target.start]
+    if scales is not None:
+        left_out = found.left_out + found.square * scales.by_block[:, target.start]
         low, high = squared_interval(
             found.square, jackknife_variance(left_out), len(left_out), LEVEL
         )

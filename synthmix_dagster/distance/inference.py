@@ -4,32 +4,21 @@ The test asks whether both sides have one distribution. Its statistic is the pla
 the two whole samples: under relabelling its bias is the same every time, so it needs no debiasing.
 It is the test of every estimator, because the question does not depend on the estimator.
 
-The interval is that of the debiased square. A delete-block jackknife measures its variance, and the
-permutations tell what that would be at equality. See `squared_interval`.
+The interval is that of the debiased square. The influence of every row on it measures its variance,
+and the permutations tell what that would be at equality. See `squared_interval`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synthmix_dagster.distance.folds import Ints, Side
-from synthmix_dagster.distance.wasserstein import (
-    Floats,
-    Singles,
-    cell_means,
-    debiased_squares,
-    projections,
-    squared,
-)
-
-Flags = NDArray[np.bool_]
+from synthmix_dagster.distance.folds import Ints
+from synthmix_dagster.distance.relabelling import relabelled_squares, relabellings
+from synthmix_dagster.distance.wasserstein import Floats, Singles
 
 #: Below so many standard deviations a square is noise, and so is what is divided by it.
 NOISY = 2.0
-#: Projected values that are worked on at a time.
-_CACHED = 2**16
 
 
 @dataclass(frozen=True)
@@ -67,8 +56,6 @@ def permutation_test(
 ) -> PermutationTest:
     """Compare the observed distance with those of random relabellings.
 
-    Each projection of the pooled rows is sorted once; a permutation only relabels the sorted rows.
-
     Parameters
     ----------
     real : ndarray of shape (n, d)
@@ -83,99 +70,27 @@ def permutation_test(
         Group of every row, numbered from 0 on each side: whole groups are relabelled.
     """
     labels = relabellings(len(real), len(synthetic), permutations, rng, groups)
-    totals = np.zeros(1 + permutations)
-    for pair in _cached_projections(real, synthetic, directions):
-        pool = np.concatenate(pair, axis=1)
-        order = np.argsort(pool, axis=1, kind="stable")
-        values = np.take_along_axis(pool, order, axis=1)
-        for b, (label, cells) in enumerate(labels):
-            is_real = label.take(order)
-            one = cell_means(_kept(values, is_real), cells)
-            other = cell_means(_kept(values, ~is_real), cells)
-            totals[b] += np.sum(squared(one - other, p))
-    totals /= len(directions)
+    totals = relabelled_squares(np.concatenate((real, synthetic)), directions, labels, p)
     return PermutationTest(float(totals[0]), totals[1:])
 
 
-def relabellings(
-    n: int,
-    m: int,
-    permutations: int,
-    rng: np.random.Generator,
-    groups: Sequence[Ints] | None,
-) -> list[tuple[Flags, int]]:
-    """The observed labels and random ones, true for real, each with its smaller size."""
-    if groups is None:
-        observed = np.arange(n + m) < n
-        labels = [observed, *(rng.permutation(observed) for _ in range(permutations))]
-    else:
-        real_groups = 1 + int(groups[0].max())
-        pooled = np.concatenate((groups[0], groups[1] + real_groups))
-        of_groups = np.arange(1 + int(pooled.max())) < real_groups
-        labels = [of_groups[pooled]]
-        labels += [rng.permutation(of_groups)[pooled] for _ in range(permutations)]
-    return [(label, int(min(label.sum(), n + m - label.sum()))) for label in labels]
-
-
-def jackknife(
-    real: Singles,
-    synthetic: Singles,
-    directions: Floats,
-    sides: tuple[Side, Side],
-    p: int = 2,
-) -> Floats:
-    """Debiased square, mean over directions, with one block of rows left out at a time.
+def influence_variance(influences: Floats, groups: Ints | None = None) -> float:
+    """Variance of an estimate from the influence of every row of one side on it.
 
     Parameters
     ----------
-    real, synthetic, directions, sides, p
-        As in `sliced_estimate`.
+    influences : ndarray of shape (n,)
+    groups : ndarray of int of shape (n,), optional
+        Group of every row, numbered from 0: rows of one group vary together.
 
-    Returns
-    -------
-    ndarray of shape (n_blocks,)
+    Examples
+    --------
+    >>> influence_variance(np.array([1.0, -1.0]))
+    4.0
     """
-    blocks = sides[0].n_blocks
-    # The fewest rows that a fold keeps when its largest block goes.
-    cells = min(
-        len(of_rows) - int(np.bincount(of_rows).max()) for side in sides for of_rows in side.blocks
-    )
-    totals = np.zeros(blocks)
-    for pair in _cached_projections(real, synthetic, directions):
-        r, s = (
-            [
-                _without_each_block(lines[:, fold], of_rows, blocks, cells)
-                for fold, of_rows in zip(side.folds, side.blocks, strict=True)
-            ]
-            for lines, side in zip(pair, sides, strict=True)
-        )
-        squares = debiased_squares(r, s, p)
-        totals += squares.reshape(blocks, -1).sum(axis=1)
-    return totals / len(directions)
-
-
-def _without_each_block(lines: Singles, of_rows: Ints, blocks: int, cells: int) -> Singles:
-    """Quantile functions of a fold without each of its blocks; shape (blocks * lines, cells)."""
-    order: Ints = np.argsort(lines, axis=1)
-    ranked, block = np.take_along_axis(lines, order, axis=1), of_rows[order]
-    return np.concatenate([cell_means(_kept(ranked, block != b), cells) for b in range(blocks)])
-
-
-def _kept(lines: Singles, keep: Flags) -> Singles:
-    """The values to keep of every line; as many of each."""
-    # compress, not lines[keep]: four times faster, and this is the inner loop.
-    kept: Singles = lines.ravel().compress(keep.ravel()).reshape(len(lines), -1)
-    return kept
-
-
-def _cached_projections(
-    real: Singles, synthetic: Singles, directions: Floats
-) -> Iterator[tuple[Singles, Singles]]:
-    """Projections, few enough at a time to stay in the cache, enough to pay for the calls."""
-    step = max(1, _CACHED // (len(real) + len(synthetic)))
-    for r, s in projections(real, synthetic, directions):
-        for at in range(0, len(r), step):
-            yield r[at : at + step], s[at : at + step]
+    units = influences if groups is None else np.bincount(groups, weights=influences)
+    # Influences are centred, which takes one unit's worth away.
+    return float(len(units) / (len(units) - 1) * np.sum((units - np.mean(units)) ** 2))
 
 
 def jackknife_variance(left_out: Floats) -> float:

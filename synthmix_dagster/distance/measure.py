@@ -22,6 +22,7 @@ from synthmix_dagster.distance.estimate import (
     TargetGaps,
     cut_estimate,
     estimate_gap,
+    expected_within,
     from_every_row,
     null_gaps,
     signed_root,
@@ -99,19 +100,23 @@ def measure(
     _require_used(target, columns)
     pair = compare(real, synthetic, columns, options, with_target=target is not None)
     encoder, points = pair.encoder, pair.points
-    estimate = estimate_gap(points, pair.directions, options.method, options.p, pair.factors)
+    estimate = estimate_gap(points, pair.directions, options.method, options.p, pair.scales)
     gaps = column_gaps(encoder, pair.real, pair.synthetic, points, estimate.parts, options.p)
     chance = _chance(pair, options)
     if options.method == "sliced":
-        estimate = replace(estimate, null_variance=chance.variance)
+        to_halve = rng_of(options.seed, "distance floor")
+        within = expected_within(pair.points, pair.directions, options.p, to_halve)
+        estimate = replace(estimate, null_variance=chance.variance, within_real=within)
     whole = None
     if every_row is not None:
         whole = whole_estimate(encoder, every_row, pair.directions, options)
-        estimate = from_every_row(whole.estimate, points, estimate, pair.factors)
+        estimate = from_every_row(whole.estimate, points, estimate, pair.scales)
     share = distinct_share(points.real, points.synthetic)
     estimate = allowing_for_repeats(estimate, share, *_rows_of(pair, whole))
     to_seek = rng_of(options.seed, "distance worst directions")
-    worst = worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, to_seek, pair.groups)
+    worst = worst_directions(
+        points.real, points.synthetic, WORST_DIRECTIONS, to_seek, pair.points.groups
+    )
     about_target = _about_target(pair, target, options)
     classes, notes_on_classes = _about_classes(pair, target, options)
     remarks = (
@@ -224,14 +229,16 @@ def _chance(pair: Comparison, options: DistanceOptions) -> _Chance:
         options.permutations,
         rng_of(options.seed, "distance relabellings"),
         p=options.p,
-        groups=pair.groups,
+        groups=pair.points.groups,
     )
     return _Chance(
         p_value=test.p_value,
         null=null_gaps(test.null, d),
         # The test uses all pairs of rows, one cut into folds half of them.
         variance=(1 + 1 / len(points.cuts)) * float(np.var(test.null)) * d**2,
-        notes=() if pair.groups is None else _few_relabellings(pair.groups, options.permutations),
+        notes=()
+        if pair.points.groups is None
+        else _few_relabellings(pair.points.groups, options.permutations),
     )
 
 
@@ -255,7 +262,7 @@ def _about_target(pair: Comparison, target: str | None, options: DistanceOptions
         options.directions,
         options.p,
         rng_of(options.seed, "distance target"),
-        pair.factors,
+        pair.scales,
     )
 
 
@@ -298,7 +305,7 @@ def _told_apart(pair: Comparison, options: DistanceOptions) -> ClassifierTest | 
     if not options.classifier:
         return None
     rng = rng_of(options.seed, "distance classifier")
-    return classifier_test(pair.points.real, pair.points.synthetic, rng, pair.groups)
+    return classifier_test(pair.points.real, pair.points.synthetic, rng, pair.points.groups)
 
 
 def _rows_of(pair: Comparison, whole: Whole | None) -> tuple[int, int]:

@@ -8,12 +8,61 @@ A debiased square is a quadratic form of the points, so to first order another s
 multiplies that column's part of it, which needs no second estimate.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from synthmix_dagster.distance.folds import Ints, Side
 from synthmix_dagster.distance.wasserstein import Floats, Singles
 from synthmix_dagster.encoding.codes import ColumnCode
 from synthmix_dagster.encoding.encoder import Encoder
+
+#: Half the width, as a share of the rows to the power -1/3, over which a density is told.
+_BANDWIDTH = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """The scales of the columns as what they are: estimates from the real rows.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    real : ndarray of shape (n, d)
+        The real rows, encoded.
+    side : Side
+        How they are cut.
+    """
+
+    encoder: Encoder
+    real: Singles
+    side: Side
+
+    @cached_property
+    def by_block(self) -> Floats:
+        """See `rescalings`."""
+        return rescalings(self.encoder, self.real, self.side)
+
+    def influences_on(self, parts: Floats) -> Floats:
+        """What each real row adds to a square through the scales, to first order.
+
+        Parameters
+        ----------
+        parts : ndarray of shape (d,)
+            Parts of the square.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        total = np.zeros(len(self.real))
+        for code in self.encoder.codes:
+            if code.scaling in ("standard", "robust"):
+                own = slice(code.start, code.stop - len(code.slots))
+                rows = self.real[:, code.start : code.stop]
+                total -= float(np.sum(parts[own])) * _relative_influences(code, rows)
+        return total
 
 
 def rescalings(encoder: Encoder, real: Singles, side: Side) -> Floats:
@@ -89,3 +138,31 @@ def _squared_scale(code: ColumnCode, rows: Singles) -> float:
         low, high = np.percentile(points[:, 0], [25, 75])
         return float(high - low) ** 2
     return float(np.sum(np.var(points, axis=0)))
+
+
+def _relative_influences(code: ColumnCode, rows: Singles) -> Floats:
+    """Influence of every row on the squared scale of its column, relative to it; shape (n,)."""
+    known = rows[:, -1] == 0 if code.slots else np.ones(len(rows), dtype=bool)
+    points: Floats = rows[known, : rows.shape[1] - len(code.slots)].astype(np.float64)
+    whole = _squared_scale(code, rows)
+    influences = np.zeros(len(rows))
+    if whole <= 0:
+        return influences
+    if code.scaling == "robust":
+        low, high = (_of_quantile(points[:, 0], level) for level in (0.25, 0.75))
+        influences[known] = 2 * (high - low) / whole**0.5
+    else:
+        squares = np.sum((points - np.mean(points, axis=0)) ** 2, axis=1)
+        influences[known] = (squares / whole - 1) / len(points)
+    return influences
+
+
+def _of_quantile(values: Floats, level: float) -> Floats:
+    """Influence of every value on a quantile: its rank over the density there; shape (n,)."""
+    reach = _BANDWIDTH * len(values) ** (-1 / 3)
+    below, at, above = np.quantile(
+        values, [max(level - reach, 0.0), level, min(level + reach, 1.0)]
+    )
+    sparsity = (above - below) / (min(level + reach, 1.0) - max(level - reach, 0.0))
+    influences: Floats = (level - (values <= at)) * sparsity / len(values)
+    return influences

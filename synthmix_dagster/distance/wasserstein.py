@@ -191,7 +191,7 @@ def sliced_estimate(
     folds = [side.folds for side in sides]
     cells = min(len(fold) for side in folds for fold in side)
     squares, within = [], []
-    for lines in projections(real, synthetic, directions):
+    for lines in projections(directions, real, synthetic):
         q, s = (
             [cell_means(np.sort(line[:, fold], axis=1), cells) for fold in side]
             for line, side in zip(lines, folds, strict=True)
@@ -201,20 +201,23 @@ def sliced_estimate(
     return SlicedEstimate(np.concatenate(squares), float(np.mean(np.concatenate(within))))
 
 
-def projections(
-    real: Singles, synthetic: Singles, directions: Floats
-) -> Iterator[tuple[Singles, Singles]]:
-    """Project both sides, some directions at a time.
+def projections(directions: Floats, *sides: Singles) -> Iterator[tuple[Singles, ...]]:
+    """Project points of every side, some directions at a time.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_directions, d)
+    *sides : ndarray of shape (n_rows, d)
 
     Yields
     ------
-    real, synthetic : ndarray of shape (n_directions_in_chunk, n_rows)
-        In single precision.
+    tuple of ndarray of shape (n_directions_in_chunk, n_rows)
+        In single precision, one array a side.
     """
-    left, right = (np.asarray(side, dtype=np.float32).T for side in (real, synthetic))
+    points = [np.asarray(side, dtype=np.float32).T for side in sides]
     turned = directions.astype(np.float32)
     for at in range(0, len(turned), CHUNK):
-        yield turned[at : at + CHUNK] @ left, turned[at : at + CHUNK] @ right
+        yield tuple(turned[at : at + CHUNK] @ side for side in points)
 
 
 def _within(folds: Sequence[Singles], p: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.distance.attribution import coordinate_parts
+from synthmix_dagster.distance.attribution import contributions
 from synthmix_dagster.distance.estimate import Points, cut_estimate
 from synthmix_dagster.distance.folds import draw_cuts
 from synthmix_dagster.distance.options import DistanceOptions
@@ -159,7 +159,7 @@ def reference_score(
     to_cut, to_deal = rng_of(seed, "drift folds"), rng_of(seed, "drift blocks")
     points = Points(*sides, draw_cuts(len(reference), len(batch), to_cut, members))
     square = float(np.mean(cut_estimate(points, turned, 2).squares)) * d
-    parts = coordinate_parts(*sides, turned, points.cuts[0], 2) * d
+    parts = contributions(*sides, turned, points.cuts[0], 2).parts * d
     by_column = {
         code.column: float(np.sum(parts[code.start : code.stop])) for code in encoder.codes
     }
