@@ -19,6 +19,7 @@ from synthmix_dagster.distance.conditional import MIN_OVERLAP
 from synthmix_dagster.distance.describe import column_gaps, named_directions, worst_differences
 from synthmix_dagster.distance.estimate import (
     MAX_FITTED,
+    Estimate,
     TargetGaps,
     cut_estimate,
     estimate_gap,
@@ -104,9 +105,7 @@ def measure(
     gaps = column_gaps(encoder, pair.real, pair.synthetic, points, estimate.parts, options.p)
     chance = _chance(pair, options)
     if options.method == "sliced":
-        to_halve = rng_of(options.seed, "distance floor")
-        within = expected_within(pair.points, pair.directions, options.p, to_halve)
-        estimate = replace(estimate, null_variance=chance.variance, within_real=within)
+        estimate = _with_floor(replace(estimate, null_variance=chance.variance), pair, options)
     whole = None
     if every_row is not None:
         whole = whole_estimate(encoder, every_row, pair.directions, options)
@@ -196,6 +195,13 @@ def measure_gap(
 
 
 _NO_DIRECTIONS = "too few groups to look for the widest directions in some of them"
+
+
+def _with_floor(estimate: Estimate, pair: Comparison, options: DistanceOptions) -> Estimate:
+    """The estimate with the mean over random halves for its floor."""
+    rng = rng_of(options.seed, "distance floor")
+    within = expected_within(pair.points, pair.directions, options.p, rng)
+    return replace(estimate, within_real=within)
 
 
 @dataclass(frozen=True)
