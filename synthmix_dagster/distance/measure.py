@@ -114,7 +114,7 @@ def measure(
     estimate = allowing_for_repeats(estimate, share, *_rows_of(pair, whole))
     to_seek = rng_of(options.seed, "distance worst directions")
     worst = worst_directions(
-        points.real, points.synthetic, WORST_DIRECTIONS, to_seek, pair.points.groups
+        points.real, points.synthetic, WORST_DIRECTIONS, to_seek, points.groups
     )
     about_target = _about_target(pair, target, options)
     classes, notes_on_classes = _about_classes(pair, target, options)
@@ -235,7 +235,7 @@ def _chance(pair: Comparison, options: DistanceOptions) -> _Chance:
         options.permutations,
         rng_of(options.seed, "distance relabellings"),
         p=options.p,
-        groups=pair.points.groups,
+        groups=points.groups,
     )
     return _Chance(
         p_value=test.p_value,
@@ -243,8 +243,8 @@ def _chance(pair: Comparison, options: DistanceOptions) -> _Chance:
         # The test uses all pairs of rows, one cut into folds half of them.
         variance=(1 + 1 / len(points.cuts)) * float(np.var(test.null)) * d**2,
         notes=()
-        if pair.points.groups is None
-        else _few_relabellings(pair.points.groups, options.permutations),
+        if points.groups is None
+        else _few_relabellings(points.groups, options.permutations),
     )
 
 
