@@ -20,6 +20,7 @@ from synthmix_dagster.distance.describe import column_gaps, named_directions, wo
 from synthmix_dagster.distance.estimate import (
     MAX_FITTED,
     Estimate,
+    Points,
     TargetGaps,
     cut_estimate,
     estimate_gap,
@@ -40,7 +41,7 @@ from synthmix_dagster.distance.repeats import (
 )
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.distance.scales import in_pooled_units
-from synthmix_dagster.distance.worst import worst_directions
+from synthmix_dagster.distance.worst import Direction, worst_directions
 from synthmix_dagster.encoding.columns import level_names, some_names
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.options import Columns
@@ -112,10 +113,7 @@ def measure(
         estimate = from_every_row(whole.estimate, points, estimate, pair.scales)
     share = distinct_share(points.real, points.synthetic)
     estimate = allowing_for_repeats(estimate, share, *_rows_of(pair, whole))
-    to_seek = rng_of(options.seed, "distance worst directions")
-    worst = worst_directions(
-        points.real, points.synthetic, WORST_DIRECTIONS, to_seek, points.groups
-    )
+    worst = _widest(points, options.seed)
     about_target = _about_target(pair, target, options)
     classes, notes_on_classes = _about_classes(pair, target, options)
     remarks = (
@@ -192,6 +190,11 @@ def measure_gap(
     directions = drawn_directions(encoder.dimension, options)
     squares = cut_estimate(points, directions, 2).squares
     return signed_root(float(np.mean(squares)) * encoder.dimension)
+
+
+def _widest(points: Points, seed: int) -> list[Direction]:
+    rng = rng_of(seed, "distance worst directions")
+    return worst_directions(points.real, points.synthetic, WORST_DIRECTIONS, rng, points.groups)
 
 
 _NO_DIRECTIONS = "too few groups to look for the widest directions in some of them"
