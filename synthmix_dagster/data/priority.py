@@ -5,7 +5,8 @@ same seed picks the same rows whatever the order in which they are read. The has
 arithmetic modulo 2**31 - 1 that numpy, SQL and Spark compute alike.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,12 +75,27 @@ def _modulo(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.where(folded >= _MODULUS, folded - _MODULUS, folded)
 
 
+def salted(seed: int, fingerprints: Iterable[str]) -> str:
+    """A seed for samples that are measured: it follows from all rows that may be drawn.
+
+    Whoever chooses the rows would otherwise know which of them are looked at, and how they are cut
+    into folds. A digest of everything that is compared cannot be known before the rows are.
+
+    Examples
+    --------
+    >>> salted(0, ["a", "b"]) == salted(0, ["a", "c"])
+    False
+    """
+    whole = hashlib.sha256("\0".join(fingerprints).encode()).hexdigest()
+    return f"{seed}|{whole}"
+
+
 def in_priority_order(ids: Ints, seed: int | str) -> Ints:
     """Positions sorted by priority; equal priorities are ordered by identity."""
     return np.lexsort((ids, priorities(ids, seed)))
 
 
-def sample_positions(dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> Ints:
+def sample_positions(dataset: Dataset, rows: int, seed: int | str, key: Sequence[str] = ()) -> Ints:
     """Positions of a uniform sample in priority order.
 
     A larger sample of the same dataset and seed begins with the smaller one. No more is held than

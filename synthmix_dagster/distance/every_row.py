@@ -37,6 +37,7 @@ def whole_estimate(
     every_row: tuple[Frames, Frames],
     directions: Floats,
     options: DistanceOptions,
+    fold_seed: int | None = None,
 ) -> Whole:
     """Estimate the squares of all directions from every row.
 
@@ -48,13 +49,22 @@ def whole_estimate(
         Passes over all real and all synthetic rows.
     directions : ndarray of shape (n_directions, d)
     options : DistanceOptions
+    fold_seed : int, optional
+        What decides the fold of a row beside its number; by default the seed of the options. Where
+        it follows from the rows, nobody can choose them so that folds of one side differ.
     """
     hidden: dict[str, str] = {}
     real, synthetic = (
         partial(_encoded, encoder, frames, dataset, hidden)
         for frames, dataset in zip(every_row, ("real", "synthetic"), strict=True)
     )
-    estimate = streamed_estimate(real, synthetic, directions, seed=options.seed, p=options.p)
+    estimate = streamed_estimate(
+        real,
+        synthetic,
+        directions,
+        seed=options.seed if fold_seed is None else fold_seed,
+        p=options.p,
+    )
     return Whole(estimate, tuple(hidden.values()))
 
 

@@ -60,6 +60,7 @@ def measure(
     options: DistanceOptions = DistanceOptions(),
     target: str | None = None,
     every_row: tuple[Frames, Frames] | None = None,
+    fold_seed: int | None = None,
     notes: Sequence[str] = (),
 ) -> DistanceReport:
     """Measure the debiased gap of two frames, its interval, floor, p-value and columns.
@@ -78,6 +79,8 @@ def measure(
     every_row : pair of callable, optional
         Passes over all rows of both sides. With them the gap, its floor and its interval are those
         of every row, and the frames are the sample from which all else is computed.
+    fold_seed : int, optional
+        With `every_row`, what decides the fold of a row beside its number; by default the seed.
     notes : sequence of str
         Remarks of the caller to keep with the result.
 
@@ -109,7 +112,7 @@ def measure(
         estimate = _with_floor(replace(estimate, null_variance=chance.variance), pair, options)
     whole = None
     if every_row is not None:
-        whole = whole_estimate(encoder, every_row, pair.directions, options)
+        whole = whole_estimate(encoder, every_row, pair.directions, options, fold_seed)
         estimate = from_every_row(whole.estimate, points, estimate, pair.scales)
     share = distinct_share(points.real, points.synthetic)
     estimate = allowing_for_repeats(estimate, share, *_rows_of(pair, whole))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from synthmix_dagster.data.profile import Profile
 from synthmix_dagster.distance.classes import ClassShift
 from synthmix_dagster.distance.classifier import ClassifierTest
 from synthmix_dagster.distance.differences import Difference
@@ -135,6 +136,9 @@ class DistanceReport(Result):
     inputs : mapping of str to str
         Fingerprint of each dataset that was measured, by its name; empty where frames were handed
         to the numerics directly.
+    profile : Profile, optional
+        What the values of the measured synthetic rows look like, column by column. All rows that a
+        gate releases are held to it.
     """
 
     gap: float
@@ -168,6 +172,7 @@ class DistanceReport(Result):
     classifier: ClassifierTest | None = None
     distinct_share: float | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    profile: Profile | None = None
 
     @property
     def worst_class(self) -> ClassShift | None:

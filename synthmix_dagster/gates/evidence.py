@@ -90,12 +90,7 @@ class Evidence:
             )
         critical = None if recommendation is None else recommendation.critical_gap
         checks = {gate.name: judge(gate, distance, critical) for gate in gates}
-        failures = [
-            f"the check '{gate}' failed. {verdict.sentence}"
-            for gate, verdict in checks.items()
-            if not verdict.passed
-        ]
-        require_no_objection(failures, None, mix=mix)
+        require_no_objection(refusals(checks), None, mix=mix)
         limits = {name: v.limit for name, v in checks.items() if v.limit is not None}
         return cls(mix, distance, recommendation, limits, checks)
 
@@ -152,6 +147,15 @@ class Evidence:
             chain=_read(TypeAdapter(dict[str, str]).validate_python, values, _CHAIN, unread) or {},
             unread=tuple(unread),
         )
+
+
+def refusals(checks: Mapping[str, Verdict]) -> list[str]:
+    """Why checks that failed forbid a release, one sentence each."""
+    return [
+        f"the check '{name}' failed. {verdict.sentence}"
+        for name, verdict in checks.items()
+        if not verdict.passed
+    ]
 
 
 def gates_of(

@@ -13,7 +13,8 @@ import dagster as dg
 from synthmix_dagster.data.alignment import require_fit
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.gates.evidence import Evidence
+from synthmix_dagster.gates.coverage import RELEASED_ROWS
+from synthmix_dagster.gates.evidence import Evidence, refusals
 from synthmix_dagster.gates.waiver import Waiver
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.config.mix import MixConfig
@@ -50,8 +51,8 @@ from synthmix_dagster.orchestration.stored_results import (
     store,
     stored,
 )
-from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.coverage import judge_selected
+from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
 
 
@@ -145,25 +146,29 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
         *failures_of(config, of_recommendation),
         *on_other_terms(RATIO, advised.overrides),
     ]
+    ratio = options.get("ratio", recommendation.ratio)
+    plan = _planned(config, opened, ratio, options)
+    selected = {RELEASED_ROWS: judge_selected(plan, report)}
+    objections += refusals(selected)
     evidence = Evidence(
         mix=config.name,
         distance=report,
         recommendation=recommendation,
         thresholds=limits_of(verdicts),
-        checks=verdicts | of_recommendation,
+        checks=verdicts | of_recommendation | selected,
         overrides=options,
         upstream_overrides=_set({DISTANCE: measured.overrides, RATIO: advised.overrides}),
         waiver=waiver_of(config, objections, reason),
         chain={DISTANCE: measured.digest, RATIO: advised.digest},
     )
-    published = _publish(config, opened, options.get("ratio", recommendation.ratio), evidence)
+    published = plan.publish(MixPaths.of(config).output, evidence)
     if evidence.waiver is not None:
         tag_run(evidence.waiver)
     result = {
         "id": published.release_id,
         "manifest": published.details.digest,
         "recommended": recommendation.ratio,
-        "requested": options.get("ratio", recommendation.ratio),
+        "requested": ratio,
     }
     store(config, opened, TRAINING_DATA, options, result)
     return Outcome(
@@ -187,17 +192,17 @@ STEPS: Mapping[str, Callable[[MixConfig, Inputs], Outcome]] = {
 }
 
 
-def _publish(config: MixConfig, opened: Opened, ratio: float, evidence: Evidence) -> Release:
-    """Mix and publish. Of what may be set for a run, only the seed is an option of the mix."""
-    seed = {name: value for name, value in evidence.overrides.items() if name == "seed"}
-    return mix_datasets(
+def _planned(
+    config: MixConfig, opened: Opened, ratio: float, overrides: Mapping[str, Any]
+) -> MixPlan:
+    """Select the rows. Of what may be set for a run, only the seed is an option of the mix."""
+    seed = {name: value for name, value in overrides.items() if name == "seed"}
+    return plan_mix(
         *opened.sides,
         ratio=ratio,
         options=overridden(config, seed).mix_options,
         key=config.columns.key,
         optional=[*config.ignore, *config.key],
-        evidence=evidence,
-        output=MixPaths.of(config).output,
     )
 
 

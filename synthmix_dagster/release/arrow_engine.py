@@ -102,7 +102,9 @@ class ArrowEngine:
     def fit(self, synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
         require_fit(synthetic, real, optional)
 
-    def sample(self, dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> pa.Table:
+    def sample(
+        self, dataset: Dataset, rows: int, seed: int | str, key: Sequence[str] = ()
+    ) -> pa.Table:
         positions = sample_positions(dataset, rows, seed, key)
         if isinstance(dataset.source, StoredRows):
             return dataset.source.take(positions)

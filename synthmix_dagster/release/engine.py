@@ -132,7 +132,9 @@ class Engine(Protocol):
     def fit(self, synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
         """Refuse synthetic rows that do not fit the columns of the real ones."""
 
-    def sample(self, dataset: Dataset, rows: int, seed: int, key: Sequence[str] = ()) -> pa.Table:
+    def sample(
+        self, dataset: Dataset, rows: int, seed: int | str, key: Sequence[str] = ()
+    ) -> pa.Table:
         """A uniform sample in priority order: a larger one begins with a smaller one."""
 
     def strata(self, dataset: Dataset, column: str) -> Mapping[str, int]:

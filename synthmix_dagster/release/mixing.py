@@ -1,10 +1,12 @@
 """From ratios to a release: every real row, exactly the synthetic rows requested, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from synthmix_dagster.data.alignment import released_schema
 from synthmix_dagster.data.dataset import Dataset
@@ -56,22 +58,11 @@ def mix_datasets(
 
     Parameters
     ----------
-    real : Dataset
-    synthetic : Dataset or mapping of str to Dataset
-        Generated rows; of several generators, by their names.
-    ratio : float or mapping of str to float
-        Synthetic rows per real row, of each generator where there are several.
+    real, synthetic, ratio, options, key, optional, engine : see `plan_mix`
     output : Path
         Directory that holds ``releases`` and ``latest``.
-    options : MixOptions, optional
-    key : sequence of str
-        Columns that identify a row.
-    optional : sequence of str
-        Real columns that the synthetic rows may lack; they are empty there.
     evidence : Evidence, optional
         The results that led to the release; manifest and report keep them.
-    engine : Engine, optional
-        What moves the rows, `ArrowEngine` by default.
 
     Returns
     -------
@@ -79,12 +70,56 @@ def mix_datasets(
 
     Raises
     ------
+    ConfigError, DataError
+        See `plan_mix`.
+    ReleaseError
+        The release cannot be written, or what was written is not what was meant.
+    """
+    plan = plan_mix(
+        real,
+        synthetic,
+        ratio=ratio,
+        options=options,
+        key=key,
+        optional=optional,
+        engine=engine,
+    )
+    return plan.publish(output, evidence or Evidence())
+
+
+def plan_mix(
+    real: Dataset,
+    synthetic: Dataset | Mapping[str, Dataset],
+    *,
+    ratio: float | Mapping[str, float],
+    options: MixOptions | None = None,
+    key: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    engine: Engine | None = None,
+) -> "MixPlan":
+    """Check inputs and settings of a mix, and select its rows; nothing is written yet.
+
+    Parameters
+    ----------
+    real : Dataset
+    synthetic : Dataset or mapping of str to Dataset
+        Generated rows; of several generators, by their names.
+    ratio : float or mapping of str to float
+        Synthetic rows per real row, of each generator where there are several.
+    options : MixOptions, optional
+    key : sequence of str
+        Columns that identify a row.
+    optional : sequence of str
+        Real columns that the synthetic rows may lack; they are empty there.
+    engine : Engine, optional
+        What moves the rows, `ArrowEngine` by default.
+
+    Raises
+    ------
     ConfigError
         An option is wrong, or asks for more synthetic rows than there are.
     DataError
         The synthetic rows do not fit the schema of the real ones.
-    ReleaseError
-        The release cannot be written, or what was written is not what was meant.
     """
     options = options or MixOptions()
     engine = engine or ArrowEngine(options.memory_mb)
@@ -97,29 +132,58 @@ def mix_datasets(
         engine.fit(share.dataset, real, optional)
         identities[name] = engine.identify(share.dataset, own_key)
         parts.append(_part(engine, name, share, own_key, layout))
-    planned = _Mix(
+    return MixPlan(
         request=_request(shares, options, key),
         inputs={part.name: _input(part.dataset, identities[part.name]) for part in parts},
         notes=notes,
-        evidence=evidence or Evidence(),
         engine=engine,
         parts=parts,
         layout=layout,
+        keep_releases=options.keep_releases,
     )
-    return publish(output, planned.release_id, planned.write, options.keep_releases)
 
 
 @dataclass(frozen=True)
-class _Mix:
+class MixPlan:
     """A mix whose inputs were checked and whose rows were selected, ready to be written."""
 
     request: Request
     inputs: Mapping[str, Input]
     notes: tuple[str, ...]
-    evidence: Evidence
     engine: Engine
     parts: Sequence[Part]
     layout: Layout
+    keep_releases: int | None
+
+    def selected(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The rows of one input that the release will hold, a bounded number at a time.
+
+        Parameters
+        ----------
+        name : str
+            ``real``, or the name of a generator.
+        columns : sequence of str
+            Columns to read.
+        """
+        part = next(part for part in self.parts if part.name == name)
+        stratify = [] if self.layout.stratify is None else [self.layout.stratify]
+        read = list(dict.fromkeys([*columns, *stratify]))
+        for ids, table in self.engine.scan(part.dataset, part.key, read):
+            if part.selection is not None:
+                table = table.filter(pa.array(part.selection.mask(ids, table)))
+            yield table
+
+    def publish(self, output: Path, evidence: Evidence) -> Release:
+        """Write the release and publish it with the evidence that led to it."""
+        planned = _Mix(**vars(self), evidence=evidence)
+        return publish(output, planned.release_id, planned.write, self.keep_releases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mix(MixPlan):
+    """A planned mix with its evidence."""
+
+    evidence: Evidence
 
     @property
     def release_id(self) -> str:

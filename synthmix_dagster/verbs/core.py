@@ -10,6 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
+from synthmix_dagster.data.identity import digest
+from synthmix_dagster.data.priority import salted
+from synthmix_dagster.data.profile import Profile
 from synthmix_dagster.distance.measure import measure, measure_gap
 from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
@@ -145,7 +148,7 @@ def measure_distance(
         shared_columns(pair[0].columns, pair[1].columns, [*columns.left_out, target])
         columns = _with_levels(columns, target, task)
     max_rows = [min(dataset.rows, sample_rows) for dataset in pair]
-    samples = draw_samples(pair, max_rows, seed, columns, target)
+    samples = draw_samples(pair, max_rows, seed, columns, target, cut=True)
     if target is not None and task is not None:
         # Whether the target can be learnt is worth knowing before a ratio is asked for.
         TargetCode.fit(samples.labels[0], target, task)
@@ -156,9 +159,15 @@ def measure_distance(
             options=options,
             target=target,
             every_row=(pair[0].batches, pair[1].batches) if rows == "all" else None,
+            fold_seed=digest(salted(seed, [dataset.fingerprint for dataset in pair]), 60),
             notes=samples.notes,
         )
-    return replace(report, inputs=_fingerprints(*pair))
+    used = [column.column for column in report.columns]
+    return replace(
+        report,
+        inputs=_fingerprints(*pair),
+        profile=Profile.of(samples.tables[1], used, target if target in used else None),
+    )
 
 
 def recommend_ratio(

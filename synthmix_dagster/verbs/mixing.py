@@ -8,10 +8,13 @@ from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.options import Names, listed
 from synthmix_dagster.errors import ConfigError, GateError
-from synthmix_dagster.gates.evidence import Evidence, gates_of
+from synthmix_dagster.gates.coverage import RELEASED_ROWS
+from synthmix_dagster.gates.evidence import Evidence, gates_of, refusals
+from synthmix_dagster.gates.waiver import require_no_objection
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import mix_datasets
+from synthmix_dagster.release.mixing import plan_mix
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 
 
@@ -140,17 +143,20 @@ def mix(
         generators = {"synthetic": open_dataset(synthetic, "synthetic")}
     if distance is not None and gates:
         _require_of_these_rows(distance.inputs, opened, generators)
-    return mix_datasets(
+    plan = plan_mix(
         opened,
         generators if isinstance(synthetic, Mapping) else generators["synthetic"],
         ratio=ratio,
-        output=Path(output),
         options=options,
         key=listed(key),
         optional=[*listed(ignore), *listed(key)],
-        # Where a release lies must not change its bytes, and the name of a folder says no more.
-        evidence=replace(evidence, mix=""),
     )
+    if distance is not None and gates:
+        verdict = judge_selected(plan, distance, *generators)
+        require_no_objection(refusals({RELEASED_ROWS: verdict}), None, mix=evidence.mix)
+        evidence = replace(evidence, checks={**evidence.checks, RELEASED_ROWS: verdict})
+    # Where a release lies must not change its bytes, and the name of a folder says no more.
+    return plan.publish(Path(output), replace(evidence, mix=""))
 
 
 def _require_of_these_rows(

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, as_frame, open_dataset
 from synthmix_dagster.data.identity import shared_key
+from synthmix_dagster.data.priority import salted
 from synthmix_dagster.data.splitting import split_by_column
 from synthmix_dagster.encoding.columns import require_known, require_rows
 from synthmix_dagster.encoding.options import MIN_ROWS, Columns
@@ -25,6 +27,8 @@ class Samples:
     Attributes
     ----------
     frames : tuple of DataFrame
+    tables : tuple of pyarrow.Table
+        The same rows as they are stored.
     notes : tuple of str
         Datasets of which only a part was drawn.
     labels : tuple of DataFrame
@@ -32,6 +36,7 @@ class Samples:
     """
 
     frames: tuple[pd.DataFrame, ...]
+    tables: tuple[pa.Table, ...]
     notes: tuple[str, ...]
     labels: tuple[pd.DataFrame, ...]
 
@@ -61,8 +66,12 @@ def draw_samples(
     seed: int,
     columns: Columns,
     target: str | None = None,
+    *,
+    cut: bool = False,
 ) -> Samples:
     """Draw a uniform sample of each dataset, and read every label, drawn or not.
+
+    Which rows are drawn follows from the seed and the content of all datasets (`salted`).
 
     Parameters
     ----------
@@ -74,6 +83,9 @@ def draw_samples(
         Its key identifies a row, where a dataset has it.
     target : str, optional
         Label column.
+    cut : bool
+        Whether the rows are cut into folds by their order, which then follows from the content as
+        well, even where all rows are drawn.
 
     Raises
     ------
@@ -81,11 +93,14 @@ def draw_samples(
         A label is missing.
     """
     engine = ArrowEngine()
-    frames, notes, labels = [], [], []
+    salt = salted(seed, [dataset.fingerprint for dataset in datasets])
+    frames, tables, notes, labels = [], [], [], []
     for dataset, limit in zip(datasets, max_rows, strict=True):
         key = shared_key(dataset, columns.key)
         engine.identify(dataset, key)
-        frame = as_frame(engine.sample(dataset, limit, seed, key))
+        order = salt if cut or limit < dataset.rows else seed
+        tables.append(engine.sample(dataset, limit, order, key))
+        frame = as_frame(tables[-1])
         frames.append(frame)
         if limit < dataset.rows:
             notes.append(
@@ -95,7 +110,7 @@ def draw_samples(
             every = frame[[target]] if limit >= dataset.rows else dataset.select([target]).frame()
             target_values(every, target, dataset.name)
             labels.append(every)
-    return Samples(tuple(frames), tuple(notes), tuple(labels))
+    return Samples(tuple(frames), tuple(tables), tuple(notes), tuple(labels))
 
 
 @dataclass(frozen=True, eq=False)

@@ -155,7 +155,7 @@ def test_a_threshold_gates(files: dict[str, str], side: str, threshold: str, cod
 
 
 def test_a_conditional_threshold_gates(files: dict[str, str]) -> None:
-    asked = ("measure", files["real"], files["good"], *TASK, *QUICK, "--conditional-threshold")
+    asked = ("measure", files["real"], files["bad"], *TASK, *QUICK, "--conditional-threshold")
     assert run(*asked, "9").exit_code == 0
     assert run(*asked, "0").exit_code == 1
 

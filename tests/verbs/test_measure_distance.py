@@ -142,7 +142,7 @@ def test_every_row_is_looked_at_where_the_gap_is_that_of_every_row(real, synthet
     clean = measure_distance(real, synthetic, **options)
     assert (clean.n_real, clean.n_synthetic, clean.rows) == (300, 300, "all")
     for value, words in ((np.inf, "1 of its 300 values is infinite"), (1e9, "deviations out")):
-        wild = unsampled(synthetic, value)
+        wild = unsampled(real, synthetic, value)
         measure_distance(real, wild, **{**options, "rows": "sample"})
         with pytest.raises(DataError, match=words) as caught:
             measure_distance(real, wild, **options)
@@ -151,17 +151,21 @@ def test_every_row_is_looked_at_where_the_gap_is_that_of_every_row(real, synthet
 
 def test_a_value_missing_outside_the_sample_is_noted(real, synthetic):
     options = {"sample_rows": 40, "permutations": 0}
-    holed = unsampled(synthetic, np.nan)
+    holed = unsampled(real, synthetic, np.nan)
     note = "x: 1 synthetic values are missing, but none in the sample: they count as its mean"
     assert note in measure_distance(real, holed, rows="all", **options).notes
     assert note not in measure_distance(real, holed, **options).notes
 
 
-def unsampled(frame, value):
+def unsampled(real, frame, value):
     """The frame with this value of x in a row that a sample of 40 does not hold."""
     from synthmix_dagster.data.dataset import open_dataset
-    from synthmix_dagster.data.priority import sample_positions
+    from synthmix_dagster.data.priority import salted, sample_positions
 
-    sampled = sample_positions(open_dataset(frame, "synthetic"), 40, 0, [])
-    row = min(set(range(len(frame))) - set(map(int, sampled)))
-    return frame.assign(x=frame["x"].where(frame.index != row, value))
+    for row in range(len(frame)):
+        changed = frame.assign(x=frame["x"].where(frame.index != row, value))
+        pair = open_dataset(real, "real"), open_dataset(changed, "synthetic")
+        salt = salted(0, [side.fingerprint for side in pair])
+        if row not in sample_positions(pair[1], 40, salt, []):
+            return changed
+    raise AssertionError("every row was drawn")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import shared_key
-from synthmix_dagster.data.priority import sample_positions
+from synthmix_dagster.data.priority import salted, sample_positions
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift.scores import (
@@ -170,7 +170,8 @@ class Observer:
         """The rows that are compared: the same ones whenever the side is sampled."""
         count = min(side.rows, self.options["sample_rows"])
         key = shared_key(side, self.options["key"])
-        return side.frame(sample_positions(side, count, self.options["seed"], key))
+        salt = salted(self.options["seed"], [side.fingerprint])
+        return side.frame(sample_positions(side, count, salt, key))
 
     def _terms(self, side: str, rows: pd.DataFrame) -> Terms:
         """What batches have in common that may be compared with each other."""
