@@ -12,8 +12,12 @@ def run(
     instance: dg.DagsterInstance,
     *selection: str,
     ops: dict[str, Any] | None = None,
+    resources: dict[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    built = build_synthmix_defs(**options)
+    if resources is not None:
+        built = dg.Definitions.merge(built, dg.Definitions(resources=resources))
+    job = built.resolve_job_def("demo_job")
     keys = [dg.AssetKey(["demo", role]) for role in selection]
     config = {"ops": {f"demo__{name}": {"config": said} for name, said in (ops or {}).items()}}
     return job.execute_in_process(

@@ -55,6 +55,11 @@ def sampling(command: Command) -> Command:
     )
 
 
+def signed(text: str) -> Callable[[Command], Command]:
+    """The environment variable that holds the key of signatures; a key itself is never given."""
+    return click.option("--hmac-key-env", metavar="VARIABLE", help=text)
+
+
 def thresholds(command: Command) -> Command:
     """What the gates compare with."""
     return _with(

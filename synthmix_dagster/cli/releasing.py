@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.gates.threshold import Gate
     from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.release.signing import HmacKey
 
 
 @main.command()
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     *("mode", "stratify", "max_rows", "shortage", "provenance", "rows_per_shard", "keep_releases"),
 )
 @options.memory
+@options.signed("Sign the release with the key in this environment variable (HMAC-SHA256).")
 @options.common
 def mix(
     real: str,
@@ -50,6 +52,7 @@ def mix(
     evaluation: str | None,
     evaluation_column: str | None,
     require_usable: bool,
+    hmac_key_env: str | None,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -77,6 +80,7 @@ def mix(
         threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
     )
     _require_consistent(ratio, gates, settings)
+    key = _hmac_key(hmac_key_env)
     rows, judges = _evaluation_rows(real, evaluation, evaluation_column)
     # Opened once: what is measured is what is mixed.
     generated = open_dataset(synthetic, "synthetic")
@@ -108,6 +112,7 @@ def mix(
             class_threshold=class_threshold,
             classifier_threshold=classifier_threshold,
             min_distinct_share=min_distinct_share,
+            sign=None if key is None else key.sign,
             **values_of(settings, MixOptions),
         )
     if as_json:
@@ -118,13 +123,14 @@ def mix(
 
 @main.command()
 @click.argument("release", type=click.Path(exists=True, path_type=Path))
+@options.signed("Require a signature with the key in this environment variable (HMAC-SHA256).")
 @options.as_json
-def verify(release: Path, as_json: bool) -> None:
+def verify(release: Path, hmac_key_env: str | None, as_json: bool) -> None:
     """Check every file of a RELEASE against its manifest, and count the rows again.
 
     RELEASE is the directory of a release, or an output directory, of which the latest release is
-    used. The exit code is 1 if a file is missing, was changed or was added, or if the rows differ
-    from the manifest.
+    used. The exit code is 1 if a file is missing, was changed or was added, if the rows differ
+    from the manifest, or if the signature is missing or wrong.
 
     \b
     Before training on a release:
@@ -133,11 +139,12 @@ def verify(release: Path, as_json: bool) -> None:
     from synthmix_dagster.errors import ReleaseError
     from synthmix_dagster.release.verification import verify_release
 
+    key = _hmac_key(hmac_key_env)
     with progress(1) as step:
         step("reading every file")
         with _as_json(as_json):
             try:
-                found = verify_release(release)
+                found = verify_release(release, None if key is None else key.verify)
             except ReleaseError as error:
                 raise Refused(str(error)) from error
     if as_json:
@@ -193,6 +200,12 @@ def report(release: Path, output: str, compare_with: Path | None) -> None:
         )
     answers.write(path, page.encode("utf-8"), option="output")
     click.echo(str(path))
+
+
+def _hmac_key(variable: str | None) -> "HmacKey | None":
+    from synthmix_dagster.release.signing import HmacKey
+
+    return None if variable is None else HmacKey.from_environment(variable)
 
 
 def _require_consistent(

@@ -222,7 +222,8 @@ def is_constant(numbers: NDArray[np.float64], origin: float = 0.0) -> bool:
         What was subtracted from them after they had been rounded; 0 for integers.
     """
     largest = float(np.nanmax(np.abs(numbers + origin)))
-    return bool(np.nanmax(numbers) - np.nanmin(numbers) <= ROUNDING * largest)
+    with np.errstate(over="ignore"):
+        return bool(np.nanmax(numbers) - np.nanmin(numbers) <= ROUNDING * largest)
 
 
 def require_finite(values: pd.Series, dataset: str) -> None:

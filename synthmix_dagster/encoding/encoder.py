@@ -23,11 +23,8 @@ from synthmix_dagster.encoding.columns import (
     shared_columns,
     some_names,
 )
-from synthmix_dagster.encoding.options import Columns
+from synthmix_dagster.encoding.options import FARTHEST, Columns
 from synthmix_dagster.errors import DataError
-
-#: Units from the origin up to which single precision is good for products of coordinates.
-FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -174,14 +171,15 @@ class Encoder:
         extent = np.maximum(points.max(axis=0), -points.min(axis=0))
         for code in self.codes:
             own = float(extent[code.start : code.stop].max()) / math.sqrt(code.weight)
-            if own > FARTHEST:
+            # Not a number is what two infinities leave: values too large, or a scale too small.
+            if not own <= FARTHEST:
                 far = f"{own:.3g}" if math.isfinite(own) else "more than 1e38"
                 raise DataError(
                     f"it holds a value {far} real standard deviations out",
                     dataset=dataset,
                     column=code.column,
-                    fix="Replace what stands for a missing value by one, or set 'scaling' to "
-                    "'rank'",
+                    fix="Replace what stands for a missing value by one, give the column another "
+                    "unit, or set 'scaling' to 'rank'",
                 )
 
 

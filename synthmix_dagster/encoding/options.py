@@ -20,6 +20,8 @@ Names = str | Collection[str] | None
 
 #: Folds of fewer rows than this say nothing.
 MIN_ROWS = 10
+#: Units from the origin up to which single precision is good for products of coordinates.
+FARTHEST = 1e6
 
 
 @dataclass(frozen=True)

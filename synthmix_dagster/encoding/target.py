@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.columns import as_numbers, is_constant, level_names
-from synthmix_dagster.encoding.options import Task, require_choice
+from synthmix_dagster.encoding.options import FARTHEST, Task, require_choice
 from synthmix_dagster.errors import ConfigError, DataError
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,18 @@ class TargetCode:
         values = target_values(frame, self.column, dataset)
         if self.task == "regression":
             numbers = _target_numbers(values, dataset, self.column)
-            return ((numbers - self.center) / self.scale)[:, None]
+            with np.errstate(over="ignore"):
+                scaled: Floats = (numbers - self.center) / self.scale
+            farthest = float(np.max(np.abs(scaled)))
+            # Squares of such errors are infinite, or drown all others.
+            if not farthest <= FARTHEST:
+                raise DataError(
+                    f"it holds a target {farthest:.3g} real standard deviations out",
+                    dataset=dataset,
+                    column=self.column,
+                    fix="Replace what stands for a missing value by one, or drop those rows",
+                )
+            return scaled[:, None]
         names = level_names(values)
         unknown = sorted(set(names) - set(self.classes))
         if unknown:

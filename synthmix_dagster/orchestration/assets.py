@@ -116,8 +116,8 @@ class Mix(MixConfig):
         yield _materialise_each(context, self.asset_key(role), map(str, partitions), materialise)
 
     def _resources(self, role: str) -> list[str]:
-        generator = self.synthetic.generator
-        return [generator] if role == "synthetic" and generator is not None else []
+        key = {"synthetic": self.synthetic.generator, "training_data": self.sign}.get(role)
+        return [] if key is None else [key]
 
 
 def build_assets(mix: Mix) -> list[dg.AssetsDefinition]:

@@ -53,6 +53,7 @@ from synthmix_dagster.orchestration.stored_results import (
 )
 from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.mixing import MixPlan, plan_mix
+from synthmix_dagster.release.signing import Sign
 from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
 
 
@@ -161,7 +162,7 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
         waiver=waiver_of(config, objections, reason),
         chain={DISTANCE: measured.digest, RATIO: advised.digest},
     )
-    published = plan.publish(MixPaths.of(config).output, evidence)
+    published = plan.publish(MixPaths.of(config).output, evidence, _signer(config, inputs))
     if evidence.waiver is not None:
         tag_run(evidence.waiver)
     result = {
@@ -204,6 +205,15 @@ def _planned(
         key=config.columns.key,
         optional=[*config.ignore, *config.key],
     )
+
+
+def _signer(config: MixConfig, inputs: Inputs) -> Sign | None:
+    """The method ``sign`` of the resource, or the resource itself where it is a callable."""
+    if config.sign is None:
+        return None
+    resource = inputs.resources[config.sign]
+    signer: Sign = getattr(resource, "sign", resource)
+    return signer
 
 
 def _set(overrides: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -71,6 +71,8 @@ class EncodedSample:
         if "evaluation" in frames:
             encoder.require(frames["evaluation"], "evaluation")
         points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}
+        for dataset, rows in points.items():
+            encoder.require_near(rows, dataset)
         sample = cls(frames, points, targets, encoder, code)
         if "evaluation" in frames:
             sample._require_separate_evaluation()

@@ -14,8 +14,9 @@ from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows, identify, scan
 from synthmix_dagster.data.priority import sample_positions
 from synthmix_dagster.data.reading import StoredRows
-from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.encoding.options import require_min
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
+from synthmix_dagster.release.options import LIBRARIES_MB, MIN_MEMORY_MB
 from synthmix_dagster.release.recount import recount
 from synthmix_dagster.release.selection import (
     Labelled,
@@ -28,8 +29,6 @@ from synthmix_dagster.release.selection import (
 from synthmix_dagster.release.shuffle import Shuffle
 from synthmix_dagster.release.spill import Spill
 
-#: What Python and its libraries take before a row is read.
-LIBRARIES_MB = 300
 #: Maximum number of buckets of a shuffle, as a power of two.
 _MAX_BUCKET_BITS = 14
 #: Maximum number of rows read at a time.
@@ -84,12 +83,7 @@ class ArrowEngine:
     workers: int = max(1, min(2, os.cpu_count() or 1))
 
     def __post_init__(self) -> None:
-        if self.memory_mb < LIBRARIES_MB + 100:
-            raise ConfigError(
-                f"it is {self.memory_mb}",
-                option="memory_mb",
-                fix=f"Set it to {LIBRARIES_MB + 100} or more",
-            )
+        require_min(self.memory_mb, MIN_MEMORY_MB, option="memory_mb")
 
     def scan(
         self, dataset: Dataset, key: Sequence[str] = (), columns: Sequence[str] | None = None

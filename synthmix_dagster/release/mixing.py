@@ -37,6 +37,7 @@ from synthmix_dagster.release.release_id import digest_of_manifest, release_id_o
 from synthmix_dagster.release.selection import require_strata
 from synthmix_dagster.release.shares import Share, shares_of
 from synthmix_dagster.release.shuffle import added_columns
+from synthmix_dagster.release.signing import Sign
 from synthmix_dagster.release.verification import realised
 
 _LIBRARIES = ("synthmix-dagster", "pyarrow", "numpy")
@@ -173,10 +174,10 @@ class MixPlan:
                 table = table.filter(pa.array(part.selection.mask(ids, table)))
             yield table
 
-    def publish(self, output: Path, evidence: Evidence) -> Release:
+    def publish(self, output: Path, evidence: Evidence, sign: Sign | None = None) -> Release:
         """Write the release and publish it with the evidence that led to it."""
         planned = _Mix(**vars(self), evidence=evidence)
-        return publish(output, planned.release_id, planned.write, self.keep_releases)
+        return publish(output, planned.release_id, planned.write, self.keep_releases, sign)
 
 
 @dataclass(frozen=True, kw_only=True)

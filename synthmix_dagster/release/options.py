@@ -60,7 +60,17 @@ class MixOptions:
                 require_min(value, minimum, option=option)
 
 
-_MINIMA = {"seed": 0, "rows_per_shard": 1, "max_rows": 1, "keep_releases": 1, "memory_mb": 1}
+#: What Python and its libraries take before a row is read, and the least that leaves for rows.
+LIBRARIES_MB = 300
+MIN_MEMORY_MB = LIBRARIES_MB + 100
+
+_MINIMA = {
+    "seed": 0,
+    "rows_per_shard": 1,
+    "max_rows": 1,
+    "keep_releases": 1,
+    "memory_mb": MIN_MEMORY_MB,
+}
 
 
 def whole_number(value: Any, *, option: str) -> int:

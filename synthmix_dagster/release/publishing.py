@@ -18,6 +18,8 @@ from synthmix_dagster.release.atomic_files import HIDDEN, flush, hidden_beside, 
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.publication_log import append_to_log, read_log
+from synthmix_dagster.release.release_id import digest_of_manifest
+from synthmix_dagster.release.signing import SIGNATURE, Sign, write_signature
 from synthmix_dagster.release.verification import require_realised, verify_release
 
 #: Fills a hidden directory, given the release before if there was one; returns the manifest.
@@ -29,6 +31,7 @@ def publish(
     release_id: str,
     write: Writer,
     keep: int | None = None,
+    sign: Sign | None = None,
 ) -> Release:
     """Write a release beside its place, recount it there, and rename it into view.
 
@@ -46,6 +49,8 @@ def publish(
         See `Writer`.
     keep : int, optional
         Releases to keep, the newest, this one among them; all by default.
+    sign : callable, optional
+        Signs the digest of the manifest, before the release can be seen.
     """
     releases = inside(output, "releases")
     final = inside(output, f"releases/{release_id}")
@@ -57,9 +62,11 @@ def publish(
             previous = _previous(output, release_id)
             release = _existing(final)
             if release is None:
-                release = _write_beside(final, write, previous)
+                release = _write_beside(final, write, previous, sign)
             elif not _published_here(output, release):
                 _require_same_rows(release, write, previous)
+            if sign is not None and not (release.path / SIGNATURE).exists():
+                write_signature(release.path, digest_of_manifest(release.manifest), sign)
             append_to_log(output, release_id, release.details.digest or "")
             _point_latest(output, release_id)
             if keep is not None:
@@ -134,12 +141,16 @@ def _previous(output: Path, release_id: str) -> Release | None:
     return previous_of(latest) if latest.release_id == release_id else latest
 
 
-def _write_beside(final: Path, write: Writer, previous: Release | None) -> Release:
+def _write_beside(
+    final: Path, write: Writer, previous: Release | None, sign: Sign | None
+) -> Release:
     hidden = hidden_beside(final)
     hidden.mkdir()
     try:
         manifest = write(hidden, previous)
         write_json(hidden / "manifest.json", manifest.to_dict())
+        if sign is not None:
+            write_signature(hidden, str(manifest.digest), sign)
         release = load_release(hidden)
         require_realised(release)
         for folder in (hidden / "data", hidden):

@@ -23,13 +23,22 @@ from synthmix_dagster.release.manifest import REAL, Document, Realised, Shard
 from synthmix_dagster.release.recount import recount
 from synthmix_dagster.release.release_id import digest_of_manifest, id_of_manifest
 from synthmix_dagster.release.shuffle import added_columns
+from synthmix_dagster.release.signing import SIGNATURE, Verifier, require_signed
 
 _RESTORE = "Restore it from a copy, or publish the release again"
 _PUBLISH = "Publish the release again"
 
 
-def verify_release(path: Path | str) -> Release:
+def verify_release(path: Path | str, verifier: Verifier | None = None) -> Release:
     """Check every file against the manifest and recount the rows.
+
+    Parameters
+    ----------
+    path : path
+        A release directory, or an output directory that holds ``latest``.
+    verifier : callable, optional
+        Called with the digest of the manifest and the signature, both bytes; the release is refused
+        unless it is signed and this returns True.
 
     Returns
     -------
@@ -39,7 +48,8 @@ def verify_release(path: Path | str) -> Release:
     Raises
     ------
     ReleaseError
-        A file is missing, was altered or added, or the rows are not what the manifest says.
+        A file is missing, was altered or added, the rows are not what the manifest says, or the
+        signature is missing or of somebody else.
 
     Examples
     --------
@@ -54,6 +64,8 @@ def verify_release(path: Path | str) -> Release:
     release = load_release(path)
     _require_no_links(release)
     _require_sealed(release)
+    if verifier is not None:
+        require_signed(release.path, digest_of_manifest(release.manifest), verifier)
     for file in release.details.files:
         _require_unaltered(file, release.path)
     require_realised(release)
@@ -179,7 +191,7 @@ def _require_unaltered(file: Shard | Document, folder: Path) -> None:
 
 def _require_listed(release: Release) -> None:
     """Refuse files that the manifest does not list."""
-    listed = {file.path for file in release.details.files} | {"manifest.json"}
+    listed = {file.path for file in release.details.files} | {"manifest.json", SIGNATURE}
     there = {f.relative_to(release.path).as_posix() for f in release.path.rglob("*") if f.is_file()}
     if there - listed:
         raise ReleaseError(

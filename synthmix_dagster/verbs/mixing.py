@@ -16,6 +16,7 @@ from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import plan_mix
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
+from synthmix_dagster.release.signing import Sign
 
 
 def mix(
@@ -42,8 +43,12 @@ def mix(
     class_threshold: float | None = None,
     classifier_threshold: float | None = None,
     min_distinct_share: float | None = None,
+    sign: Sign | None = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
+
+    With a threshold, all synthetic rows to be released are compared with those that `distance` was
+    measured on (the check ``released_rows``), before anything is written.
 
     The same inputs, ratio and seed give the same release id and the same bytes, whatever the memory
     and the number of threads. Readers see the whole release or none of it; ``<output>/latest``
@@ -93,6 +98,10 @@ def mix(
         `distance` with ``classifier=True``.
     min_distinct_share : float, optional
         Minimum share of distinct rows that the synthetic rows may count as.
+    sign : callable, optional
+        Takes the digest of the manifest, 32 bytes, and returns a signature, which is stored as
+        ``manifest.json.sig``; `verify_release` takes the verifier. Called once the rows are
+        written, before the release can be seen.
 
     Returns
     -------
@@ -156,7 +165,7 @@ def mix(
         require_no_objection(refusals({RELEASED_ROWS: verdict}), None, mix=evidence.mix)
         evidence = replace(evidence, checks={**evidence.checks, RELEASED_ROWS: verdict})
     # Where a release lies must not change its bytes, and the name of a folder says no more.
-    return plan.publish(Path(output), replace(evidence, mix=""))
+    return plan.publish(Path(output), replace(evidence, mix=""), sign)
 
 
 def _require_of_these_rows(

@@ -160,6 +160,25 @@ def test_a_conditional_threshold_gates(files: dict[str, str]) -> None:
     assert run(*asked, "0").exit_code == 1
 
 
+def test_a_release_is_signed_and_verified_with_a_key_from_the_environment(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "signed"
+    made = ("mix", files["real"], files["good"], "--ratio", "1", "--output", output)
+    signed, unsigned = ("--hmac-key-env", "SIGNING_KEY"), ("verify", output)
+    result = run(*made, *signed)
+    assert (result.exit_code, "'SIGNING_KEY' is not set" in result.stderr) == (2, True)
+    monkeypatch.setenv("SIGNING_KEY", "a secret of sixteen bytes")
+    assert run(*made).exit_code == 0
+    assert "it is not signed" in run(*unsigned, *signed).stderr
+    assert run(*made, *signed).exit_code == 0
+    assert run(*unsigned, *signed).exit_code == 0
+    monkeypatch.setenv("SIGNING_KEY", "another secret of theirs")
+    result = run(*unsigned, *signed)
+    assert (result.exit_code, "does not fit its manifest" in result.stderr) == (1, True)
+    assert run(*unsigned).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("option", "passing", "failing"),
     [("--classifier-threshold", "1", "0"), ("--min-distinct-share", "0.9", None)],

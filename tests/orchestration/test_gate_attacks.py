@@ -10,6 +10,7 @@ from mix_runs import check_of, failure, metadata_of, run
 from scenario import bad, rows, write_inputs
 
 from synthmix_dagster import load_release, verify_release
+from synthmix_dagster.release.signing import HmacKey
 
 REASON = "ticket 418, agreed with the risk team"
 
@@ -169,3 +170,13 @@ def test_a_ratio_of_a_run_is_told_beside_the_recommended_one(
     assert "as requested in the run config" in said
     assert "was recommended" in said
     assert "exactly as recommended" not in said
+
+
+def test_a_resource_signs_what_is_released(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    key = HmacKey(b"a secret of the pipeline")
+    options = {**write_inputs(tmp_path), "sign": "signer"}
+    assert run(options, instance, resources={"signer": key}).success
+    verify_release(tmp_path / "mixes" / "demo", key.verify)
+    # Nothing of the key is stored with what was signed, nor in the records.
+    stored = [path.read_bytes() for path in (tmp_path / "mixes").rglob("*") if path.is_file()]
+    assert not any(key.key in content for content in stored)

@@ -73,6 +73,9 @@ class MixConfig(
         rows are the asset ``generator_input``, on which the generator must be fitted.
     drift : DriftConfig, optional
         Monitors the gap, the generator and the real data for drift; adds the check ``drift``.
+    sign : str, optional
+        Key of a resource that signs each release: a callable that takes the digest of the manifest,
+        32 bytes, and returns the bytes of a signature, or an object with such a method ``sign``.
     translation : mapping or function, optional
         Attributes of the assets, such as ``key`` or ``metadata``. A YAML template may use ``role``
         and ``spec``; in Python it is a function of the specification and the role.
@@ -98,6 +101,7 @@ class MixConfig(
     evaluation_share: float | None = None
     generator_saw_real: bool | None = RatioOptions.generator_saw_real
     drift: DriftConfig | None = None
+    sign: str | None = None
     translation: Translation = None
 
     _partition: str | None = PrivateAttr(None)
@@ -253,6 +257,7 @@ class MixConfig(
             provenance=self.provenance,
             rows_per_shard=self.rows_per_shard,
             keep_releases=self.keep_releases,
+            memory_mb=self.memory_mb,
         )
 
     def observe_options(self) -> dict[str, Any]:
