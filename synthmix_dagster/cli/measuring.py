@@ -102,7 +102,7 @@ def recommend(
       synthmix recommend real.csv generated.csv --target price --task regression --json \\
         | jq .recommendation.ratio
     """  # noqa: D301
-    from synthmix_dagster.gates.verdicts import judge_recommendation
+    from synthmix_dagster.gates.other_verdicts import judge_recommendation
     from synthmix_dagster.verbs.core import recommend_ratio
 
     with progress(1) as step:

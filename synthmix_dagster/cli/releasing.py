@@ -251,7 +251,7 @@ def _measured(
 
 
 def _require_usable(advice: "Recommendation", required: bool) -> None:
-    from synthmix_dagster.gates.verdicts import judge_recommendation
+    from synthmix_dagster.gates.other_verdicts import judge_recommendation
 
     verdict = judge_recommendation(advice)
     if required and not verdict.passed:

@@ -9,15 +9,13 @@ a coarser table counts each column together with the target.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-
-from synthmix_dagster.data.alignment import unpacked
-from synthmix_dagster.data.identity import digest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -74,7 +72,9 @@ class Cells:
             return np.where(np.isnan(values), self.size - 1, found)
         codes, names = _levels(values)
         if self.kind == "hash":
-            cell_of = [digest(name, 60) % 2**_HASH_BITS for name in names]
+            cell_of = [
+                crc32(name.encode(errors="surrogateescape")) % 2**_HASH_BITS for name in names
+            ]
         else:
             known = {name: place for place, name in enumerate(self.levels)}
             cell_of = [known.get(name, len(known)) for name in names]
@@ -197,8 +197,7 @@ class _Counter:
 
 def _made(values: pa.ChunkedArray) -> Cells:
     """Cells of a column without counts."""
-    kind = unpacked(values.type)
-    if _is_text(kind):
+    if _is_text(values):
         _, names = _levels(values)
         if len(names) > _MAX_LEVELS:
             return Cells("hash")
@@ -211,8 +210,9 @@ def _made(values: pa.ChunkedArray) -> Cells:
     return Cells("number", edges=tuple(np.unique(quantiles).tolist()))
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    types = pa.types
+def _is_text(values: pa.ChunkedArray) -> bool:
+    types, kind = pa.types, values.type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
     return bool(
         types.is_string(kind)
         or types.is_large_string(kind)
@@ -224,8 +224,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _levels(values: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     """Codes of values and the names of the codes; what is missing has the code behind them."""
-    plain = values.cast(unpacked(values.type))
-    codes, names = pd.factorize(plain.to_pandas())
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    codes, names = pd.factorize(values.to_pandas())
     return np.where(codes < 0, len(names), codes), [str(name) for name in names]
 
 

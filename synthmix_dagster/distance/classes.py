@@ -13,13 +13,13 @@ shows no shift. With them the square is in units of a class, whatever its share:
 that looks like the class is labelled otherwise.
 
 The weights count a label of a rare class by its rarity, so what is told is rather whether the class
-can still be recognised than how many of its labels are wrong. Of 1,000 real and 3,000 synthetic
-rows with a class of 2 % (eight draws each) the mean gap was 0.00 without a shift (-0.07 to 0.07),
-0.27 with all labels of the class swapped and 0.34 with all flipped, 0.18 with half of them swapped,
-but 0.03 with half of them flipped to a common class: those that stay outweigh the others.
+can still be recognised than how many of its labels are wrong: with half of the labels of a rare
+class flipped to a common one, those that stay outweigh the others. That is what `kept_labels` sees,
+and the gate on classes compares both. docs/method.md has a table of what sees which shift.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.distance.conditional import MAX_FOLDS, conditional_estimate
 from synthmix_dagster.distance.folds import Side
 from synthmix_dagster.distance.inference import jackknife_variance, squared_interval
+from synthmix_dagster.distance.kept_labels import KeptLabels, kept_labels
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -54,6 +55,11 @@ class ClassShift:
         Rows with this label that were compared.
     overlap : float
         Share of the weighted real rows with synthetic ones nearby, for which `gap` speaks.
+    kept : float, optional
+        How often synthetic rows that look like the class carry its label, relative to real ones; 1
+        where no label moved. None where too few rows look like it, or rows are in groups.
+    kept_interval : tuple of float, optional
+        Interval of `kept`, simultaneous like that of `gap`.
     """
 
     name: str
@@ -62,6 +68,21 @@ class ClassShift:
     real_rows: int
     synthetic_rows: int
     overlap: float
+    kept: float | None = None
+    kept_interval: tuple[float, float] | None = None
+
+    def moved(self, end: Literal["estimate", "upper", "lower"] = "estimate") -> float:
+        """Share of the labels that moved, in either direction.
+
+        As shares of rare classes are uncertain, the least that the interval allows counts, unless
+        the upper end is asked for.
+        """
+        if self.kept_interval is None:
+            return 0.0
+        low, high = self.kept_interval
+        if end == "upper":
+            return max(abs(1 - low), abs(1 - high))
+        return 0.0 if low <= 1 <= high else min(abs(1 - low), abs(1 - high))
 
 
 def class_shifts(
@@ -74,6 +95,7 @@ def class_shifts(
     rng: np.random.Generator,
     *,
     level: float = 0.95,
+    grouped: bool = False,
 ) -> tuple[ClassShift, ...]:
     """Measure the shift of every class that has enough rows, the worst first.
 
@@ -93,6 +115,9 @@ def class_shifts(
         Draws the landmarks.
     level : float
         Coverage of all intervals together.
+    grouped : bool
+        Whether rows belong together. Trees would know the groups of rows that they did not see, so
+        that kept labels are not compared then.
 
     Returns
     -------
@@ -135,7 +160,25 @@ def class_shifts(
                 overlap=estimate.overlap,
             )
         )
-    return tuple(sorted(shifts, key=lambda shift: -shift.gap))
+    if compared and not grouped:
+        reach = _reach(1 - (1 - level) / len(compared))
+        kept = kept_labels(x_real, labels_real, x_synthetic, labels_synthetic, rng)
+        shifts = [_with_kept(shift, kept.get(names.index(shift.name)), reach) for shift in shifts]
+    return tuple(sorted(shifts, key=lambda shift: -max(shift.gap, shift.moved())))
+
+
+def _with_kept(shift: ClassShift, kept: KeptLabels | None, reach: float) -> ClassShift:
+    if kept is None:
+        return shift
+    low, high = kept.share - reach * kept.error, kept.share + reach * kept.error
+    return replace(shift, kept=kept.share, kept_interval=(max(0.0, low), high))
+
+
+def _reach(level: float) -> float:
+    """Standard errors to either side of an interval."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + level) / 2))
 
 
 def _signed_root(square: float) -> float:

@@ -155,7 +155,7 @@ class Encoder:
         """
         points = np.zeros((len(frame), self.dimension), dtype=dtype)
         # What overflows here is too far, see `require_near`.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             for code in self.codes:
                 code.fill(points[:, code.start : code.stop], frame[code.column])
         return points

@@ -5,25 +5,17 @@ because a blocking check only stops the run it is part of.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from synthmix_dagster.data.schema_contract import Violation
+from synthmix_dagster.distance.classes import ClassShift
 from synthmix_dagster.distance.conditional import MIN_OVERLAP
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.columns import some_names
-from synthmix_dagster.gates.threshold import Gate, Severity, Threshold
-from synthmix_dagster.ratio.provenance import Provenance
-from synthmix_dagster.ratio.recommendation import Recommendation
-
-if TYPE_CHECKING:
-    from synthmix_dagster.release.manifest import Manifest
+from synthmix_dagster.gates.threshold import GATES, Gate, Severity, Threshold
 
 #: Part of a gap that makes a column worth naming.
 _LEAST_SHARE = 0.01
-#: Violations of a schema that a sentence names.
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -131,27 +123,17 @@ def judge_conditional_gap(
     if report.conditional_interval is not None:
         low, high = report.conditional_interval
         found += f" (95 % interval {low:.2f} to {high:.2f})"
-    if value <= limit:
-        return Verdict(
-            True,
-            f"{found} is within its threshold {limit:g}, judged for the {overlap:.0%} of the "
-            "real rows that have synthetic ones with inputs like theirs.",
-            limit=limit,
-        )
-    return Verdict(
-        False,
-        f"{found} is over its threshold {limit:g}: similar rows carry different labels in "
-        "the synthetic data than in the real data. Fix how the generator assigns labels, or raise "
-        "'conditional_threshold' if this is acceptable.",
-        gate.severity,
-        limit,
-    )
+    judged = f", judged for the {overlap:.0%} of the real rows that have synthetic ones like theirs"
+    return _about_labels(gate, found, value, judged, "similar rows")
 
 
 def judge_class_gap(
     report: DistanceReport, gate: Gate, critical_gap: float | None = None
 ) -> Verdict:
     """Fail when the labels of one class moved too far for given inputs, or that cannot be told.
+
+    Two numbers are compared with the threshold: the class gap, and the share of the labels that
+    rows which look like the class have surely lost or gained.
 
     Parameters
     ----------
@@ -181,25 +163,45 @@ def judge_class_gap(
             gate.severity,
             limit,
         )
-    values = [gate.compared(shift.gap, shift.interval) for shift in report.classes]
+    values = [
+        *((_gap_of(gate, shift), shift, False) for shift in report.classes),
+        *((shift.moved(gate.compare), shift, True) for shift in report.classes),
+    ]
     # A gap that is not a number comes first, and passes no threshold.
-    value, worst = max(
-        zip((float("nan") if v is None else v for v in values), report.classes, strict=True),
-        key=lambda pair: (math.isnan(pair[0]), pair[0]),
-    )
-    low, high = worst.interval
-    found = (
-        f"{_found(gate, f'class gap of {worst.name!r}', value)} (interval {low:.2f} to "
-        f"{high:.2f}, {worst.real_rows:,} real and {worst.synthetic_rows:,} synthetic rows), the "
-        f"largest of {len(values)} compared,"
-    )
+    value, worst, moved = max(values, key=lambda found: (math.isnan(found[0]), found[0]))
+    rows = f"{worst.real_rows:,} real and {worst.synthetic_rows:,} synthetic rows"
+    if moved and worst.kept_interval is not None and worst.kept is not None:
+        low, high = worst.kept_interval
+        end = "at most" if gate.compare == "upper" else "at least"
+        found = (
+            f"Rows that look like class {worst.name!r} carry its label {worst.kept:.2f} times as "
+            f"often as real ones (interval {low:.2f} to {high:.2f}, {rows}), so that a share of "
+            f"{end} {value:.3f} has moved, which"
+        )
+    else:
+        low, high = worst.interval
+        found = (
+            f"{_found(gate, f'class gap of {worst.name!r}', value)} (interval {low:.2f} to "
+            f"{high:.2f}, {rows}), the largest of {len(report.classes)} compared,"
+        )
+    return _about_labels(gate, found, value, "", "rows that look like this class")
+
+
+def _gap_of(gate: Gate, shift: ClassShift) -> float:
+    value = gate.compared(shift.gap, shift.interval)
+    return float("nan") if value is None else value
+
+
+def _about_labels(gate: Gate, found: str, value: float, judged: str, rows: str) -> Verdict:
+    """Compare what was found of labels, and say what it means."""
+    limit = gate.threshold.value
     if value <= limit:
-        return Verdict(True, f"{found} is within its threshold {limit:g}.", limit=limit)
+        return Verdict(True, f"{found} is within its threshold {limit:g}{judged}.", limit=limit)
     return Verdict(
         False,
-        f"{found} is over its threshold {limit:g}: rows that look like this class carry different "
-        "labels in the synthetic data than in the real data. Fix how the generator assigns labels, "
-        "or raise 'class_threshold' if this is acceptable.",
+        f"{found} is over its threshold {limit:g}: {rows} carry different labels in the synthetic "
+        "data than in the real data. Fix how the generator assigns labels, or raise "
+        f"'{GATES[gate.name]}' if this is acceptable.",
         gate.severity,
         limit,
     )
@@ -327,95 +329,3 @@ def _no_interval(gate: Gate) -> str:
         f"The gap cannot be judged by the {gate.compare} end of its interval, as no interval was "
         "measured. Set 'permutations' above 0, or 'compare' to 'estimate'."
     )
-
-
-def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
-    """Say how the columns differ from what they are held to."""
-    if not found:
-        return Verdict(True, "All columns are as they should be.")
-    said = "; ".join(f"{v.dataset} '{v.column}' ({v.rule}): {v.found}" for v in found[:_NAMED])
-    more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    return Verdict(
-        False,
-        f"Columns are not as they should be: {said}{more}. Fix the data, or change 'contract' if "
-        "this is intended.",
-        severity,
-    )
-
-
-def judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
-    """Judge whether synthetic rows appear to be derived from the evaluation rows."""
-    test = provenance.memorisation
-    if test is None:
-        return Verdict(True, f"No test was made. {provenance.sentence}")
-    if not test.memorised:
-        return Verdict(True, test.reason)
-    return Verdict(False, f"{test.reason} {provenance.sentence}".strip(), severity)
-
-
-def judge_recommendation(recommendation: Recommendation, severity: Severity = "WARN") -> Verdict:
-    """Say whether the risk may decide, tells one ratio from another, and has turned."""
-    if not recommendation.provenance.trusted:
-        return Verdict(False, recommendation.reason, severity)
-    low, high = recommendation.interval
-    highest = recommendation.curve[-1].ratio
-    if recommendation.shape == "flat" and highest > 0:
-        return Verdict(
-            False,
-            f"The risk curve is flat: neither {low:.2f} nor {high:.2f} differs from the best ratio "
-            "by more than chance. More real rows would tell them apart.",
-            severity,
-        )
-    judged = recommendation.refits or recommendation.curve
-    lowest = min(judged, key=lambda point: point.risk)
-    if highest > 0 and lowest.ratio == highest:
-        return Verdict(
-            False,
-            f"The risk is still falling at {highest:.2f}, the highest ratio considered. Generate "
-            "more rows, or raise 'max_ratio', to find its lowest point.",
-            severity,
-        )
-    return Verdict(True, recommendation.reason)
-
-
-def judge_realised(
-    recommended: float,
-    manifest: "Manifest",
-    severity: Severity = "ERROR",
-    *,
-    requested: float | None = None,
-) -> Verdict:
-    """Compare what a release holds with what was recommended, or requested in its place.
-
-    Parameters
-    ----------
-    recommended : float
-        Recommended synthetic rows per real row.
-    manifest : Manifest
-        Of a release that was verified, so that its counts are those on disk.
-    severity : {"ERROR", "WARN"}
-    requested : float, optional
-        Synthetic rows per real row that the run asked for; by default those recommended.
-    """
-    ratio = recommended if requested is None else requested
-    realised, notes = manifest.realised, manifest.notes
-    real, synthetic = realised.real_rows, realised.synthetic_rows
-    due_real, due = manifest.real.rows, round(ratio * real)
-    if notes:
-        due = min(due, manifest.mix.synthetic_rows)
-    held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
-    asked = ratio != recommended
-    # With weights every synthetic row is there, and all of them weigh as much as those due.
-    weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
-    if (real, weight) != (due_real, due):
-        return Verdict(
-            False,
-            f"The release holds {held}, where {due_real} real and {due} synthetic rows, ratio "
-            f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
-            "'training_data' again.",
-            severity,
-        )
-    how = f"as requested in the run config; {recommended:.4f} was recommended"
-    if not asked:
-        how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
-    return Verdict(True, f"The release holds {held}, {how}.")

@@ -9,14 +9,13 @@ import dagster as dg
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
-from synthmix_dagster.gates.verdicts import (
-    Verdict,
-    judge,
+from synthmix_dagster.gates.other_verdicts import (
     judge_memorisation,
     judge_realised,
     judge_recommendation,
     judge_schema,
 )
+from synthmix_dagster.gates.verdicts import Verdict, judge
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.check_results import Judged, check_result, judge_partitions
 from synthmix_dagster.orchestration.config.measuring import keywords

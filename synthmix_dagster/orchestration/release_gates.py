@@ -8,14 +8,13 @@ from typing import Any
 import dagster as dg
 
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.gates.threshold import GATES, MINIMA, Threshold
-from synthmix_dagster.gates.verdicts import (
-    Verdict,
-    judge,
+from synthmix_dagster.gates.other_verdicts import (
     judge_memorisation,
     judge_recommendation,
     judge_schema,
 )
+from synthmix_dagster.gates.threshold import GATES, MINIMA, Threshold
+from synthmix_dagster.gates.verdicts import Verdict, judge
 from synthmix_dagster.gates.waiver import Waiver, require_no_objection
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.drift_watch.check import standing_alarm, watch_of

@@ -8,14 +8,9 @@ from scenario import good, rows
 
 from synthmix_dagster.distance.classes import ClassShift
 from synthmix_dagster.distance.classifier import ClassifierTest
+from synthmix_dagster.gates.other_verdicts import judge_realised, judge_recommendation
 from synthmix_dagster.gates.threshold import Gate, Threshold
-from synthmix_dagster.gates.verdicts import (
-    judge,
-    judge_conditional_gap,
-    judge_gap,
-    judge_realised,
-    judge_recommendation,
-)
+from synthmix_dagster.gates.verdicts import judge, judge_conditional_gap, judge_gap
 from synthmix_dagster.release.manifest import (
     GeneratorRequest,
     Input,

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from synthmix_dagster.distance.display import plot_distance
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.evidence import Evidence
+from synthmix_dagster.gates.other_verdicts import judge_memorisation, judge_recommendation
 from synthmix_dagster.gates.threshold import GATES
-from synthmix_dagster.gates.verdicts import Verdict, judge_memorisation, judge_recommendation
+from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.display import plot_composition

@@ -1,0 +1,108 @@
+"""Verdicts that judge no distance: on columns, on a recommendation, on what a release holds."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from synthmix_dagster.data.schema_contract import Violation
+from synthmix_dagster.gates.threshold import Severity
+from synthmix_dagster.gates.verdicts import Verdict
+from synthmix_dagster.ratio.provenance import Provenance
+from synthmix_dagster.ratio.recommendation import Recommendation
+
+if TYPE_CHECKING:
+    from synthmix_dagster.release.manifest import Manifest
+
+#: Violations of a schema that a sentence names.
+_NAMED = 5
+
+
+def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
+    """Say how the columns differ from what they are held to."""
+    if not found:
+        return Verdict(True, "All columns are as they should be.")
+    said = "; ".join(f"{v.dataset} '{v.column}' ({v.rule}): {v.found}" for v in found[:_NAMED])
+    more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return Verdict(
+        False,
+        f"Columns are not as they should be: {said}{more}. Fix the data, or change 'contract' if "
+        "this is intended.",
+        severity,
+    )
+
+
+def judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
+    """Judge whether synthetic rows appear to be derived from the evaluation rows."""
+    test = provenance.memorisation
+    if test is None:
+        return Verdict(True, f"No test was made. {provenance.sentence}")
+    if not test.memorised:
+        return Verdict(True, test.reason)
+    return Verdict(False, f"{test.reason} {provenance.sentence}".strip(), severity)
+
+
+def judge_recommendation(recommendation: Recommendation, severity: Severity = "WARN") -> Verdict:
+    """Say whether the risk may decide, tells one ratio from another, and has turned."""
+    if not recommendation.provenance.trusted:
+        return Verdict(False, recommendation.reason, severity)
+    low, high = recommendation.interval
+    highest = recommendation.curve[-1].ratio
+    if recommendation.shape == "flat" and highest > 0:
+        return Verdict(
+            False,
+            f"The risk curve is flat: neither {low:.2f} nor {high:.2f} differs from the best ratio "
+            "by more than chance. More real rows would tell them apart.",
+            severity,
+        )
+    judged = recommendation.refits or recommendation.curve
+    lowest = min(judged, key=lambda point: point.risk)
+    if highest > 0 and lowest.ratio == highest:
+        return Verdict(
+            False,
+            f"The risk is still falling at {highest:.2f}, the highest ratio considered. Generate "
+            "more rows, or raise 'max_ratio', to find its lowest point.",
+            severity,
+        )
+    return Verdict(True, recommendation.reason)
+
+
+def judge_realised(
+    recommended: float,
+    manifest: "Manifest",
+    severity: Severity = "ERROR",
+    *,
+    requested: float | None = None,
+) -> Verdict:
+    """Compare what a release holds with what was recommended, or requested in its place.
+
+    Parameters
+    ----------
+    recommended : float
+        Recommended synthetic rows per real row.
+    manifest : Manifest
+        Of a release that was verified, so that its counts are those on disk.
+    severity : {"ERROR", "WARN"}
+    requested : float, optional
+        Synthetic rows per real row that the run asked for; by default those recommended.
+    """
+    ratio = recommended if requested is None else requested
+    realised, notes = manifest.realised, manifest.notes
+    real, synthetic = realised.real_rows, realised.synthetic_rows
+    due_real, due = manifest.real.rows, round(ratio * real)
+    if notes:
+        due = min(due, manifest.mix.synthetic_rows)
+    held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
+    asked = ratio != recommended
+    # With weights every synthetic row is there, and all of them weigh as much as those due.
+    weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
+    if (real, weight) != (due_real, due):
+        return Verdict(
+            False,
+            f"The release holds {held}, where {due_real} real and {due} synthetic rows, ratio "
+            f"{ratio:.4f}, were {'requested' if asked else 'recommended'}. Materialise "
+            "'training_data' again.",
+            severity,
+        )
+    how = f"as requested in the run config; {recommended:.4f} was recommended"
+    if not asked:
+        how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
+    return Verdict(True, f"The release holds {held}, {how}.")
