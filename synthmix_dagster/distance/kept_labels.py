@@ -103,7 +103,7 @@ def kept_labels(
         errors = (
             _error(sides[0], mine[0], real),
             max(
-                # Where no label is left, rows do not vary: chance is what it would be without a shift.
+                # Where no label is left, nothing varies: chance is what it is without a shift.
                 _error(sides[1], mine[1], synthetic),
                 _error(sides[1], mine[1], real),
             ),

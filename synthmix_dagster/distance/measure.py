@@ -299,7 +299,7 @@ def _about_classes(
         names,
         thinned(points.cuts[0], MAX_FITTED),
         rng_of(options.seed, "distance classes"),
-        grouped=pair.groups is not None,
+        grouped=pair.points.groups is not None,
     )
     notes = []
     counts = np.bincount(coded, minlength=len(names))
