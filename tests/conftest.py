@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import hypothesis
@@ -67,6 +68,38 @@ def module_instance(
     """One for a whole module: for runs of which its tests only read what came out."""
     with _copied(dagster_home, tmp_path_factory.mktemp("module")) as copied:
         yield copied
+
+
+#: The smallest picture of either kind.
+_BLANK = {
+    "png": bytes.fromhex(
+        "89504e470d0a1a0a0000000d494844520000000100000001080000000"
+        "03a7e9b550000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
+    ),
+    "svg": b'<svg viewBox="0 0 1 1"></svg>',
+}
+
+
+#: Where tests make releases by the hundred and look at one or two.
+_UNSEEN = ("orchestration", "release", "cli", "verbs", "gates", "test_redaction.py")
+
+
+@pytest.fixture(autouse=True)
+def blank_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lay out no picture, which takes a third of a run, but where a test is marked `draws`.
+
+    What a module shares was made before its tests, and is drawn.
+    """
+    here, folder = request.node.path, Path(__file__).parent
+    room = here.relative_to(folder).parts[0] if here.is_relative_to(folder) else ""
+    with pytest.MonkeyPatch.context() as patch:
+        if room in _UNSEEN and request.node.get_closest_marker("draws") is None:
+            patch.setattr("matplotlib.figure.Figure.savefig", _save_blank)
+        yield
+
+
+def _save_blank(figure: Any, target: Any, **options: Any) -> None:
+    target.write(_BLANK[options["format"]])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

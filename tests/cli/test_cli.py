@@ -227,6 +227,7 @@ def test_measure_says_gap_floor_columns_in_text(files: dict[str, str]) -> None:
         assert word in text
 
 
+@pytest.mark.draws
 def test_pictures_are_drawn_where_they_are_asked_for(files: dict[str, str], tmp_path: Path) -> None:
     for verb, more in (("measure", QUICK), ("recommend", [])):
         path = tmp_path / f"{verb}.png"

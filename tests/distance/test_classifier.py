@@ -33,7 +33,14 @@ def parity(rng, n, *, broken):
     return bits
 
 
-@pytest.mark.parametrize(("n", "m"), [(30, 60), (60, 60), (50, 150)])
+@pytest.mark.parametrize(
+    ("n", "m"),
+    [
+        (30, 60),
+        pytest.param(60, 60, marks=pytest.mark.slow),
+        pytest.param(50, 150, marks=pytest.mark.slow),
+    ],
+)
 def test_at_equality_a_p_value_is_small_as_often_as_it_says(n, m, monkeypatch):
     from scipy.stats import binomtest
 

@@ -38,7 +38,9 @@ def mean_and_error(values):
 # --- nothing to see ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "m"), [(40, 40), (24, 48), (48, 24)])
+@pytest.mark.parametrize(
+    ("n", "m"), [(40, 40), pytest.param(24, 48, marks=pytest.mark.slow), (48, 24)]
+)
 def test_without_a_shift_the_mean_is_zero_at_any_size(n, m):
     squares = [
         estimate(sample(rng, n), sample(rng, m), seed).square

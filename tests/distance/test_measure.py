@@ -208,7 +208,7 @@ def test_the_report_states_what_was_done(real):
     ("n", "m", "options"),
     [
         (4000, 4000, {}),
-        (500, 6000, {"target": "y"}),
+        pytest.param(500, 6000, {"target": "y"}, marks=pytest.mark.slow),
         (3000, 3000, {"target": "y", "permutations": 0}),
         pytest.param(*(2000, 2000, {"method": "exact", "permutations": 0}), marks=pytest.mark.slow),
     ],

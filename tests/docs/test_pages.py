@@ -27,7 +27,7 @@ NOT_RUN = {
 }
 
 #: Pages with more than a few seconds of work.
-LONG = ["docs/tutorial.md"]
+LONG = ["docs/tutorial.md", "docs/cli.md"]
 
 _NUMBER = re.compile(r"[-+\u2212]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 

@@ -112,7 +112,7 @@ def test_capital_is_the_ratio_of_likelihoods_written_out(bet: blocks.Bet) -> Non
     np.testing.assert_allclose(won[1:], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("spread", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize("spread", [1.0, pytest.param(2.0, marks=pytest.mark.slow), 5.0])
 @pytest.mark.parametrize("jumping", [0.0, 0.1])
 def test_no_bet_is_expected_to_win_under_day_effects_that_are_allowed_for(
     spread: float, jumping: float

@@ -12,15 +12,17 @@ from scenario import MINIMAL, bad, good, rows, write_inputs
 from synthmix_dagster import build_synthmix_defs
 from synthmix_dagster.errors import ConfigError
 
+MEASURED = "distribution_distance"
+
 
 def metadata_of(options: dict[str, Any], instance: dg.DagsterInstance) -> dict[str, Any]:
     job = build_synthmix_defs(**options).resolve_job_def("demo_job")
-    result = job.execute_in_process(instance=instance, raise_on_error=False)
-    assert result.success
+    upstream = [dg.AssetKey(["demo", role]) for role in ("real", "synthetic", MEASURED)]
+    result = job.execute_in_process(instance=instance, asset_selection=upstream)
     (event,) = [
         event
         for event in result.get_asset_materialization_events()
-        if event.asset_key.path[-1] == "distribution_distance"
+        if event.asset_key.path[-1] == MEASURED
     ]
     return {
         key: [record.data for record in value.records]

@@ -185,7 +185,9 @@ def test_the_parts_of_the_variance_form_add_up_to_the_risk_without_synthetic_row
     assert parts == pytest.approx(good.baselines["none"])
 
 
-@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize(
+    "task", [pytest.param("regression", marks=pytest.mark.slow), "classification"]
+)
 def test_the_measured_shift_is_in_the_units_of_the_risk(task):
     """The chance of a label differs between the sides by 0.4 sin x."""
 

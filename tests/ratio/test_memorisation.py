@@ -133,10 +133,18 @@ LAWS = {
         rng.integers(40, size=n)
     ],
 }
+#: What these have is in the laws beside them.
+REPEATED = ("normal", "heavy tails", "categories")
 
 
-@pytest.mark.parametrize("held_out", [False, True])
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize(
+    ("name", "held_out"),
+    [
+        pytest.param(name, held_out, marks=[pytest.mark.slow] if name in REPEATED else [])
+        for name in LAWS
+        for held_out in (False, True)
+    ],
+)
 def test_p_values_of_equal_laws_are_not_too_small(name, held_out):
     p_values = []
     for seed in range(40):

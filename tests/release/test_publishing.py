@@ -266,6 +266,7 @@ KILLS = {
 KILLED_ALWAYS = ("half a shard", "before the manifest", "before latest moves")
 
 
+@pytest.mark.draws  # as the other process does
 @pytest.mark.parametrize(
     "kill",
     [
@@ -293,6 +294,7 @@ def test_after_a_kill_latest_verifies_and_the_next_mix_is_as_if_nothing_had_happ
     assert entries(tmp_path / "output" / "releases") == both
 
 
+@pytest.mark.draws  # as the other processes do
 def test_two_processes_that_publish_the_same_mix_at_once_both_succeed(tmp_path):
     children = [start(tmp_path / "output") for _ in range(2)]
     for child in children:

@@ -20,6 +20,8 @@ from synthmix_dagster.release.mixing import mix_datasets
 from synthmix_dagster.release.report import sections
 from synthmix_dagster.release.report.page import REPORT, release_report
 
+pytestmark = pytest.mark.draws
+
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> list[Release]:
