@@ -3,46 +3,58 @@
 # make check     format, lint, types, definitions
 # make test      the tests that need minutes and nothing but this machine
 # make test-all  these, then those that are slow or need a browser or a server
+# make test-versions  all of them at the lowest versions on Python 3.10 and at the newest on 3.13
 # make docs      the documentation as a site in site/, built strictly
 # make bench     the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 EXAMPLE_HOME := $(CURDIR)/.demo
 export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
-export VIRTUAL_ENV := $(CURDIR)/.venv
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check docs ui bench constraints clean
+.PHONY: help demo test test-all test-versions check docs ui bench constraints clean
 
 help:
 	@grep '^# make' Makefile | cut -c3-
 
 # One environment for everything. The stamp is newer than what it was made from, so a change of
 # either file installs again; a cut-off installation leaves no stamp.
-.venv/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the pinned environment needs Python 3.11 or newer; try: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: .venv/.installed
+demo: $(VENV)/.installed
 	$(BIN)/python -m example_repo.demo
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 LARGE := slow or browser or server or cluster
 
-test: .venv/.installed
+test: $(VENV)/.installed
 	$(PYTEST) -m 'not ($(LARGE))'
 
 test-all: test
 	$(PYTEST) -m '$(LARGE)'
+
+# Other versions than the pinned ones, each in an environment of its own; SUITE=test leaves out what
+# is slow, VERSIONS=lowest-3.12 is another one.
+VERSIONS ?= lowest-3.10 newest-3.13
+SUITE ?= test test-all
+
+test-versions:
+	@for each in $(VERSIONS); do \
+		venv=$$($(PYTHON) tools/versions.py $$each) && $(MAKE) VENV=$$venv $(SUITE) || exit 1; \
+	done
 
 # The example's own Dagster instance; nothing is sent anywhere.
 $(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(@D)
 	@printf 'telemetry:\n  enabled: false\n' > $@
 
-check: .venv/.installed $(DAGSTER_HOME)/dagster.yaml
+check: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,14 +62,14 @@ check: .venv/.installed $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dg check defs
 
 # Nothing is fetched: fonts are the system's, and search runs in the browser.
-docs: .venv/.installed
+docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-ui: .venv/.installed
+ui: $(VENV)/.installed
 	@test -e $(EXAMPLE_HOME)/mixes || { echo 'Nothing to see yet: run make demo first.'; exit 1; }
 	$(BIN)/dagster-webserver --workspace workspace.yaml --port 3000
 
-bench: .venv/.installed
+bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.distance --json benchmarks/results/distance.json
 	$(BIN)/python -m benchmarks.drift $(if $(PAIRS),--pairs "$(PAIRS)") --json benchmarks/results/drift.json
 	test -z "$(PAIRS)" || $(BIN)/python -m benchmarks.ratio --pairs "$(PAIRS)" --json benchmarks/results/ratio.json
@@ -71,4 +83,4 @@ constraints:
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf .venv .demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -15,16 +15,18 @@ else:
 _BOUND = re.compile(r"(?P<name>[\w.-]+)>=(?P<version>[\w.]+)")
 
 
-def main() -> None:
+def lowest_versions() -> list[str]:
     """Turn every ``name>=version`` into ``name==version``."""
     pyproject = Path(__file__).parents[1] / "pyproject.toml"
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    pinned = []
     for requirement in project["dependencies"]:
         bound = _BOUND.fullmatch(requirement)
         if bound is None:
             raise SystemExit(f"{pyproject.name}: '{requirement}' has no plain lower bound")
-        print(f"{bound['name']}=={bound['version']}")
+        pinned.append(f"{bound['name']}=={bound['version']}")
+    return pinned
 
 
 if __name__ == "__main__":
-    main()
+    print("\n".join(lowest_versions()))

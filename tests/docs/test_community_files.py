@@ -66,9 +66,9 @@ def test_every_python_is_tested_at_the_ends_of_its_versions_and_weekly() -> None
     tested = jobs["tests"]["strategy"]["matrix"]["include"]
     assert sorted({row["python"] for row in tested}) == sorted(PYTHONS)
     assert {"lowest", "newest"} <= {row["versions"] for row in tested}
-    assert min(PYTHONS, key=lambda version: int(version[2:])) in [
-        row["python"] for row in tested if row["versions"] == "lowest"
-    ]
+    oldest, *_, newest = sorted(PYTHONS, key=lambda version: int(version[2:]))
+    assert {"python": oldest, "versions": "lowest"} in tested
+    assert {"python": newest, "versions": "newest"} in tested
     assert jobs["weekly"]["strategy"]["matrix"] == {"python": PYTHONS, "versions": ["newest"]}
     # YAML 1.1 reads the key `on` as true.
     assert "schedule" in _yaml(GITHUB / "workflows" / "tests.yml")[True]
