@@ -11,5 +11,6 @@ defs = build_synthmix_defs(
     task="classification",
     stratify="late",
     threshold=0.35,
+    conditional_threshold=0.2,
     output_root=str(home() / "mixes"),
 )

@@ -14,15 +14,18 @@ attributes:
   name: {name}              # assets are {name}/real, {name}/synthetic, {name}/training_data, ...
 
   # Files, folders, globs or URIs; or assets that exist already: {{ asset: warehouse/customers }}
+  # A relative path starts at the folder in which Dagster was started, so name the project's folder.
   real: {{ path: "{real}" }}
   synthetic: {{ path: "{synthetic}" }}
 
   target: {target}          # label column
   task: {task}              # or {other}
 
-  # Maximum gap to release, in real standard deviations. A release with a larger gap is refused.
-  # Set it after a first run shows the gap and its floor; '3 x floor' adapts to the sample size.
+  # Two gates, both in real standard deviations; a release over one of them is refused. The first
+  # limits the distance between all columns, the second how far the labels of similar rows moved,
+  # which tells best whether synthetic rows hurt. Look at the numbers of a first run, then tighten.
   threshold: {threshold}
+  conditional_threshold: {conditional_threshold}
 
   # Releases are written below it. Use a folder that is shared by all machines that run steps.
   output_root: "{{{{ context.project_root }}}}/mixes"
@@ -50,11 +53,12 @@ from synthmix_dagster import SynthMixComponent
 def load(context: dg.ComponentLoadContext) -> SynthMixComponent:
     return SynthMixComponent(
         name="{name}",
-        real={{"path": "{real}"}},
-        synthetic={{"path": "{synthetic}"}},
+        real={{"path": {real}}},
+        synthetic={{"path": {synthetic}}},
         target="{target}",
         task="{task}",
         threshold={threshold},
+        conditional_threshold={conditional_threshold},
         output_root=f"{{context.project_root}}/mixes",
     )
 '''
@@ -69,7 +73,10 @@ class SynthMixParams(BaseModel):
     )
     target: str = Field("target", description="Label column.")
     task: str = Field("classification", description="classification or regression.")
-    threshold: float = Field(0.25, description="Maximum gap to release.")
+    threshold: float = Field(0.3, description="Maximum gap to release.")
+    conditional_threshold: float = Field(
+        0.2, description="Maximum shift of the labels of similar rows to release."
+    )
 
 
 class SynthMixScaffolder(dg.Scaffolder[SynthMixParams]):
@@ -89,8 +96,11 @@ class SynthMixScaffolder(dg.Scaffolder[SynthMixParams]):
             **params.model_dump(),
         }
         if request.scaffold_format == "python":
-            _write(request.target_path / "component.py", _PYTHON.format(**values))
-        elif request.append:
+            paths = {side: _python_path(values[side]) for side in ("real", "synthetic")}
+            _write(request.target_path / "component.py", _PYTHON.format(**(values | paths)))
+            return
+        values |= {side: _yaml_path(values[side]) for side in ("real", "synthetic")}
+        if request.append:
             with request.target_path.open("a", encoding="utf-8") as file:
                 file.write("---\n" + _YAML.format(**values))
         else:
@@ -99,6 +109,18 @@ class SynthMixScaffolder(dg.Scaffolder[SynthMixParams]):
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def _in_project(path: str) -> bool:
+    return "://" not in path and not Path(path).is_absolute()
+
+
+def _yaml_path(path: str) -> str:
+    return "{{ context.project_root }}/" + path if _in_project(path) else path
+
+
+def _python_path(path: str) -> str:
+    return f'f"{{context.project_root}}/{path}"' if _in_project(path) else f'"{path}"'
 
 
 def _plain(name: str) -> str:

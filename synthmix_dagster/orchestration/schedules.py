@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 def build_job(config: MixConfig) -> "UnresolvedAssetJobDefinition":
-    """Build the job that runs a whole mix, checks included."""
-    own = [config.asset_key(role) for role in config.own_roles]
+    """Build the job that runs a whole mix, checks included.
+
+    Assets of the project that lie between assets of the mix, such as a generator that is fitted on
+    `generator_input`, run with it: without them the mix would judge what they made last time.
+    """
+    own = dg.AssetSelection.assets(*(config.asset_key(role) for role in config.own_roles))
+    between = own.downstream() & own.upstream()
     name = re.sub(r"\W", "_", "_".join([*config.key_prefix, config.name, "job"]), flags=re.ASCII)
-    return dg.define_asset_job(name, selection=own)
+    return dg.define_asset_job(name, selection=own | between)
 
 
 def build_schedules(config: MixConfig, job: "UnresolvedAssetJobDefinition") -> list[Any]:

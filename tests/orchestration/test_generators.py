@@ -74,6 +74,33 @@ def test_the_users_generator_is_fitted_on_the_generator_input(
     assert 20 <= 200 - len(fitted[0]) <= 80
 
 
+def test_the_job_of_a_mix_runs_what_lies_between_its_assets(tmp_path: Path) -> None:
+    @dg.asset(key=SYNTHETIC, ins={"given": dg.AssetIn(["demo", "generator_input"])})
+    def generated_rows(given: pd.DataFrame) -> pd.DataFrame:
+        return given
+
+    @dg.asset(deps=[["demo", "generator_input"]])
+    def a_look_at_them() -> None: ...
+
+    @dg.asset(deps=[["demo", "training_data"]])
+    def model() -> None: ...
+
+    real, _ = project(pd.DataFrame, rows(200, seed=0), good())
+    mix = build_synthmix_defs(**settings(tmp_path, evaluation_share=0.25))
+    mine = dg.Definitions(assets=[real, generated_rows, a_look_at_them, model])
+    defs = dg.Definitions.merge(mix, mine)
+    selected = {
+        key.path[-1] for key in defs.resolve_job_def("demo_job").asset_layer.selected_asset_keys
+    }
+    assert selected == {
+        "generator_input",
+        SYNTHETIC.path[-1],
+        "distribution_distance",
+        "optimal_ratio",
+        "training_data",
+    }
+
+
 def test_a_generator_input_that_no_manager_could_store_is_refused_at_definition_time(
     tmp_path: Path,
 ) -> None:
