@@ -8,7 +8,7 @@ import pytest
 from doc_blocks import PAGES, blocks_of, name_of
 
 #: A line that names what snippets need, such as: Snippets need `real` and `synthetic`, two frames.
-_NEEDS = re.compile(r"^(?:> )?Snippets need .*?(?=\n\n)", re.MULTILINE | re.DOTALL)
+_NEEDS = re.compile(r"^ *Snippets need .*?(?=\n\n)", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([A-Za-z_]\w*)`")
 
 
@@ -26,7 +26,7 @@ def free_names(sources: list[str]) -> set[str]:
             else:
                 inner = {name for node in ast.walk(statement) for name in _bound(node)}
                 free |= _loaded(statement) - known - inner
-            known |= {name for name in _bound(statement)}
+            known |= set(_bound(statement))
             known |= {name for node in ast.walk(statement) for name in _bound(node)}
     for statement in late:
         inner = {name for node in ast.walk(statement) for name in _bound(node)}
