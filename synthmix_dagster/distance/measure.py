@@ -45,7 +45,7 @@ from synthmix_dagster.distance.worst import Direction, worst_directions
 from synthmix_dagster.encoding.columns import level_names, some_names
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.options import Columns
-from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.seeds import rng_of
 
 #: Directions in which the sides differ most.
@@ -267,6 +267,8 @@ def _about_target(pair: Comparison, target: str | None, options: DistanceOptions
     if target is None or target not in pair.encoder.columns:
         return TargetGaps()
     code = pair.encoder.code(target)
+    if code.kind in ("categorical", "boolean"):
+        _require_shared_classes(pair, target)
     return target_gaps(
         pair.points,
         slice(code.start, code.stop),
@@ -276,6 +278,20 @@ def _about_target(pair: Comparison, target: str | None, options: DistanceOptions
         rng_of(options.seed, "distance target"),
         pair.scales,
     )
+
+
+def _require_shared_classes(pair: Comparison, target: str) -> None:
+    """Refuse labels that are written differently on the two sides, such as 0, 1 and False, True."""
+    real, synthetic = (
+        set(level_names(side[target]).dropna()) for side in (pair.real, pair.synthetic)
+    )
+    if real.isdisjoint(synthetic):
+        raise DataError(
+            f"it has the classes {some_names(sorted(synthetic))}, none of which a real row has",
+            dataset="synthetic",
+            column=target,
+            fix=f"Write its labels as in the real rows: {some_names(sorted(real))}",
+        )
 
 
 def _about_classes(

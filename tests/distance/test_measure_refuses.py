@@ -80,3 +80,12 @@ def test_a_group_for_one_side_only_and_groups_too_few_are_refused(real):
     with pytest.raises(DataError, match="missing in 100 of 300 rows") as caught:
         measure(grouped, grouped, groups="day")
     assert caught.value.column == "day"
+
+
+def test_labels_that_are_written_differently_are_refused_as_a_recommendation_refuses_them(real):
+    labelled = real.assign(late=np.arange(300) % 2)
+    other = labelled.assign(late=labelled["late"] == 1)
+    expected = "'late': it has the classes False, True, none of which a real row has.*: 0, 1"
+    with pytest.raises(DataError, match=expected) as caught:
+        measure(labelled, other, target="late")
+    assert caught.value.dataset == "synthetic"
