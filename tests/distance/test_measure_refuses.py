@@ -87,5 +87,5 @@ def test_labels_that_are_written_differently_are_refused_as_a_recommendation_ref
     other = labelled.assign(late=labelled["late"] == 1)
     expected = "'late': it has the classes False, True, none of which a real row has.*: 0, 1"
     with pytest.raises(DataError, match=expected) as caught:
-        measure(labelled, other, target="late")
+        measure(labelled, other, target="late", categorical=["late"])
     assert caught.value.dataset == "synthetic"
