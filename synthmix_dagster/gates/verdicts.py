@@ -309,6 +309,13 @@ def _named(threshold: Threshold, limit: float) -> str:
 
 def _worst(report: DistanceReport) -> str:
     whole = sum(column.part for column in report.columns)
+    if whole <= 0 or (report.interval is not None and report.interval[0] <= 0):
+        # A gap that may be zero has no shares.
+        first = some_names([column.column for column in report.columns[:3]])
+        return (
+            "The gap itself may be zero; more rows on the smaller side make its interval shorter. "
+            f"The columns that may differ most: {first}."
+        )
     shares = [(column.column, column.part / whole) for column in report.columns[:3]]
     # The first is named even where no column says much by itself.
     named = [share for share in shares if share[1] >= _LEAST_SHARE] or shares[:1]

@@ -39,6 +39,18 @@ def test_a_gap_within_its_threshold_passes_and_one_over_it_fails(report):
     assert report.columns[0].column in verdict.sentence
 
 
+def test_a_gap_that_may_be_zero_has_no_shares(report):
+    upper = replace(GAP, compare="upper")
+    unsure = replace(report, gap=-0.1, interval=(-0.3, 0.8))
+    sentence = judge_gap(unsure, upper).sentence
+    assert "%" not in sentence.replace("95 %", "")
+    assert "The gap itself may be zero" in sentence
+    assert report.columns[0].column in sentence
+    known = replace(report, gap=1.0, interval=(0.8, 1.2), gap_squared=1.0)
+    parts = tuple(replace(column, part=0.5) for column in report.columns)
+    assert "(25%)" in judge_gap(replace(known, columns=parts), upper).sentence
+
+
 def test_a_gap_that_is_not_a_number_fails(report):
     assert not judge_gap(replace(report, gap=float("nan")), GAP).passed
     assert not judge_conditional_gap(replace(report, conditional_gap=float("nan")), LABELS).passed
