@@ -9,7 +9,6 @@ it holds the best ratio in nine of ten cases, each judged by what the other data
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def main() -> int:
         records, base=shipped_experience() if options.add else None, note=options.source
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(learned.to_dict(), indent=1) + "\n")
+    options.out.write_text(learned.to_json())
     print(
         f"{learned.cases} cases of {learned.pairs} pairs of {len(learned.datasets)} datasets, "
         f"interval of mass {learned.level:.3f}"

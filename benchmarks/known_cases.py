@@ -17,7 +17,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.gridsearch import grid_search
-from benchmarks.oracle import true_errors
 from benchmarks.pairs import Run, kind, runs
 from synthmix_dagster import SynthMixError
 from synthmix_dagster.encoding.nystroem import NystroemMap
@@ -30,6 +29,7 @@ from synthmix_dagster.ratio.learners import kernel_path
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.posterior import knot_counts
 from synthmix_dagster.ratio.sample import EncodedSample
+from synthmix_dagster.ratio.truth import true_errors
 from synthmix_dagster.threads import one_thread
 
 Floats = NDArray[np.float64]
@@ -92,7 +92,7 @@ def further_runs(folder: Path, sizes: list[int], known: set[tuple[str, int, int]
         rng = np.random.default_rng(0)
         real = train.iloc[rng.permutation(len(train))[:n]].reset_index(drop=True)
         synthetic = pool.iloc[rng.permutation(len(pool))[: 16 * n]].reset_index(drop=True)
-        errors = true_errors(real, synthetic, test, RATIOS, meta=meta, seed=0)
+        errors = true_errors(_encoded(real, synthetic, meta), test, RATIOS, seed=0)
         yield Run(
             pair=folder.name,
             seed=0,
@@ -104,6 +104,12 @@ def further_runs(folder: Path, sizes: list[int], known: set[tuple[str, int, int]
             real=real,
             synthetic=synthetic,
         )
+
+
+def _encoded(real: pd.DataFrame, synthetic: pd.DataFrame, meta: dict[str, Any]) -> EncodedSample:
+    code = TargetCode.fit(real, meta["target"], meta["task"])
+    frames = {"real": real, "synthetic": synthetic}
+    return EncodedSample.encode(frames, code, Columns(categorical=meta["categorical"]))
 
 
 def record_of(run: Run, *, others: bool) -> Record:

@@ -22,6 +22,7 @@ from synthmix_dagster.release.handle import load_release as load_release
 from synthmix_dagster.release.verification import verify_release as verify_release
 from synthmix_dagster.verbs.core import measure_distance as measure_distance
 from synthmix_dagster.verbs.core import recommend_ratio as recommend_ratio
+from synthmix_dagster.verbs.learning import learn_from_pairs as learn_from_pairs
 from synthmix_dagster.verbs.mixing import mix as mix
 from synthmix_dagster.verbs.variants import recommend_for_domain as recommend_for_domain
 from synthmix_dagster.verbs.variants import recommend_generators as recommend_generators

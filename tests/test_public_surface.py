@@ -28,6 +28,7 @@ def test_public_names() -> None:
         "build_synthmix_checks",
         "build_synthmix_defs",
         "drift_report",
+        "learn_from_pairs",
         "load_release",
         "measure_distance",
         "mix",

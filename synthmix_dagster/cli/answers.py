@@ -54,11 +54,14 @@ def print_distance(report: "DistanceReport") -> None:
 
 def print_recommendation(advice: "Recommendation") -> None:
     """Print the ratio, the predicted risks, and why."""
+    from synthmix_dagster.ratio.wording import meaning_of_interval
+
     low, high = advice.interval
-    equivalent = f"{low:.4g} to {high:.4g} are statistically indistinguishable from the best"
-    click.echo(f"ratio   {advice.ratio:.4g} ({equivalent})")
-    risks = ", ".join(f"{name} {risk:.4g}" for name, risk in advice.baselines.items())
-    click.echo(f"risk    {risks} ({advice.metric})")
+    click.echo(
+        f"ratio   {advice.ratio:.4g} ({low:.4g} to {high:.4g}: {meaning_of_interval(advice)})"
+    )
+    values = ", ".join(f"{name} {value:.4g}" for name, value in advice.shown.items())
+    click.echo(f"{'risk' if advice.score is None else 'score':<7} {values} ({advice.metric})")
     click.echo(f"because {advice.reason}")
     for note in advice.notes:
         click.echo(f"note: {note}")

@@ -50,6 +50,9 @@ def values_of(settings: Mapping[str, Any], *options: type) -> dict[str, Any]:
 def _option(field: "Field[Any]", type_: Any, help_text: str) -> Callable[[Any], Any]:
     flag = f"--{field.name.replace('_', '-')}"
     kinds = [kind for kind in get_args(type_) if kind is not NoneType]
+    if kinds and get_origin(kinds[0]) is Literal:
+        # A choice that need not be made.
+        type_, kinds = kinds[0], list(get_args(kinds[0]))
     if get_origin(type_) is Literal:
         # Numbers are left to the options to refuse, by the same message as in Python.
         words = isinstance(kinds[0], str)
@@ -61,7 +64,7 @@ def _option(field: "Field[Any]", type_: Any, help_text: str) -> Callable[[Any], 
     if type_ is bool:
         return _with_default(f"{flag}/--no-{flag[2:]}", field, help_text)
     kind = kinds[0] if kinds else type_
-    metavar = "COLUMN" if kind is str else None
+    metavar = field.metadata.get("metavar", "COLUMN") if kind is str else None
     return _with_default(flag, field, help_text, type=kind, metavar=metavar)
 
 

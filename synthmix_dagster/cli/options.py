@@ -115,7 +115,15 @@ def learning(command: Command) -> Command:
             default=RatioOptions.generator_saw_real,
             help=attribute_docs(RatioOptions)["generator_saw_real"],
         ),
-        declared(RatioOptions, "max_ratio", "rule"),
+        declared(
+            RatioOptions,
+            "max_ratio",
+            "rule",
+            "scoring",
+            "positive_class",
+            "class_weight",
+            "experience",
+        ),
         click.option(
             "--require-usable",
             is_flag=True,

@@ -74,6 +74,7 @@ def mix(
     """  # noqa: D301
     from synthmix_dagster.data.dataset import open_dataset
     from synthmix_dagster.gates.evidence import gates_of
+    from synthmix_dagster.gates.other_verdicts import judge_recommendation
     from synthmix_dagster.verbs import core, mixing
 
     gates = gates_of(
@@ -115,10 +116,16 @@ def mix(
             sign=None if key is None else key.sign,
             **values_of(settings, MixOptions),
         )
+    # Whoever acts on a recommendation reads what `recommend` would have said of it.
+    verdicts = {} if advice is None else {"recommendation_usable": judge_recommendation(advice)}
     if as_json:
-        answers.print_json({"passed": True, "release": release.to_dict()})
-    else:
-        answers.print_release(release, "released")
+        checks = answers.judged(verdicts)["checks"]
+        answers.print_json({"passed": True, "checks": checks, "release": release.to_dict()})
+        return
+    if advice is not None:
+        answers.print_recommendation(advice)
+        answers.print_verdicts(verdicts, failed="WARNING")
+    answers.print_release(release, "released")
 
 
 @main.command()

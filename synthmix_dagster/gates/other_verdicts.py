@@ -44,13 +44,14 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
     """Say whether the risk may decide, tells one ratio from another, and has turned."""
     if not recommendation.provenance.trusted:
         return Verdict(False, recommendation.reason, severity)
-    low, high = recommendation.interval
     highest = recommendation.curve[-1].ratio
-    if recommendation.shape == "flat" and highest > 0:
+    # Who asked for the fewest rows has said what a flat curve is to mean.
+    undecided = recommendation.shape == "flat" and recommendation.rule != "smallest_equivalent"
+    if undecided and highest > 0:
         return Verdict(
             False,
-            f"The risk curve is flat: neither {low:.2f} nor {high:.2f} differs from the best ratio "
-            "by more than chance. More real rows would tell them apart.",
+            f"The risk curve is flat. {recommendation.reason} More real rows may tell the ratios "
+            "apart.",
             severity,
         )
     judged = recommendation.refits or recommendation.curve
@@ -59,7 +60,8 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
         return Verdict(
             False,
             f"The risk is still falling at {highest:.2f}, the highest ratio considered. Generate "
-            "more rows, or raise 'max_ratio', to find its lowest point.",
+            "more rows, or raise 'max_ratio', to find its lowest point. "
+            f"{recommendation.reason}",
             severity,
         )
     return Verdict(True, recommendation.reason)

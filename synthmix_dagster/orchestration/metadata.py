@@ -135,7 +135,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
             ratio=recommendation.ratio,
             ratio_low=low,
             ratio_high=high,
-            **{f"risk_{name}": risk for name, risk in recommendation.baselines.items()},
+            **{f"risk_{name}": value for name, value in recommendation.shown.items()},
             **{f"bound_{b.name}_ratio": b.row_ratio for b in recommendation.bounds},
             critical_gap=recommendation.critical_gap,
             row_weight=weighted.row_weight if weighted else None,

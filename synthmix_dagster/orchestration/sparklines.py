@@ -74,10 +74,10 @@ def compact_ratio(recommendation: Recommendation) -> str:
         _path(line, CURVE),
         f"<circle cx='{x}' cy='{up(chosen)}' r='5' fill='{CHOSEN}'/>",
     ]
-    words = "ratio {:.2f} ({:.2f} to {:.2f}), risk {:.3g}, without {:.3g}"
-    return _markdown(
-        words.format(recommendation.ratio, *recommendation.interval, chosen, none), marks
-    )
+    words = "ratio {:.2f} ({:.2f} to {:.2f}), {} {:.3g}, without {:.3g}"
+    shown, name = recommendation.shown, recommendation.risk_name
+    values = name, shown["recommended"], shown["none"]
+    return _markdown(words.format(recommendation.ratio, *recommendation.interval, *values), marks)
 
 
 def compact_drift(report: DriftReport) -> str:

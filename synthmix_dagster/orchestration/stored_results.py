@@ -17,6 +17,7 @@ from synthmix_dagster.orchestration.inputs import Opened
 from synthmix_dagster.orchestration.outcome import CODE_VERSION
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.records import digest_of
+from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.recommendation import Recommendation
 
 DISTANCE, RATIO, TRAINING_DATA = "distribution_distance", "optimal_ratio", "training_data"
@@ -137,8 +138,12 @@ def _origin(config: MixConfig, opened: Opened, role: str) -> dict[str, Any]:
     datasets: list[Dataset] = [*opened.sides]
     if not measured and opened.evaluation is not None:
         datasets.append(opened.evaluation)
+    inputs = {dataset.name: dataset.fingerprint for dataset in datasets}
+    if not measured and config.experience is not None:
+        # A file that was learned again is another input.
+        inputs["experience"] = Experience.read(config.experience).digest
     return {
         "code_version": CODE_VERSION,
-        "inputs": {dataset.name: dataset.fingerprint for dataset in datasets},
+        "inputs": inputs,
         "settings": config.measure_options() if measured else config.recommend_options(),
     }

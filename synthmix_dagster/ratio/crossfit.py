@@ -72,8 +72,8 @@ def cross_fitted_path(
         The generator fails, or what it returns cannot be encoded as the real rows.
     """
     n = sample.n
-    frame, targets = sample.frames["real"], sample.targets["real"]
-    features = transform(sample.points["real"])
+    frame = sample.frames["real"]
+    features, targets = sample.side("real", transform(sample.points["real"]))
     order = rng_of(seed, "cross-fitting").permutation(n)
     losses = np.empty((len(counts), n))
     risks, ridges = np.zeros(len(counts)), np.zeros(len(counts))
@@ -85,8 +85,9 @@ def cross_fitted_path(
         path = risk_path(
             features[kept],
             targets[kept],
-            transform(sample.encoder.transform(rows)),
-            sample.code.encode(rows, "synthetic"),
+            *sample.weighted(
+                transform(sample.encoder.transform(rows)), sample.code.encode(rows, "synthetic")
+            ),
             scaled,
             evaluation=(features[left_out], targets[left_out]),
         )

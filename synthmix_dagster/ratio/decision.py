@@ -15,9 +15,14 @@ Ints = NDArray[np.int64]
 #: Standard errors within which a candidate counts as equivalent to the best: it is not worse at a
 #: level of 10 %. At a single one, the interval of equivalents holds the best ratio too rarely.
 EQUIVALENT = 1.28
+#: Share of the risk without synthetic rows by which a mix has to be better before rows are advised:
+#: the precision to which a risk is printed.
+MATERIAL = 0.001
 #: Standard errors within which the largest candidate is taken. At a full one it goes too far where
 #: synthetic rows hurt; docs/benchmarks.md has the figures of both.
 REACH = 0.5
+#: Rules that take the most rows within `REACH`.
+_LARGEST = ("path", "largest_equivalent")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Decision:
     Attributes
     ----------
     chosen, best : int
-        Recommended and lowest-risk candidate.
+        Recommended and lowest-risk candidate; 0 is recommended where none is better than it.
     low, high : int
         First and last candidate equivalent to the best. Candidates between them need not be: the
         difference to a near neighbour of the best is known more precisely than that to a far one.
@@ -58,6 +63,7 @@ def decide(
     """Choose among the candidates whose paired difference to the best is within its error.
 
     Differences are taken row by row before averaging, so what all candidates find hard cancels.
+    Whatever the rule, rows are chosen only where they lower the risk, see `lowers`.
 
     Parameters
     ----------
@@ -79,10 +85,17 @@ def decide(
     excess = risks - risks[best]
     equivalent = excess <= EQUIVALENT * errors
     low, high = (int(end) for end in np.flatnonzero(equivalent)[[0, -1]])
-    largest = int(np.flatnonzero(excess <= REACH * errors)[-1])
-    if favoured is not None and equivalent[favoured]:
-        largest = max(largest, favoured)
-    chosen = {"best": best, "smallest_equivalent": low}.get(rule, largest)
+    helps = lowers(risks)
+    within = {"best": risks == risks[best], "smallest_equivalent": equivalent}.get(
+        rule, excess <= REACH * errors
+    )
+    candidates = np.flatnonzero(within & helps)
+    fewest = rule == "smallest_equivalent"
+    chosen = 0
+    if len(candidates) and not (fewest and equivalent[0]):
+        chosen = int(candidates[0 if fewest else -1])
+    if favoured is not None and rule in _LARGEST and equivalent[favoured] and helps[favoured]:
+        chosen = max(chosen, favoured)
     return Decision(
         chosen=chosen,
         best=best,
@@ -92,6 +105,18 @@ def decide(
         excess_errors=errors,
         shape=shape_of(equivalent),
     )
+
+
+def lowers(risks: Floats) -> NDArray[np.bool_]:
+    """Whether each candidate's risk is lower than that of the first by more than `MATERIAL`.
+
+    Examples
+    --------
+    >>> lowers(np.array([1.0, 1.002, 0.9995, 0.95])).tolist()
+    [False, False, False, True]
+    """
+    helps: NDArray[np.bool_] = risks < risks[0] - MATERIAL * abs(risks[0])
+    return helps
 
 
 def resampled_choices(

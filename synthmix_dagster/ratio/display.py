@@ -20,6 +20,7 @@ from synthmix_dagster.display.style import (
     quiet_frame,
 )
 from synthmix_dagster.display.templates import render
+from synthmix_dagster.ratio.wording import meaning_of_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,10 +63,10 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
     _draw_baselines(axes, recommendation)
     low, high = recommendation.interval
     if low < high:
-        _draw_interval(axes, low, high, _meaning_of_interval(recommendation))
+        _draw_interval(axes, low, high, meaning_of_interval(recommendation))
     axes.plot(
         [recommendation.ratio],
-        [recommendation.baselines["recommended"]],
+        [recommendation.shown["recommended"]],
         "o",
         ms=9,
         color=CHOSEN,
@@ -80,7 +81,8 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("ratio: synthetic rows per real row")
-    axes.set_ylabel(f"predicted risk\n({recommendation.metric})")
+    named = "predicted risk\n({})" if recommendation.score is None else "cross-validated\n{}"
+    axes.set_ylabel(named.format(recommendation.metric))
     quiet_frame(
         axes,
         "y",
@@ -96,15 +98,17 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
 
 def _title_of_interval(recommendation: Recommendation) -> str:
     low, high = recommendation.interval
-    if recommendation.experience is not None:
-        return f"{low:.2f}\N{EN DASH}{high:.2f} holds the best in nine of ten cases"
-    if low < high:
-        return f"{low:.2f}\N{EN DASH}{high:.2f} are statistically indistinguishable from the best"
-    return "every other ratio is worse by more than chance"
+    if low == high and recommendation.experience is None:
+        return "every other ratio is worse by more than chance"
+    return f"{low:.2f}\N{EN DASH}{high:.2f}: {meaning_of_interval(recommendation)}"
 
 
 def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
     curve, refits = recommendation.curve, recommendation.refits
+    if recommendation.score is not None:
+        # The path predicts another risk: it proposed the mixes, and has no place on this axis.
+        _draw_refits(axes, recommendation)
+        return
     ratios = [point.ratio for point in curve]
     axes.fill_between(
         ratios,
@@ -126,24 +130,25 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         )
     axes.plot(ratios, [point.risk for point in curve], color=CURVE, lw=2, label="predicted risk")
     if refits:
-        axes.errorbar(
-            [point.ratio for point in refits],
-            [point.risk for point in refits],
-            yerr=[point.excess_error for point in refits],
-            fmt="D",
-            ms=5,
-            color=CHOSEN,
-            mfc=PAPER,
-            capsize=3,
-            clip_on=False,
-            label=f"cross-validated risk of {recommendation.learner}, used for the choice",
-        )
+        _draw_refits(axes, recommendation)
 
 
-def _meaning_of_interval(recommendation: Recommendation) -> str:
-    if recommendation.experience is not None:
-        return "holds the best ratio in nine of ten cases"
-    return "statistically indistinguishable from the best"
+def _draw_refits(axes: Axes, recommendation: Recommendation) -> None:
+    """What the learner itself was measured to do, at the mixes that the path proposed."""
+    refits, score = recommendation.refits, recommendation.score
+    what = "risk" if score is None else score.name
+    axes.errorbar(
+        [point.ratio for point in refits],
+        [point.risk if score is None else score.shown(point.risk) for point in refits],
+        yerr=[point.excess_error for point in refits],
+        fmt="D",
+        ms=5,
+        color=CHOSEN,
+        mfc=PAPER,
+        capsize=3,
+        clip_on=False,
+        label=f"cross-validated {what} of {recommendation.learner}, used for the choice",
+    )
 
 
 def _draw_interval(axes: Axes, low: float, high: float, meaning: str) -> None:
@@ -161,7 +166,7 @@ def _draw_interval(axes: Axes, low: float, high: float, meaning: str) -> None:
 
 
 def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
-    risks = recommendation.baselines
+    risks = recommendation.shown
     axes.axhline(risks["none"], color=QUIET, lw=1.2, ls=":", label="no synthetic rows")
     ratios = {"one_to_one": 1.0, "all": recommendation.curve[-1].ratio}
     for name, (label, marker) in _GUESSES.items():

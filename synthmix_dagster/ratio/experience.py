@@ -11,6 +11,7 @@ its variance, and the square of its bias, as ``n ** -DECAY``. So with many rows 
 alone.
 """
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.errors import DataError
+from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.evidence import Evidence
 from synthmix_dagster.ratio.posterior import KNOTS, Prior
+from synthmix_dagster.redaction import cause_of
 
 Floats = NDArray[np.float64]
 
@@ -240,10 +242,33 @@ class Experience:
             moments.append(Moments(**read))
         return cls(**{**values, "datasets": tuple(values["datasets"]), "moments": tuple(moments)})
 
+    @property
+    def digest(self) -> str:
+        """First 16 digits of the SHA-256 of the numbers: which table stood behind an answer."""
+        numbers = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(numbers.encode("utf-8")).hexdigest()[:16]
+
     @classmethod
-    def read(cls, path: Path) -> "Experience":
-        """Read a file that holds `to_dict` as JSON."""
-        return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    def read(cls, path: Path | str) -> "Experience":
+        """Read a file that holds `to_dict` as JSON.
+
+        Raises
+        ------
+        ConfigError
+            There is no such file, or it holds something else.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ConfigError(
+                f"'{path}' cannot be read as an experience ({error})",
+                option="experience",
+                fix="Make the file with `synthmix learn PAIRS --output FILE`",
+            ) from cause_of(error)
+
+    def to_json(self) -> str:
+        """Return what the file of it holds."""
+        return json.dumps(self.to_dict(), indent=1) + "\n"
 
 
 @lru_cache(maxsize=1)

@@ -95,17 +95,9 @@ def sample_path(
         From points of shape (n_rows, d) to features of shape (n_rows, p).
     counts : sequence of int
     """
-    features = {dataset: transform(points) for dataset, points in sample.points.items()}
-    targets = sample.targets
+    sides = {name: sample.side(name, transform(points)) for name, points in sample.points.items()}
     return risk_path(
-        features["real"],
-        targets["real"],
-        features["synthetic"],
-        targets["synthetic"],
-        counts,
-        evaluation=None
-        if sample.judges == "real"
-        else (features["evaluation"], targets["evaluation"]),
+        *sides["real"], *sides["synthetic"], counts, evaluation=sides.get("evaluation")
     )
 
 

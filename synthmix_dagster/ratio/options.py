@@ -1,11 +1,16 @@
 """How a ratio is recommended: the options of `recommend_ratio`, each declared once."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from synthmix_dagster.encoding.options import SampleOptions, require_choice, require_min
+from synthmix_dagster.errors import ConfigError
 
 Learner = Literal["kernel", "linear", "trees"]
+ClassWeight = Literal["balanced"]
+#: Name of a scorer of scikit-learn, ``module:object``, or the object itself.
+Scoring = str | Callable[[Any, Any, Any], float]
 #: Rules that choose on the risk path of the rows at hand alone; the first two are the same.
 PathRule = Literal["path", "largest_equivalent", "best", "smallest_equivalent"]
 Rule = Literal["posterior", "path", "largest_equivalent", "best", "smallest_equivalent"]
@@ -32,12 +37,31 @@ class RatioOptions(SampleOptions):
     generator_saw_real : bool, optional
         Whether the generator was fitted on the real rows. If so, and without evaluation rows, the
         predicted risk is worthless and a safe ratio is recommended. Unknown by default.
+    scoring : str or callable, optional
+        What the ratio is chosen by, for ``trees`` and an estimator: the name of a scikit-learn
+        scorer such as ``roc_auc``, ``average_precision``, ``f1_macro``, ``r2`` or
+        ``neg_mean_absolute_error``, or ``module:object`` for one of your own. By default the Brier
+        score of classes, and the squared error of numbers.
+    positive_class : str, optional
+        Which of two classes a `scoring` that is named takes as the positive one, by default the
+        last in sorted order.
+    class_weight : {"balanced"}, optional
+        With ``balanced`` every class counts the same in fits and in the risk, however rare it is.
+        For ``kernel``, ``linear`` and ``trees``; an estimator has its own, and its risk only is
+        balanced. The experience of other datasets is of plain risks, so `rule` is ``path`` then.
+    experience : str, optional
+        File with what happened on other datasets, such as your own: ``synthmix learn`` makes it. By
+        default what the package comes with.
     """
 
     learner: Learner = "kernel"
     max_ratio: float | None = None
     rule: Rule = "posterior"
     generator_saw_real: bool | None = None
+    scoring: Scoring | None = field(default=None, metadata={"metavar": "NAME"})
+    positive_class: str | None = field(default=None, metadata={"metavar": "CLASS"})
+    class_weight: ClassWeight | None = None
+    experience: str | None = field(default=None, metadata={"metavar": "FILE"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,6 +69,26 @@ class RatioOptions(SampleOptions):
         require_choice(self.rule, Rule, option="rule")
         if self.max_ratio is not None:
             require_min(self.max_ratio, 0, option="max_ratio")
+        if self.class_weight is not None:
+            require_choice(self.class_weight, ClassWeight, option="class_weight")
+        if self.experience is not None and not self._uses_experience:
+            raise ConfigError(
+                "these settings decide by the rows at hand alone",
+                option="experience",
+                fix="Leave it out, or use rule posterior, learner kernel and no class_weight",
+            )
+        if self.positive_class is not None and self.scoring is None:
+            raise ConfigError(
+                "there is no 'scoring' that would use it",
+                option="positive_class",
+                fix="Set 'scoring' as well, such as average_precision",
+            )
+
+    @property
+    def _uses_experience(self) -> bool:
+        """Whether what happened on other datasets takes part: it is of the kernel's plain risk."""
+        plain = self.learner == "kernel" and self.class_weight is None
+        return plain and self.rule == "posterior"
 
     @property
     def path_rule(self) -> PathRule:

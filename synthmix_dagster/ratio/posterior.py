@@ -20,6 +20,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.ratio.decision import lowers
 from synthmix_dagster.ratio.evidence import Evidence
 
 Floats = NDArray[np.float64]
@@ -97,13 +98,25 @@ class Posterior:
         """Position of the lowest mean, of the first where several are as low."""
         return int(np.argmin(interpolation(ratios) @ self.mean))
 
+    def chosen(self, ratios: Floats) -> int:
+        """Position of what is advised: the lowest mean where that is lower than with no rows.
+
+        The ratios begin with 0.
+        """
+        best = self.best(ratios)
+        risks = np.exp(interpolation(ratios) @ self.mean)
+        return best if lowers(risks)[best] else 0
+
     def interval(self, ratios: Floats, level: float) -> tuple[int, int]:
-        """Positions between which the best ratio lies with this probability, `best` included."""
+        """Positions between which the best ratio lies with this probability.
+
+        What is `chosen` is included.
+        """
         lowest = np.argmin(self._draws(ratios), axis=1)
         tails = (1 - level) / 2, (1 + level) / 2
         low, high = np.quantile(lowest, tails, method="nearest")
-        best = self.best(ratios)
-        return min(int(low), best), max(int(high), best)
+        chosen = self.chosen(ratios)
+        return min(int(low), chosen), max(int(high), chosen)
 
     def expected_regret(self, ratios: Floats, chosen: int) -> float:
         """Expected relative excess of the risk at a ratio over the lowest of all ratios."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthmix_dagster.ratio.decision import Decision, shape_of
+from synthmix_dagster.ratio.decision import MATERIAL, Decision, shape_of
 from synthmix_dagster.ratio.evidence import Evidence, lowest_path, trusted_paths
 from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid
@@ -47,6 +47,9 @@ class PriorEffect:
         that were left out.
     datasets, pairs, version : int
         Size and version of the experience.
+    digest : str
+        Which table of numbers it was: the beginning of its SHA-256. Empty in results of the first
+        version.
     """
 
     path_risks: tuple[float, ...]
@@ -57,6 +60,7 @@ class PriorEffect:
     datasets: int
     pairs: int
     version: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +123,10 @@ class PosteriorDecision:
         at = interpolation(evidence.ratios)
         off = np.mean(values, axis=0).T - at @ (self.prior.mean + self.prior.bias)
         means = self.prior.mean + off @ gain_of(self.prior, evidence).T
-        chosen: Ints = np.argmin(means @ interpolation(self.counts / self.n).T, axis=1)
-        return chosen
+        curves = means @ interpolation(self.counts / self.n).T
+        chosen: Ints = np.argmin(curves, axis=1)
+        helps = np.take_along_axis(curves, chosen[:, None], axis=1)[:, 0] < np.log1p(-MATERIAL)
+        return np.where(helps, chosen, 0)
 
 
 def candidate_counts(n: int, most: int) -> Ints:
@@ -132,6 +138,8 @@ def decide_by_posterior(
     paths: Sequence[RiskPath], n: int, experience: Experience
 ) -> PosteriorDecision:
     """Choose the ratio of the lowest posterior mean, the smallest of several.
+
+    None where that is not lower than the risk without synthetic rows by `decision.MATERIAL`.
 
     Parameters
     ----------
@@ -151,7 +159,7 @@ def decide_by_posterior(
     level = float(lowest.risks[0])
     logs = [np.log(np.maximum(path.risks, 1e-300)) for path in paths]
     seen = level * np.exp(np.mean([log - log[0] for log in logs], axis=0))
-    best = posterior.best(ratios)
+    best = posterior.chosen(ratios)
     low, high = posterior.interval(ratios, experience.level)
     risks = level * np.exp(mean)
     equivalent = (np.arange(len(counts)) >= low) & (np.arange(len(counts)) <= high)
@@ -173,6 +181,7 @@ def decide_by_posterior(
         datasets=len(experience.datasets),
         pairs=experience.pairs,
         version=experience.version,
+        digest=experience.digest,
     )
     return PosteriorDecision(n, tuple(paths), prior, risks, decision, effect)
 

@@ -1,7 +1,7 @@
 """From two samples to a recommended ratio: encode, predict every risk, decide, explain."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,25 +14,26 @@ from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
-from synthmix_dagster.ratio.decision import Decision, decide, resampled_choices
+from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.estimated import estimated_bounds
 from synthmix_dagster.ratio.evidence import bandwidth_paths, lowest_path
 from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate
 from synthmix_dagster.ratio.experience import Experience, shipped_experience
+from synthmix_dagster.ratio.judged import Judged
 from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_path, tree_inputs
 from synthmix_dagster.ratio.memorisation import memorisation_test
 from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid
 from synthmix_dagster.ratio.posterior_rule import (
-    PosteriorDecision,
     PriorEffect,
     candidate_counts,
     decide_by_posterior,
 )
 from synthmix_dagster.ratio.provenance import SAFE_RATIO, Provenance, provenance_of
-from synthmix_dagster.ratio.recommendation import CurvePoint, Recommendation
-from synthmix_dagster.ratio.refits import gradient_boosting, proposed_counts, refit_losses
-from synthmix_dagster.ratio.sample import EncodedSample
+from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.refits import Refits, gradient_boosting, proposed_counts
+from synthmix_dagster.ratio.sample import EncodedSample, balanced_weights
+from synthmix_dagster.ratio.scoring import Scorer
 from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum
 from synthmix_dagster.ratio.wording import note_on_experience, notes_on_bounds, reason_of
 from synthmix_dagster.seeds import rng_of
@@ -44,9 +45,6 @@ METRICS: dict[Task, str] = {
     "regression": "mean squared error in real variances",
     "classification": "Brier score",
 }
-#: Resamples of the judging rows behind the spread of the choice.
-_RESAMPLES = 200
-_CENTRAL = (0.05, 0.95)
 
 
 def recommend(
@@ -106,17 +104,19 @@ def recommend(
     frames = {"real": real, "synthetic": synthetic}
     if evaluation is not None:
         frames["evaluation"] = evaluation
-    sample = EncodedSample.encode(frames, code, columns)
+    balanced = options.class_weight == "balanced"
+    sample = EncodedSample.encode(frames, code, columns, balanced=balanced)
     provenance = _provenance(sample, generator, options)
     refitted = estimator is not None or options.learner == "trees"
-    # The experience is of the kernel, with generators that stay as they are.
+    _require_fits_to_score(options, refitted)
+    # The experience is of the kernel and plain risks, with generators that stay as they are.
     smooth = options.learner == "kernel" and not refitted and generator is None
-    by_posterior = options.rule == "posterior" and smooth
+    by_posterior = options.rule == "posterior" and smooth and not balanced
     if by_posterior:
         predicted, on_path = _by_posterior(sample, options, experience or shipped_experience())
     else:
         predicted = _predicted(sample, generator, options)
-        on_path = _Judged.of(sample.n, predicted.path, options)
+        on_path = Judged.of(sample.n, predicted.path, options)
     judged = _refitted(sample, estimator, on_path, options) if refitted else on_path
     chosen = judged.decision.chosen
     if not provenance.trusted:
@@ -128,7 +128,6 @@ def recommend(
         weighted, exchange = _beyond(sample, predicted.transform, on_path, options)
     bounds, critical = _bounds(sample, predicted.kernel, on_path, gap, shift_squared)
     ratio = float(judged.ratios[chosen])
-    change = float(judged.risks[chosen] / judged.risks[0] - 1)
     return Recommendation(
         ratio=ratio,
         interval=judged.interval,
@@ -138,15 +137,14 @@ def recommend(
         shape=judged.decision.shape,
         curve=on_path.points,
         refits=judged.points if refitted else (),
-        baselines=_baselines(judged, chosen),
+        baselines=judged.baselines(chosen),
         weighted=weighted,
         exchange=exchange,
         bounds=bounds,
         critical_gap=critical,
-        reason=reason_of(
-            judged.decision, ratio, judged.interval, change, provenance, judged.effect
-        ),
-        metric=METRICS[code.task],
+        reason=reason_of(judged, chosen, provenance),
+        metric=_metric(judged, sample),
+        score=judged.score,
         provenance=provenance,
         n_real=sample.n,
         n_synthetic=sample.m,
@@ -190,6 +188,17 @@ def _require_one_judge(evaluation: Any, learner: str, estimator: Any) -> None:
             "a generator is cross-fitted on the risk path only, which speaks for smooth learners",
             option="generator",
             fix="Pass evaluation rows to judge trees or an estimator",
+        )
+
+
+def _require_fits_to_score(options: RatioOptions, refitted: bool) -> None:
+    """Refuse a score of a learner that is not fitted: its risk is predicted in closed form."""
+    if options.scoring is not None and not refitted:
+        raise ConfigError(
+            f"the learner is '{options.learner}', whose risk is predicted without a fit to score",
+            option="scoring",
+            fix="Set 'learner' to trees or pass an estimator; for rare classes the others take "
+            "'class_weight'",
         )
 
 
@@ -245,13 +254,13 @@ def _predicted(
 
 def _by_posterior(
     sample: EncodedSample, options: RatioOptions, experience: Experience
-) -> tuple[_Predicted, "_Judged"]:
+) -> tuple[_Predicted, Judged]:
     """Predict the risk at several bandwidths, and decide with the experience of other datasets."""
     counts = candidate_counts(sample.n, _max_rows(sample, options))
     paths, maps = bandwidth_paths(sample, _landmarks(sample, options), counts)
     result = decide_by_posterior(paths, sample.n, experience)
     best = lowest_path(paths)
-    judged = _Judged(
+    judged = Judged(
         n=sample.n,
         counts=counts,
         risks=result.risks,
@@ -262,119 +271,47 @@ def _by_posterior(
     return _Predicted(paths[best], maps[best].transform, maps[best]), judged
 
 
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """Candidates that were judged, and what is decided among them.
-
-    Attributes
-    ----------
-    n : int
-        Real rows.
-    counts : ndarray of shape (n_candidates,)
-        Synthetic rows.
-    risks : ndarray of shape (n_candidates,)
-    losses : ndarray of shape (n_candidates, n_judged)
-    decision : Decision
-    favoured : int, optional
-        Candidate that another judge recommends.
-    posterior : PosteriorDecision, optional
-        Where the experience of other datasets took part.
-    """
-
-    n: int
-    counts: Ints
-    risks: Floats
-    losses: Floats
-    decision: Decision
-    favoured: int | None = None
-    posterior: PosteriorDecision | None = None
-
-    @classmethod
-    def of(cls, n: int, path: RiskPath, options: RatioOptions) -> "_Judged":
-        """Decide on the risk path."""
-        decision = decide(path.risks, path.losses, options.path_rule)
-        return cls(n, path.counts, path.risks, path.losses, decision)
-
-    @property
-    def ratios(self) -> Floats:
-        """Candidates per real row."""
-        ratios: Floats = self.counts / self.n
-        return ratios
-
-    @property
-    def rows(self) -> int:
-        """Synthetic rows that are chosen."""
-        return int(self.counts[self.decision.chosen])
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Lowest and highest ratio equivalent to the best."""
-        return float(self.ratios[self.decision.low]), float(self.ratios[self.decision.high])
-
-    @property
-    def points(self) -> tuple[CurvePoint, ...]:
-        """Candidates as a reader sees them."""
-        columns = (self.counts, self.risks, self.decision.excess_errors, self.decision.equivalent)
-        return tuple(
-            CurvePoint(float(k / self.n), int(k), float(risk), float(error), bool(equivalent))
-            for k, risk, error, equivalent in zip(*columns, strict=True)
-        )
-
-    @property
-    def effect(self) -> PriorEffect | None:
-        """What the experience of other datasets did."""
-        return None if self.posterior is None else self.posterior.effect
-
-    def resampled(self, options: RatioOptions) -> tuple[float, float]:
-        """Between which ratios the choice lies in most bootstrap samples of the judging rows."""
-        if self.posterior is not None:
-            chosen = self.posterior.resampled_choices(
-                _RESAMPLES, rng_of(options.seed, "resampled choices")
-            )
-        else:
-            judged = self.risks, self.losses, options.path_rule, _RESAMPLES, options.seed
-            chosen = resampled_choices(*judged, favoured=self.favoured)
-        low, high = np.quantile(chosen, _CENTRAL, method="nearest")
-        return float(self.ratios[low]), float(self.ratios[high])
-
-    def last_within(self, ratio: float) -> int:
-        """Last candidate up to a ratio."""
-        return int(np.flatnonzero(self.counts <= ratio * self.n)[-1])
-
-
 def _refitted(
-    sample: EncodedSample, estimator: Any, on_path: _Judged, options: RatioOptions
-) -> _Judged:
+    sample: EncodedSample, estimator: Any, on_path: Judged, options: RatioOptions
+) -> Judged:
     """Let the estimator, or gradient boosting, judge the mixes that the path proposes."""
+    task, scoring = sample.code.task, options.scoring
+    columns = sample.encoder.columns
+    shown = {dataset: frame[columns] for dataset, frame in sample.frames.items()}
+    inputs = shown
     if estimator is None:
         arrays, categorical = tree_inputs(sample)
         inputs = {dataset: pd.DataFrame(array) for dataset, array in arrays.items()}
-        estimator = gradient_boosting(sample.code.task, categorical)
-    else:
-        columns = sample.encoder.columns
-        inputs = {dataset: frame[columns] for dataset, frame in sample.frames.items()}
-    counts = proposed_counts(on_path.counts, on_path.decision, sample.n)
-    losses = refit_losses(estimator, inputs, sample.targets, sample.code, counts, seed=options.seed)
+        estimator = gradient_boosting(task, categorical, options.class_weight)
+    refits = Refits(estimator, inputs, sample.targets, sample.code, options.seed)
+    counts = proposed_counts(
+        on_path.counts, on_path.decision, sample.n, another_metric=scoring is not None
+    )
+    if scoring is not None:
+        scorer = Scorer.of(scoring, sample.code, sample.frames["real"], options.positive_class)
+        risks, losses = refits.scored(counts, scorer, shown[sample.judges])
+        decision = decide(risks, losses, options.path_rule)
+        return Judged(sample.n, counts, risks, losses, decision, score=scorer.score)
+    losses = refits.losses(counts)
+    if sample.balanced:
+        losses = losses * balanced_weights(sample.targets[sample.judges])
     risks = losses.mean(axis=1)
     # With few rows the fits are noisy: what they cannot tell from their best, and the path
     # recommends, two judges agree on.
     favoured = int(np.searchsorted(counts, on_path.rows))
     decision = decide(risks, losses, options.path_rule, favoured=favoured)
-    return _Judged(sample.n, counts, risks, losses, decision, favoured)
+    return Judged(sample.n, counts, risks, losses, decision, favoured)
 
 
 def _beyond(
     sample: EncodedSample,
     transform: Callable[[Floats], Floats],
-    on_path: _Judged,
+    on_path: Judged,
     options: RatioOptions,
 ) -> tuple[WeightedOptimum, ExchangeRate]:
     """Weights instead of rows, and what the recommended rows are worth."""
-    features = {dataset: transform(points) for dataset, points in sample.points.items()}
-    sides = [side[name] for name in ("real", "synthetic") for side in (features, sample.targets)]
-    judges = None
-    if sample.judges == "evaluation":
-        judges = features["evaluation"], sample.targets["evaluation"]
+    both = {name: sample.side(name, transform(points)) for name, points in sample.points.items()}
+    sides, judges = (*both["real"], *both["synthetic"]), both.get("evaluation")
     max_rows = int(on_path.counts[-1])
     return (
         weighted_optimum(*sides, evaluation=judges, rule=options.path_rule, max_rows=max_rows),
@@ -385,27 +322,25 @@ def _beyond(
 def _bounds(
     sample: EncodedSample,
     kernel: NystroemMap,
-    on_path: _Judged,
+    on_path: Judged,
     gap: float,
     shift_squared: float | None,
 ) -> tuple[tuple[Bound, ...], float]:
     """The bounds, each with its disagreement with the risk path, and the critical gap."""
-    bounds, critical = estimated_bounds(sample, kernel, gap=gap, shift_squared=shift_squared)
+    # They are about plain risks, whatever a class weighs.
+    plain = replace(sample, balanced=False)
+    bounds, critical = estimated_bounds(plain, kernel, gap=gap, shift_squared=shift_squared)
     ratio, highest = float(on_path.ratios[on_path.decision.chosen]), float(on_path.ratios[-1])
     return tuple(
         bound.compared(ratio, on_path.interval, highest=highest, n=sample.n) for bound in bounds
     ), critical
 
 
-def _baselines(judged: _Judged, chosen: int) -> dict[str, float]:
-    """Risk of the usual guesses, where the counts that were judged contain them."""
-    candidates = zip(judged.counts, judged.risks, strict=True)
-    at = {int(count): float(risk) for count, risk in candidates}
-    baselines = {"none": at[0], "recommended": float(judged.risks[chosen])}
-    if judged.n in at:
-        baselines["one_to_one"] = at[judged.n]
-    baselines["all"] = float(judged.risks[-1])
-    return baselines
+def _metric(judged: Judged, sample: EncodedSample) -> str:
+    """What a risk is, with its unit."""
+    if judged.score is not None:
+        return judged.score.label
+    return METRICS[sample.code.task] + (", every class counted the same" if sample.balanced else "")
 
 
 def _notes_on_prior(effect: PriorEffect | None, provenance: Provenance) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.exchange import ExchangeRate
 from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
+from synthmix_dagster.ratio.scoring import Score
 from synthmix_dagster.ratio.weighted import WeightedOptimum
 from synthmix_dagster.results import OrInfinite, Result
 
@@ -85,7 +86,11 @@ class Recommendation(Result):
     reason : str
         The recommendation in one sentence.
     metric : str
-        What a risk is: ``mean squared error in real variances`` or ``Brier score``.
+        What a risk is: ``mean squared error in real variances``, ``Brier score``, or a score with
+        its unit.
+    score : Score, optional
+        What `refits` and `baselines` are judged by, if it was set: a risk is the score times -1
+        there, and ``score.shown(risk)`` what a reader sees. The curve stays that of the risk path.
     provenance : Provenance
         Which rows the risk was measured on, and whether the generator may have seen them.
     n_real, n_synthetic : int
@@ -121,14 +126,29 @@ class Recommendation(Result):
     seed: int
     notes: tuple[str, ...] = field(default=())
     experience: PriorEffect | None = None
+    score: Score | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def risk_name(self) -> str:
+        """What `shown` values are called: ``risk``, or the name of the score."""
+        return "risk" if self.score is None else self.score.name
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """The baselines as a reader sees them: risks, or scores where there is a score."""
+        score = self.score
+        return {
+            name: risk if score is None else score.shown(risk)
+            for name, risk in self.baselines.items()
+        }
 
     def __repr__(self) -> str:
         low, high = self.interval
-        risks = ", ".join(f"{name}={risk:.3g}" for name, risk in self.baselines.items())
+        risks = ", ".join(f"{name}={value:.3g}" for name, value in self.shown.items())
         return (
             f"Recommendation(ratio={self.ratio:.3g}, interval=({low:.3g}, {high:.3g}), "
-            f"shape={self.shape!r}, risk: {risks})"
+            f"shape={self.shape!r}, {self.risk_name}: {risks})"
         )
 
     def _repr_html_(self) -> str:

@@ -11,7 +11,7 @@ from synthmix_dagster.encoding.columns import require_rows
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.encoding.target import TargetCode
-from synthmix_dagster.errors import DataError
+from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.neighbours import equal_rows
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,8 @@ class EncodedSample:
         Their encoded targets.
     encoder : Encoder
     code : TargetCode
+    balanced : bool
+        Whether every class of a dataset counts the same in it.
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -38,6 +40,7 @@ class EncodedSample:
     targets: Mapping[str, Floats]
     encoder: Encoder
     code: TargetCode
+    balanced: bool = False
 
     @classmethod
     def encode(
@@ -45,6 +48,8 @@ class EncodedSample:
         frames: Mapping[str, pd.DataFrame],
         code: TargetCode,
         columns: Columns = Columns(),
+        *,
+        balanced: bool = False,
     ) -> "EncodedSample":
         """Learn scales and levels from the real rows and apply them to all.
 
@@ -56,6 +61,8 @@ class EncodedSample:
             How the target becomes numbers; it is not an input.
         columns : Columns
             Which columns are inputs, as what, and on what scale.
+        balanced : bool
+            Whether every class of a dataset counts the same in it.
 
         Raises
         ------
@@ -65,6 +72,12 @@ class EncodedSample:
         """
         for dataset, frame in frames.items():
             require_rows(len(frame), dataset)
+        if balanced and code.task != "classification":
+            raise ConfigError(
+                f"the target '{code.column}' is a number",
+                option="class_weight",
+                fix="Leave it out: only classes can be balanced",
+            )
         targets = {dataset: code.encode(frame, dataset) for dataset, frame in frames.items()}
         inputs = replace(columns, ignore=(*columns.ignore, code.column))
         encoder = Encoder.fit(frames["real"], frames["synthetic"], inputs)
@@ -73,7 +86,7 @@ class EncodedSample:
         points = {dataset: encoder.transform(frame) for dataset, frame in frames.items()}
         for dataset, rows in points.items():
             encoder.require_near(rows, dataset)
-        sample = cls(frames, points, targets, encoder, code)
+        sample = cls(frames, points, targets, encoder, code, balanced)
         if "evaluation" in frames:
             sample._require_separate_evaluation()
         return sample
@@ -92,6 +105,20 @@ class EncodedSample:
     def judges(self) -> str:
         """Dataset whose rows judge: ``evaluation`` where there are such rows, else ``real``."""
         return "evaluation" if "evaluation" in self.points else "real"
+
+    def side(self, dataset: str, features: Floats) -> tuple[Floats, Floats]:
+        """Features and target of a dataset as ridge regression takes them.
+
+        A row of weight w counts as such where both are multiplied by the root of w.
+        """
+        return self.weighted(features, self.targets[dataset])
+
+    def weighted(self, features: Floats, target: Floats) -> tuple[Floats, Floats]:
+        """Features and encoded target of any rows, as in `side`."""
+        if not self.balanced:
+            return features, target
+        roots = np.sqrt(balanced_weights(target))[:, None]
+        return roots * features, roots * target
 
     def joint(self, dataset: str) -> Floats:
         """Inputs and target in one space: another class, like another level, is one unit away."""
@@ -113,3 +140,17 @@ class EncodedSample:
                 dataset="evaluation",
                 fix="Take them out of one of the two: rows that are learnt from cannot judge",
             )
+
+
+def balanced_weights(target: Floats) -> Floats:
+    """Weight of each row, 1 on average, with which every class that occurs counts the same.
+
+    Examples
+    --------
+    >>> balanced_weights(np.eye(2)[[0, 0, 0, 1]]).round(2).tolist()
+    [0.67, 0.67, 0.67, 2.0]
+    """
+    sizes = target.sum(axis=0)
+    each = len(target) / (np.count_nonzero(sizes) * np.maximum(sizes, 1))
+    weights: Floats = target @ each
+    return weights

@@ -1,39 +1,32 @@
 """The sentences of a recommendation."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from synthmix_dagster.ratio.bounds import Bound
-from synthmix_dagster.ratio.decision import Decision
+from synthmix_dagster.ratio.decision import EQUIVALENT, MATERIAL
+from synthmix_dagster.ratio.judged import Judged
 from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
+
+if TYPE_CHECKING:
+    from synthmix_dagster.ratio.recommendation import Recommendation
 
 #: Synthetic weight by which a bound has to miss the interval before a note says so.
 _MATERIAL = 0.1
 
 
-def reason_of(
-    decision: Decision,
-    ratio: float,
-    interval: tuple[float, float],
-    change: float,
-    provenance: Provenance,
-    effect: PriorEffect | None = None,
-) -> str:
-    """The recommendation in a sentence or two.
+def reason_of(judged: Judged, chosen: int, provenance: Provenance) -> str:
+    """The recommendation in a sentence or two, with the tolerance beside every number it made.
 
     Parameters
     ----------
-    decision : Decision
-    ratio : float
-        What is recommended.
-    interval : tuple of float
-        Ratios that are equivalent to the best.
-    change : float
-        Predicted relative change of the risk by the recommended rows.
+    judged : Judged
+    chosen : int
+        The candidate that is recommended.
     provenance : Provenance
-    effect : PriorEffect, optional
-        Where the experience of other datasets took part.
     """
+    decision, ratio = judged.decision, float(judged.ratios[chosen])
     if len(decision.equivalent) == 1:
         return "Use no synthetic rows: none are allowed ('max_ratio')."
     if not provenance.trusted:
@@ -43,47 +36,77 @@ def reason_of(
             else "Use no synthetic rows"
         )
         return f"{start}: {provenance.sentence[0].lower()}{provenance.sentence[1:]}"
-    low, high = interval
+    span, effect = _span(judged), judged.effect
+    if ratio == 0:
+        if decision.shape == "flat":
+            return (
+                "Use no synthetic rows, the cheaper choice: they make no measurable difference "
+                f"({span})."
+            )
+        return (
+            "Use no synthetic rows: no amount is predicted to lower the error by "
+            f"{MATERIAL:.1%} or more ({span})."
+        )
+    change = _change(judged, chosen)
     if effect is not None:
-        return _reason_of_posterior(ratio, interval, change, effect)
-    span = (
-        "no other ratio is equivalent to it"
-        if low == high
-        else f"ratios {low:.2f}\u2013{high:.2f} are statistically indistinguishable from the best"
-        + ("" if decision.unbroken else ", though not all between them")
-    )
-    if ratio == 0:
-        return f"Use no synthetic rows: no amount is predicted to help ({span})."
-    direction = "lower" if change < 0 else "higher"
-    doubt = ", which is within its standard error," if decision.equivalent[0] else ""
+        change += (
+            ", and the probability that it is lower at all is "
+            f"{min(effect.probability_of_help, 0.999):.1%}"
+        )
+        measurable = decision.shape != "flat"
+    else:
+        measurable = not decision.equivalent[0]
+    if measurable:
+        return f"Add {ratio:.2f} synthetic rows for each real one: {change}; {span}."
     return (
-        f"Add {ratio:.2f} synthetic rows for each real one: the predicted error is "
-        f"{abs(change):.1%} {direction}{doubt} than with none; {span}."
+        f"Synthetic rows make no measurable difference: {span}, and none is the cheaper choice "
+        f"('max_ratio: 0'). If they cost nothing, add {ratio:.2f} for each real one: {change}."
     )
 
 
-def _reason_of_posterior(
-    ratio: float, interval: tuple[float, float], change: float, effect: PriorEffect
-) -> str:
-    low, high = interval
-    span = (
-        f"intervals such as this one, {low:.2f} to {high:.2f}, held the best ratio in nine of ten "
-        "cases on other datasets"
-    )
-    if ratio == 0:
-        return f"Use no synthetic rows: no amount is predicted to help ({span})."
+def _span(judged: Judged) -> str:
+    """What the interval holds, and how sure that is."""
+    low, high = judged.interval
+    if judged.effect is not None:
+        return (
+            f"intervals such as this one, {low:.2f} to {high:.2f}, held the best ratio in nine of "
+            "ten cases on other datasets"
+        )
+    if low == high:
+        return f"no other ratio is within {EQUIVALENT:g} standard errors of the best"
+    broken = "" if judged.decision.unbroken else ", though not all between them"
     return (
-        f"Add {ratio:.2f} synthetic rows for each real one: the predicted error is "
-        f"{abs(change):.1%} lower than with none, and the probability that it is lower at all is "
-        f"{min(effect.probability_of_help, 0.999):.1%}; {span}."
+        f"ratios {low:.2f}\N{EN DASH}{high:.2f} are within {EQUIVALENT:g} standard errors of the "
+        f"best{broken}"
     )
+
+
+def _change(judged: Judged, chosen: int) -> str:
+    """What the rows are predicted to do to the error, or to the score."""
+    none, risk = float(judged.risks[0]), float(judged.risks[chosen])
+    score = judged.score
+    if score is None:
+        return f"the predicted error is {1 - risk / none:.1%} lower than with none"
+    unit = f" {score.unit}" if score.unit else ""
+    return (
+        f"the predicted {score.name}{unit} is {score.shown(risk):.4g}, against "
+        f"{score.shown(none):.4g} with none"
+    )
+
+
+def meaning_of_interval(recommendation: "Recommendation") -> str:
+    """What the interval of a recommendation is, to be read after its ends."""
+    if recommendation.experience is not None:
+        return "holds the best ratio in nine of ten cases"
+    return f"within {EQUIVALENT:g} standard errors of the best"
 
 
 def note_on_experience(effect: PriorEffect) -> str:
     """What other datasets did to the answer."""
     return (
         f"the prediction combines these rows with experience from {effect.pairs} pairs of "
-        f"generators and other datasets ({effect.datasets} datasets, version {effect.version}); "
+        f"generators and other datasets ({effect.datasets} datasets, version {effect.version}, "
+        f"table {effect.digest}); "
         f"these rows alone predict the lowest error at a ratio of {effect.path_ratio:.2f}. The "
         f"expected error at the recommended ratio is {effect.expected_regret:.1%} above that at "
         "the best ratio"

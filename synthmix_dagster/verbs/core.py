@@ -27,7 +27,7 @@ from synthmix_dagster.encoding.options import (
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.experience import Experience
-from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
+from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule, Scoring
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.threads import one_thread
@@ -189,9 +189,12 @@ def recommend_ratio(
     estimator: Any = None,
     max_ratio: float | None = RatioOptions.max_ratio,
     rule: Rule = RatioOptions.rule,
+    scoring: Scoring | None = RatioOptions.scoring,
+    positive_class: str | None = RatioOptions.positive_class,
+    class_weight: ClassWeight | None = RatioOptions.class_weight,
     sample_rows: int = RatioOptions.sample_rows,
     distance: DistanceReport | None = None,
-    experience: Experience | None = None,
+    experience: Experience | str | None = RatioOptions.experience,
     seed: int = RatioOptions.seed,
 ) -> Recommendation:
     """Recommend how many synthetic rows to add for each real one.
@@ -229,6 +232,18 @@ def recommend_ratio(
         the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
         itself, ``smallest_equivalent`` the fewest rows statistically indistinguishable from the
         best.
+    scoring : str or callable, optional
+        What the ratio is chosen by, for ``trees`` and an estimator: a scikit-learn scorer, by name
+        (``roc_auc``, ``average_precision``, ``f1_macro``, ``r2``, ``neg_mean_absolute_error``) or
+        as an object (``make_scorer(...)``), which sees labels and columns as they are here. By
+        default the Brier score of classes, and the squared error of numbers.
+    positive_class : str, optional
+        Which of two classes a scorer that is named takes as the positive one, by default the last
+        in sorted order.
+    class_weight : {"balanced"}, optional
+        Every class counts the same in fits and in the risk, however rare it is. For ``kernel``,
+        ``linear`` and ``trees``; an estimator has its own, and its risk only is balanced. The
+        experience of other datasets is of plain risks, so `rule` is ``path`` then.
     sample_rows : int
         Maximum number of real rows to learn the curve from, drawn uniformly, with the same fraction
         of the synthetic rows, so that ratios keep their meaning; of those at most five times as
@@ -236,9 +251,9 @@ def recommend_ratio(
     distance : DistanceReport, optional
         A distance measured before, of whose gap and conditional gap the bounds are made; without it
         the gap alone is measured.
-    experience : Experience, optional
-        What happened on other datasets, such as your own (`learn_experience`); by default what the
-        package comes with.
+    experience : Experience or path, optional
+        What happened on other datasets, such as your own (`learn_from_pairs`), or the file of it;
+        by default what the package comes with.
     seed : int
 
     Returns
@@ -267,6 +282,9 @@ def recommend_ratio(
         max_ratio=max_ratio,
         rule=rule,
         generator_saw_real=generator_saw_real,
+        scoring=scoring,
+        positive_class=positive_class,
+        class_weight=class_weight,
         sample_rows=sample_rows,
         seed=seed,
     )
@@ -302,7 +320,7 @@ def recommend_ratio(
             evaluation=judges.frame,
             generator=generator,
             estimator=estimator,
-            experience=experience,
+            experience=Experience.read(experience) if isinstance(experience, str) else experience,
             notes=(*samples.notes, *sizes.notes),
         )
     return replace(recommendation, inputs=inputs)

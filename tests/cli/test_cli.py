@@ -260,6 +260,18 @@ def test_recommend_gives_the_answer_of_python(files: dict[str, str]) -> None:
     assert told["passed"] == told["checks"]["recommendation_usable"]["passed"]
 
 
+def test_recommend_scores_by_the_metric_of_the_team(files: dict[str, str]) -> None:
+    asked = ("recommend", files["real"], files["good"], *TASK, "--learner", "trees")
+    text = run(*asked, "--generator-unseen", "--scoring", "neg_mean_absolute_error").stdout
+    assert "\nscore   none " in text
+    assert "(mean_absolute_error in units of 'y', lower is better)" in text
+    wrong = run(*asked, "--scoring", "roc_auc")
+    assert wrong.exit_code == 2
+    assert "option 'scoring'" in wrong.stderr
+    unbalanced = run(*asked, "--class-weight", "balanced")
+    assert "option 'class_weight'" in unbalanced.stderr
+
+
 def test_a_recommendation_that_may_not_decide_warns_and_gates_where_it_should(
     files: dict[str, str],
 ) -> None:
@@ -297,8 +309,12 @@ def test_mix_without_a_ratio_measures_judges_recommends_and_keeps_all_of_it(
     asked = ("mix", files["real"], files["good"], *TASK, "--threshold", "0.9")
     result = run(*asked, "--output", tmp_path)
     assert result.exit_code == 0
-    assert result.stdout.startswith("released ")
     release = verify_release(tmp_path)
+    # Who acts on a recommendation reads all of it, warnings included.
+    assert result.stdout.startswith("ratio   ")
+    assert f"because {release.manifest['evidence']['optimal_ratio']['reason']}" in result.stdout
+    assert "  recommendation_usable: " in result.stdout
+    assert f"\nreleased {release.release_id}: " in result.stdout
     evidence = release.manifest["evidence"]
     assert evidence["checks"]["wasserstein_gap"]["passed"]
     assert release.manifest["mix"]["ratio"] == evidence["optimal_ratio"]["ratio"]

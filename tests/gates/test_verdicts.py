@@ -90,7 +90,13 @@ def test_a_recommendation_whose_risk_may_not_decide_says_so(advice):
 
 
 def test_a_curve_that_is_flat_or_has_not_turned_is_told(advice):
-    assert "flat" in judge_recommendation(replace(advice, shape="flat")).sentence
+    flat = judge_recommendation(replace(advice, shape="flat"))
+    assert not flat.passed
+    # The check says what the advice says.
+    assert flat.sentence.startswith(f"The risk curve is flat. {advice.reason}")
+    # Who asked for the fewest rows has said what a flat curve is to mean.
+    decided = replace(advice, shape="flat", rule="smallest_equivalent")
+    assert "flat" not in judge_recommendation(decided).sentence
     lowest = replace(advice.curve[-1], risk=0.0)
     falling = replace(advice, shape="decreasing", curve=(*advice.curve[:-1], lowest))
     assert "still falling" in judge_recommendation(falling).sentence

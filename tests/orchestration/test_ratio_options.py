@@ -1,5 +1,7 @@
 """Options of the ratio, seen in a Dagster run: who judges, and whose risk it is."""
 
+from dataclasses import replace
+
 import dagster as dg
 import pytest
 from scenario import good, rows, write_inputs
@@ -7,6 +9,7 @@ from scenario import good, rows, write_inputs
 from synthmix_dagster import build_synthmix_defs
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.orchestration.paths import MixPaths
+from synthmix_dagster.ratio.experience import shipped_experience
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.verification import verify_release
 
@@ -71,6 +74,51 @@ def test_trees_decide_for_trees(tmp_path, instance):
     found = recommendation(options)
     assert found.learner == "trees"
     assert found.ratio in {point.ratio for point in found.refits}
+
+
+def test_a_score_decides_and_is_told_in_its_unit(tmp_path, instance):
+    options = write_inputs(tmp_path, synthetic=good(200))
+    options |= {"learner": "trees", "scoring": "neg_mean_absolute_error"}
+    result = run(instance, options)
+    assert result.success
+    found = recommendation(options)
+    assert found.score.label == "mean_absolute_error in units of 'y', lower is better"
+    (shown,) = result.asset_materializations_for_node("demo__optimal_ratio")
+    assert shown.metadata["synthmix/risk_metric"].value == found.metric
+    assert shown.metadata["synthmix/risk_none"].value == found.shown["none"] > 0
+    page = (tmp_path / "mixes" / "demo" / "latest" / "report.html").read_text()
+    assert f"Score of reference ratios ({found.metric.replace(chr(39), '&#39;')})" in page
+
+
+def test_a_score_of_a_learner_that_is_not_fitted_is_refused_when_definitions_load(tmp_path):
+    with pytest.raises(ConfigError, match="'kernel'") as caught:
+        build_synthmix_defs(**write_inputs(tmp_path), scoring="r2")
+    assert caught.value.option == "scoring"
+    with pytest.raises(ConfigError, match="only classes") as caught:
+        build_synthmix_defs(**write_inputs(tmp_path), class_weight="balanced")
+    assert caught.value.option == "class_weight"
+
+
+def test_another_experience_makes_an_earlier_recommendation_stale(tmp_path, instance):
+    file = tmp_path / "experience.json"
+    file.write_text(shipped_experience().to_json())
+    options = write_inputs(tmp_path) | {"experience": str(file)}
+    assert run(instance, options).success
+    digest = shipped_experience().digest
+    assert recommendation(options).experience.digest == digest
+    page = (tmp_path / "mixes" / "demo" / "latest" / "report.html").read_text()
+    assert digest in page
+    later = replace(shipped_experience(), version=9)
+    file.write_text(later.to_json())
+    job = build_synthmix_defs(**options).resolve_implicit_global_asset_job_def()
+    again = job.execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        asset_selection=[dg.AssetKey(["demo", "training_data"])],
+    )
+    assert not again.success
+    (failed,) = again.get_step_failure_events()
+    assert "experience" in str(failed.step_failure_data.user_failure_data.description)
 
 
 def test_one_kind_of_evaluation_rows_is_enough(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthmix_dagster.errors import UnknownChoiceError
-from synthmix_dagster.ratio.decision import decide
+from synthmix_dagster.ratio.decision import MATERIAL, decide
 from synthmix_dagster.ratio.options import PathRule
 
 #: Fluctuations of rows around a candidate's mean; their standard error is about 0.023.
@@ -120,3 +120,27 @@ def test_a_break_among_the_equivalents_is_known():
     assert (found.low, found.high, found.chosen) == (0, 4, 4)
     assert found.equivalent.tolist() == [True, False, False, True, True]
     assert not found.unbroken
+
+
+RISKS = st.lists(st.floats(0.1, 2.0), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(RISKS, st.sampled_from(get_args(PathRule)), st.integers(0, 7))
+def test_rows_are_chosen_only_where_they_lower_the_risk(risks, rule, favoured):
+    decision = decide(*candidates(risks), rule, favoured=favoured % len(risks))
+    assert decision.chosen == 0 or risks[decision.chosen] < risks[0] * (1 - MATERIAL)
+
+
+def test_what_prints_as_no_difference_is_none():
+    """Within half a standard error, but not lower by a tenth of a per cent."""
+    risks = [1.0, 0.9995, 1.002]
+    assert decide(*candidates(risks), "path").chosen == 0
+    assert decide(*candidates([1.0, 0.998, 1.002]), "path").chosen == 1
+    assert decide(*candidates([1.0, 0.998, 1.002]), "path", favoured=2).chosen == 1
+
+
+def test_a_score_is_lowered_by_its_size():
+    """A risk that is a score times -1 is negative."""
+    assert decide(*candidates([-0.8, -0.8004, -0.7]), "best").chosen == 0
+    assert decide(*candidates([-0.8, -0.81, -0.7]), "best").chosen == 1

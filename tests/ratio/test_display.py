@@ -6,6 +6,7 @@ import pytest
 from scenario import good, rows
 
 from synthmix_dagster import recommend_ratio
+from synthmix_dagster.ratio.scoring import Score
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,8 @@ def test_the_picture_has_the_curve_the_choice_the_bounds_and_the_baselines(advic
     for words in (
         "predicted risk",
         "recommended, ratio",
-        "indistinguishable",
-        "standard error",
+        "within 1.28 standard errors of the best",
+        "standard error of the difference",
         "no synthetic rows",
         "as many as real rows",
         "all synthetic rows",
@@ -71,7 +72,29 @@ def test_an_interval_of_one_ratio_is_told_and_not_drawn(advice):
     alone = replace(advice, interval=(advice.ratio, advice.ratio), experience=None)
     axes = alone.plot()
     assert "every other ratio is worse by more than chance" in axes.get_title("left")
-    assert not any("indistinguishable" in at for at in axes.get_legend_handles_labels()[1])
+    assert not any("within" in at for at in axes.get_legend_handles_labels()[1])
+
+
+def test_a_score_is_drawn_alone_in_its_own_direction_and_unit(advice):
+    score = Score("roc_auc", True, "with 'yes' as the positive class")
+    refits = tuple(replace(point, risk=-0.8) for point in advice.curve[:3])
+    scored = replace(
+        advice,
+        refits=refits,
+        learner="trees",
+        experience=None,
+        score=score,
+        metric=score.label,
+        baselines=dict.fromkeys(advice.baselines, -0.8),
+    )
+    axes = scored.plot()
+    labels = axes.get_legend_handles_labels()[1]
+    assert "cross-validated roc_auc of trees, used for the choice" in labels
+    assert "predicted risk" not in labels
+    assert axes.get_ylabel() == f"cross-validated\n{score.label}"
+    assert 0.7 < axes.get_ylim()[0] < axes.get_ylim()[1] < 0.9
+    assert "roc_auc: none=0.8" in repr(scored)
+    assert "predicted roc_auc, none" in scored._repr_html_()
 
 
 def test_the_picture_shows_the_fits_that_decide(advice):

@@ -9,9 +9,9 @@ from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.refits import (
     FOLDS,
+    Refits,
     gradient_boosting,
     proposed_counts,
-    refit_losses,
 )
 from synthmix_dagster.seeds import rng_of
 
@@ -38,7 +38,7 @@ def test_without_synthetic_rows_it_is_cross_validation():
     from sklearn.linear_model import Ridge
 
     inputs, targets, code = case()
-    losses = refit_losses(Ridge(), inputs, targets, code, [0], seed=0)[0]
+    losses = Refits(Ridge(), inputs, targets, code, 0).losses([0])[0]
     order = rng_of(0, "refits")
     order.permutation(90)
     order = order.permutation(60)
@@ -54,7 +54,7 @@ def test_evaluation_rows_judge_one_fit_to_everything():
     from sklearn.linear_model import Ridge
 
     inputs, targets, code = case(evaluation=rows(40, 2))
-    losses = refit_losses(Ridge(), inputs, targets, code, [0, 90], seed=0)
+    losses = Refits(Ridge(), inputs, targets, code, 0).losses([0, 90])
     assert losses.shape == (2, 40)
     both = [np.concatenate([side["real"], side["synthetic"]]) for side in (inputs, targets)]
     fit = Ridge().fit(both[0], both[1][:, 0])
@@ -66,7 +66,7 @@ def test_classes_are_judged_by_their_probabilities():
     from sklearn.linear_model import LogisticRegression
 
     inputs, targets, code = case("classification")
-    losses = refit_losses(LogisticRegression(), inputs, targets, code, [0, 90], seed=0)
+    losses = Refits(LogisticRegression(), inputs, targets, code, 0).losses([0, 90])
     assert losses.min() >= 0
     assert losses.max() <= 2
     assert losses.mean() < 0.3
@@ -79,14 +79,8 @@ def test_a_class_that_a_fold_lacks_has_no_probability_there():
     frames["y"] = ["rare", *["common"] * 19]
     code = TargetCode.fit(frames, "y", "classification")
     inputs, target = frames[["x"]], code.encode(frames, "real")
-    losses = refit_losses(
-        DummyClassifier(strategy="prior"),
-        {"real": inputs, "synthetic": inputs},
-        {"real": target, "synthetic": target},
-        code,
-        [0],
-        seed=0,
-    )
+    sides = {"real": inputs, "synthetic": inputs}, {"real": target, "synthetic": target}
+    losses = Refits(DummyClassifier(strategy="prior"), *sides, code, 0).losses([0])
     assert losses[0, 0] == pytest.approx(2.0)
 
 
@@ -104,7 +98,7 @@ def test_a_larger_count_holds_the_rows_of_a_smaller_one():
             return np.zeros(len(inputs))
 
     inputs, targets, code = case(evaluation=rows(40, 2))
-    refit_losses(Keeps(), inputs, targets, code, [0, 10, 90], seed=0)
+    Refits(Keeps(), inputs, targets, code, 0).losses([0, 10, 90])
     none, some, every = seen
     assert none < some < every
     assert [len(fit) for fit in seen] == [60, 70, 150]
@@ -115,7 +109,7 @@ def test_an_estimator_that_cannot_predict_probabilities_is_refused():
 
     inputs, targets, code = case("classification")
     with pytest.raises(ConfigError, match="LinearSVC has no 'predict_proba'") as caught:
-        refit_losses(LinearSVC(), inputs, targets, code, [0], seed=0)
+        Refits(LinearSVC(), inputs, targets, code, 0).losses([0])
     assert caught.value.option == "estimator"
 
 
@@ -125,7 +119,7 @@ def test_an_estimator_that_cannot_take_the_columns_says_why():
     inputs, targets, code = case()
     words = {side: frame.assign(z="word") for side, frame in inputs.items()}
     with pytest.raises(ConfigError, match=r"Ridge could not learn .*Pipeline"):
-        refit_losses(Ridge(), words, targets, code, [0], seed=0)
+        Refits(Ridge(), words, targets, code, 0).losses([0])
 
 
 def test_none_a_few_the_equivalents_and_all_are_proposed():
@@ -136,6 +130,9 @@ def test_none_a_few_the_equivalents_and_all_are_proposed():
     decision = decide(risks, losses, "best")
     # Within a standard error of about 0.076 there is only the best one.
     assert proposed_counts(counts, decision, 40).tolist() == [0, 10, 20, 160]
+    # Another metric may be best where the path sees nothing.
+    wider = proposed_counts(counts, decision, 40, another_metric=True)
+    assert wider.tolist() == [0, 10, 20, 40, 160]
     assert proposed_counts(counts[:1], decide(risks[:1], losses[:1], "best"), 40).tolist() == [0]
 
 
@@ -143,5 +140,5 @@ def test_boosting_knows_its_categories():
     inputs, targets, code = case()
     coded = {side: frame.assign(z=(frame.z > 0) * 1.0) for side, frame in inputs.items()}
     boosting = gradient_boosting("regression", [False, True])
-    losses = refit_losses(boosting, coded, targets, code, [0, 90], seed=0)
+    losses = Refits(boosting, coded, targets, code, 0).losses([0, 90])
     assert losses[1].mean() < losses[0].mean() < 1

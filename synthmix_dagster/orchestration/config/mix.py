@@ -11,13 +11,14 @@ from dagster.components.utils.translation import TranslationFn, TranslationFnRes
 from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
+from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.orchestration.config.base import below_root, local_folder
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig, require_placeholders
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig, keywords
 from synthmix_dagster.orchestration.config.orchestration import OrchestrationConfig
-from synthmix_dagster.ratio.options import Learner, RatioOptions, Rule
+from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule
 from synthmix_dagster.release.options import MixOptions, Mode
 
 #: Assets of a mix, upstream first.
@@ -100,6 +101,11 @@ class MixConfig(
     evaluation_column: str | None = None
     evaluation_share: float | None = None
     generator_saw_real: bool | None = RatioOptions.generator_saw_real
+    # In Python `recommend_ratio` takes an object too; here, what is stored must be text.
+    scoring: str | None = RatioOptions.scoring  # type: ignore[assignment]
+    positive_class: str | None = RatioOptions.positive_class
+    class_weight: ClassWeight | None = RatioOptions.class_weight
+    experience: str | None = RatioOptions.experience
     drift: DriftConfig | None = None
     sign: str | None = None
     translation: Translation = None
@@ -121,6 +127,22 @@ class MixConfig(
         if value == float("inf"):
             raise ValueError("it is inf. Set it to a finite number, or omit it")
         return value
+
+    @model_validator(mode="after")
+    def _scored_by_fits(self) -> Self:
+        if self.scoring is not None and self.learner != "trees":
+            raise ConfigError(
+                f"the learner is '{self.learner}', whose risk is predicted without a fit to score",
+                option="scoring",
+                fix="Set 'learner: trees', or leave it out and set 'class_weight: balanced'",
+            )
+        if self.class_weight is not None and self.task != "classification":
+            raise ConfigError(
+                "the task is regression",
+                option="class_weight",
+                fix="Leave it out: only classes can be balanced",
+            )
+        return self
 
     @field_validator("evaluation_share")
     @classmethod
@@ -244,6 +266,10 @@ class MixConfig(
             max_ratio=self.max_ratio,
             rule=self.rule,
             generator_saw_real=self.generator_saw_real,
+            scoring=self.scoring,
+            positive_class=self.positive_class,
+            class_weight=self.class_weight,
+            experience=self.experience,
         )
 
     @property

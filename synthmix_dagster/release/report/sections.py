@@ -16,6 +16,7 @@ from synthmix_dagster.gates.threshold import GATES
 from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.wording import meaning_of_interval
 from synthmix_dagster.release.display import plot_composition
 from synthmix_dagster.release.manifest import REAL, Input, InputView, Manifest, Portion
 from synthmix_dagster.release.report.changes import changes
@@ -225,19 +226,25 @@ def _risk_curve(advice: Recommendation) -> Picture:
         "risk-curve",
         "Predicted risk at every ratio",
         f"A curve of the {advice.metric} from ratio 0 to {advice.curve[-1].ratio:.4g}. "
-        f"It is {advice.shape}. Ratio {advice.ratio:.4g} is recommended; ratios "
-        f"{low:.4g}\N{EN DASH}{high:.4g} are statistically indistinguishable from the best.",
+        f"It is {advice.shape}. Ratio {advice.ratio:.4g} is recommended; the interval "
+        f"{low:.4g}\N{EN DASH}{high:.4g}: {meaning_of_interval(advice)}.",
     )
 
 
 def _baselines(advice: Recommendation) -> list[Values]:
-    risks = advice.baselines
+    risks = advice.shown
     none = risks["none"]
+    # A score need not have a zero that means anything.
+    change = "{:+.1%}" if advice.score is None else "{:+.4g}"
+
+    def changed(value: float) -> float:
+        return value / none - 1 if advice.score is None else value - none
+
     return [
         {
             "name": title,
             "risk": risks[name],
-            "change": f"{risks[name] / none - 1:+.1%}" if name != "none" and none > 0 else "",
+            "change": change.format(changed(risks[name])) if name != "none" and none != 0 else "",
         }
         for name, title in _BASELINES.items()
         if name in risks

@@ -1,43 +1,49 @@
 """The true error of kernel ridge regression at every ratio, measured on test rows.
 
-As in the folders of `pairs`: ridge regression on Nystroem features whose landmarks come from both
-sides, the ridge of every mix chosen by leave-one-out on its real rows.
+What a recommendation predicts, once the rows are there that tell: ridge regression on Nystroem
+features whose landmarks come from both sides, the ridge of every mix chosen by leave-one-out on its
+real rows.
 """
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.nystroem import NystroemMap
-from synthmix_dagster.encoding.options import Columns
-from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.path import RIDGES
 from synthmix_dagster.ratio.sample import EncodedSample
 
 Floats = NDArray[np.float64]
 
 
-def true_errors(
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    test: pd.DataFrame,
-    ratios: Floats,
-    *,
-    meta: dict[str, Any],
-    seed: int,
-) -> Floats:
-    """Error at each ratio, NaN where there are too few synthetic rows; shape (n_ratios,)."""
-    code = TargetCode.fit(real, meta["target"], meta["task"])
-    frames = {"real": real, "synthetic": synthetic}
-    sample = EncodedSample.encode(frames, code, Columns(categorical=meta["categorical"]))
+def true_errors(sample: EncodedSample, test: pd.DataFrame, ratios: Floats, *, seed: int) -> Floats:
+    """Error at each ratio, NaN where there are too few synthetic rows.
+
+    Parameters
+    ----------
+    sample : EncodedSample
+        A mix holds all of its real rows and the first of its synthetic ones.
+    test : DataFrame
+        Rows that neither learner nor generator saw.
+    ratios : ndarray of shape (n_ratios,)
+    seed : int
+        Draws the landmarks.
+
+    Returns
+    -------
+    ndarray of shape (n_ratios,)
+        Mean squared error in real variances, or Brier score.
+    """
     feature_map = NystroemMap.fit(
         sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(seed)
     )
     sides = [feature_map.transform(sample.points[side]) for side in ("real", "synthetic")]
-    features, targets = np.concatenate(sides), np.concatenate(list(sample.targets.values()))
-    judges = feature_map.transform(sample.encoder.transform(test)), code.encode(test, "test")
+    features = np.concatenate(sides)
+    targets = np.concatenate((sample.targets["real"], sample.targets["synthetic"]))
+    judges = (
+        feature_map.transform(sample.encoder.transform(test)),
+        sample.code.encode(test, "test"),
+    )
     errors = np.full(len(ratios), np.nan)
     for i, ratio in enumerate(ratios):
         rows = sample.n + round(ratio * sample.n)
