@@ -54,11 +54,9 @@ def print_distance(report: "DistanceReport") -> None:
 
 def print_recommendation(advice: "Recommendation") -> None:
     """Print the ratio, the predicted risks, and why."""
-    from synthmix_dagster.ratio.wording import meaning_of_interval
-
     low, high = advice.interval
     click.echo(
-        f"ratio   {advice.ratio:.4g} ({low:.4g} to {high:.4g}: {meaning_of_interval(advice)})"
+        f"ratio   {advice.ratio:.4g} ({low:.4g} to {high:.4g}: {advice.meaning_of_interval})"
     )
     values = ", ".join(f"{name} {value:.4g}" for name, value in advice.shown.items())
     click.echo(f"{'risk' if advice.score is None else 'score':<7} {values} ({advice.metric})")

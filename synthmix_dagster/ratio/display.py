@@ -20,7 +20,6 @@ from synthmix_dagster.display.style import (
     quiet_frame,
 )
 from synthmix_dagster.display.templates import render
-from synthmix_dagster.ratio.wording import meaning_of_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +62,7 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
     _draw_baselines(axes, recommendation)
     low, high = recommendation.interval
     if low < high:
-        _draw_interval(axes, low, high, meaning_of_interval(recommendation))
+        _draw_interval(axes, low, high, recommendation.meaning_of_interval)
     axes.plot(
         [recommendation.ratio],
         [recommendation.shown["recommended"]],
@@ -100,7 +99,7 @@ def _title_of_interval(recommendation: Recommendation) -> str:
     low, high = recommendation.interval
     if low == high and recommendation.experience is None:
         return "every other ratio is worse by more than chance"
-    return f"{low:.2f}\N{EN DASH}{high:.2f}: {meaning_of_interval(recommendation)}"
+    return f"{low:.2f}\N{EN DASH}{high:.2f}: {recommendation.meaning_of_interval}"
 
 
 def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:

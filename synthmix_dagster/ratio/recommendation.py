@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from synthmix_dagster.ratio.bounds import Bound
+from synthmix_dagster.ratio.decision import EQUIVALENT
 from synthmix_dagster.ratio.exchange import ExchangeRate
 from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
@@ -128,6 +129,13 @@ class Recommendation(Result):
     experience: PriorEffect | None = None
     score: Score | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def meaning_of_interval(self) -> str:
+        """What the interval is, to be read after its ends."""
+        if self.experience is not None:
+            return "holds the best ratio in nine of ten cases"
+        return f"within {EQUIVALENT:g} standard errors of the best"
 
     @property
     def risk_name(self) -> str:

@@ -1,16 +1,12 @@
 """The sentences of a recommendation."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.decision import EQUIVALENT, MATERIAL
 from synthmix_dagster.ratio.judged import Judged
 from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
-
-if TYPE_CHECKING:
-    from synthmix_dagster.ratio.recommendation import Recommendation
 
 #: Synthetic weight by which a bound has to miss the interval before a note says so.
 _MATERIAL = 0.1
@@ -92,13 +88,6 @@ def _change(judged: Judged, chosen: int) -> str:
         f"the predicted {score.name}{unit} is {score.shown(risk):.4g}, against "
         f"{score.shown(none):.4g} with none"
     )
-
-
-def meaning_of_interval(recommendation: "Recommendation") -> str:
-    """What the interval of a recommendation is, to be read after its ends."""
-    if recommendation.experience is not None:
-        return "holds the best ratio in nine of ten cases"
-    return f"within {EQUIVALENT:g} standard errors of the best"
 
 
 def note_on_experience(effect: PriorEffect) -> str:

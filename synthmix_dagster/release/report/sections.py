@@ -16,7 +16,6 @@ from synthmix_dagster.gates.threshold import GATES
 from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.ratio.wording import meaning_of_interval
 from synthmix_dagster.release.display import plot_composition
 from synthmix_dagster.release.manifest import REAL, Input, InputView, Manifest, Portion
 from synthmix_dagster.release.report.changes import changes
@@ -227,7 +226,7 @@ def _risk_curve(advice: Recommendation) -> Picture:
         "Predicted risk at every ratio",
         f"A curve of the {advice.metric} from ratio 0 to {advice.curve[-1].ratio:.4g}. "
         f"It is {advice.shape}. Ratio {advice.ratio:.4g} is recommended; the interval "
-        f"{low:.4g}\N{EN DASH}{high:.4g}: {meaning_of_interval(advice)}.",
+        f"{low:.4g}\N{EN DASH}{high:.4g}: {advice.meaning_of_interval}.",
     )
 
 
