@@ -31,7 +31,7 @@ def write_documents(
     metadata = json.dumps(croissant(manifest, schema), indent=2, ensure_ascii=False) + "\n"
     before = None if previous is None else previous.to_dict()
     report = release_report(manifest.to_dict(), before)
-    texts = {CARD: card(manifest), CROISSANT: metadata, REPORT: report}
+    texts = {CARD: card(manifest, schema), CROISSANT: metadata, REPORT: report}
     for name, text in texts.items():
         write_text(folder / name, text)
     return tuple(

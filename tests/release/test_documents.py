@@ -1,12 +1,16 @@
 """What accompanies the rows: manifest, card, Croissant."""
 
+import datetime
 import json
 import logging
+import shutil
+from decimal import Decimal
 
 import jsonschema
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 from mixes import frame, real, synthetic
 
 from synthmix_dagster import mix
@@ -142,3 +146,80 @@ def test_names_that_would_break_the_card_are_escaped(tmp_path):
     odd = pd.DataFrame({"a|b\nc": [1, 2]})
     card = (mix(odd, odd, ratio=1, output=tmp_path).path / "README.md").read_text()
     assert "| a\\|b c | int64 |" in card
+
+
+def header_of(release):
+    _, header, _ = (release.path / "README.md").read_text().split("---\n", 2)
+    return yaml.safe_load(header)
+
+
+@pytest.fixture
+def load_dataset(tmp_path, monkeypatch):
+    """`load_dataset` of Hugging Face's library, without its network and with a cache of its own."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+
+    def load(place):
+        return datasets.load_dataset(str(place), cache_dir=str(tmp_path / "cache"))
+
+    return load
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hugging_face_loads_the_rows_of_a_release_and_of_a_copy(tmp_path, kind, load_dataset):
+    release = released(tmp_path / "mixes", kind) if kind != "files" else released(tmp_path, kind)
+    # As under a partition, whose name may hold anything.
+    copy = shutil.copytree(release.path, tmp_path / "partitions" / "2026-01-01%2F b" / "copy")
+    for place in (release.path, copy, release.path.parents[1] / "latest"):
+        loaded = load_dataset(place)
+        assert list(loaded) == ["train"]
+        assert loaded["train"].to_list() == release.to_arrow().to_pylist()
+    assert header_of(release)["size_categories"] == ["n<1K"]
+
+
+def test_hugging_face_gets_the_type_of_every_column(tmp_path, load_dataset):
+    day = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    table = pa.table(
+        {
+            "i": pa.array([1, 2], pa.int8()),
+            "f": pa.array([0.5, None], pa.float32()),
+            "b": [True, None],
+            "t": pa.array([day, None], pa.timestamp("us", tz="UTC")),
+            "d": pa.array([day.date()] * 2),
+            "h": pa.array([datetime.time(1, 2)] * 2, pa.time64("us")),
+            "m": pa.array([Decimal("1.20")] * 2, pa.decimal128(5, 2)),
+            "s": pa.array(["a", None], pa.large_string()),
+            "c": pa.array(["ä: #", "ä: #"]).dictionary_encode(),
+            "- odd: 'name' \u2028": [b"1", b"2"],
+        }
+    )
+    release = mix(table, table, ratio=1, output=tmp_path / "mixes", provenance=False)
+    features = header_of(release)["dataset_info"]["features"]
+    loaded = load_dataset(release.path)["train"]
+    assert loaded.to_list() == release.to_arrow().to_pylist()
+    assert features == loaded.features._to_yaml_list()
+    types = {feature["name"]: feature["dtype"] for feature in features}
+    assert (types["c"], types["t"], types["m"]) == (
+        "string",
+        "timestamp[us, tz=UTC]",
+        "decimal128(5, 2)",
+    )
+
+
+def test_hugging_face_reads_types_from_the_files_where_a_column_is_nested(tmp_path, load_dataset):
+    table = pa.table({"x": [1.0, 2.0], "v": pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32(), 2))})
+    release = mix(table, table, ratio=1, output=tmp_path / "mixes", provenance=False)
+    assert "dataset_info" not in header_of(release)
+    assert load_dataset(release.path)["train"].to_list() == release.to_arrow().to_pylist()
+
+
+def test_the_card_states_its_size_and_no_license(tmp_path):
+    def released_rows(rows):
+        sides = pd.DataFrame({"x": range(rows)}), pd.DataFrame({"x": range(rows)})
+        return header_of(mix(*sides, ratio=0, output=tmp_path / str(rows)))
+
+    sizes = {rows: released_rows(rows)["size_categories"] for rows in (999, 1000, 10_000)}
+    assert sizes == {999: ["n<1K"], 1000: ["1K<n<10K"], 10_000: ["10K<n<100K"]}
+    header = released_rows(1000)
+    assert "license" not in header
+    assert header["tags"] == ["tabular", "synthetic", "synthmix-dagster"]
