@@ -1,14 +1,17 @@
 """Bounded samples of datasets for the numerics, and what has to hold before they are drawn."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, as_frame, open_dataset
-from synthmix_dagster.data.identity import shared_key
-from synthmix_dagster.data.priority import salted
+from synthmix_dagster.data.fingerprint import row_hashes
+from synthmix_dagster.data.identity import ID_BITS, shared_key
+from synthmix_dagster.data.priority import in_priority_order, salted
 from synthmix_dagster.data.splitting import split_by_column
 from synthmix_dagster.encoding.columns import require_known, require_rows
 from synthmix_dagster.encoding.options import MIN_ROWS, Columns
@@ -84,8 +87,7 @@ def draw_samples(
     target : str, optional
         Label column.
     cut : bool
-        Whether the rows are cut into folds by their order, which then follows from the content as
-        well, even where all rows are drawn.
+        Whether the rows are cut into folds by their order, which then follows from their content.
 
     Raises
     ------
@@ -94,23 +96,38 @@ def draw_samples(
     """
     engine = ArrowEngine()
     salt = salted(seed, [dataset.fingerprint for dataset in datasets])
-    frames, tables, notes, labels = [], [], [], []
+    tables, notes, labels = [], [], []
     for dataset, limit in zip(datasets, max_rows, strict=True):
         key = shared_key(dataset, columns.key)
         engine.identify(dataset, key)
-        order = salt if cut or limit < dataset.rows else seed
-        tables.append(engine.sample(dataset, limit, order, key))
-        frame = as_frame(tables[-1])
-        frames.append(frame)
+        tables.append(engine.sample(dataset, limit, salt if limit < dataset.rows else seed, key))
         if limit < dataset.rows:
             notes.append(
                 f"a uniform sample of {limit} of {dataset.rows} {dataset.name} rows was used"
             )
+    if cut:
+        tables = in_content_order(tables, seed)
+    frames = tuple(as_frame(table) for table in tables)
+    for dataset, limit, frame in zip(datasets, max_rows, frames, strict=True):
         if target is not None:
             every = frame[[target]] if limit >= dataset.rows else dataset.select([target]).frame()
             target_values(every, target, dataset.name)
             labels.append(every)
-    return Samples(tuple(frames), tuple(tables), tuple(notes), tuple(labels))
+    return Samples(frames, tuple(tables), tuple(notes), tuple(labels))
+
+
+def in_content_order(tables: Sequence[pa.Table], seed: int) -> list[pa.Table]:
+    """The same rows in an order that follows from the seed and the content of all of them.
+
+    So the same rows are cut into the same folds, whichever door they came through: a frame, a file,
+    a folder of files, in whatever order.
+    """
+    hashes = [row_hashes(table) for table in tables]
+    salt = salted(seed, [hashlib.sha256(np.sort(one).tobytes()).hexdigest() for one in hashes])
+    ids = [(one >> np.uint64(64 - ID_BITS)).astype(np.int64) for one in hashes]
+    return [
+        table.take(in_priority_order(each, salt)) for table, each in zip(tables, ids, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)

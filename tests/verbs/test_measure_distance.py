@@ -169,3 +169,23 @@ def unsampled(real, frame, value):
         if row not in sample_positions(pair[1], 40, salt, []):
             return changed
     raise AssertionError("every row was drawn")
+
+
+def test_the_same_rows_give_the_same_numbers_whichever_door_they_come_through(tmp_path):
+    real, synthetic = table(200, 0), table(500, 1, shift=0.3)
+    shuffled = synthetic.sample(frac=1, random_state=1).reset_index(drop=True)
+    synthetic.to_parquet(tmp_path / "one.parquet", row_group_size=70)
+    shuffled.to_csv(tmp_path / "one.csv", index=False)
+    (tmp_path / "parts").mkdir()
+    shuffled[:123].to_parquet(tmp_path / "parts" / "b.parquet")
+    shuffled[123:].to_parquet(tmp_path / "parts" / "a.parquet")
+    doors = [
+        synthetic,
+        shuffled,
+        tmp_path / "one.parquet",
+        tmp_path / "one.csv",
+        tmp_path / "parts",
+    ]
+    reports = [measure_distance(real, door, permutations=5) for door in doors]
+    numbers = {(report.gap, report.interval, report.floor, report.p_value) for report in reports}
+    assert len(numbers) == 1
