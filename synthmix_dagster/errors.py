@@ -74,7 +74,16 @@ class ReleaseError(SynthMixError):
 
     def __init__(self, problem: str, *, path: Path | str, fix: str) -> None:
         super().__init__(problem, where=f"release at '{path}'", fix=fix)
-        self.path = Path(path)
+        self.path = path
+
+
+class StoreError(SynthMixError):
+    """An object store refuses or fails; `transient` says whether a later try may succeed."""
+
+    def __init__(self, problem: str, *, store: str, fix: str, transient: bool = False) -> None:
+        super().__init__(problem, where=f"store '{store}'", fix=fix)
+        self.store = store
+        self.transient = transient
 
 
 def did_you_mean(value: object, known: Iterable[str]) -> str:

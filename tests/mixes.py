@@ -55,7 +55,7 @@ def files_of(release, below="."):
 
 
 #: What lies beside the releases of an output.
-KEPT = (".writer.lock", ".publications.json", "releases")
+KEPT = (".writer.lock", ".swap.lock", ".publications.json", "releases")
 
 
 def traces(output):
@@ -79,12 +79,8 @@ def hooked(*args, **kwargs):
     calls.append(args)
     if len(calls) != int(nth):
         return original(*args, **kwargs)
-    if when != "before":
+    if when == "after":
         original(*args, **kwargs)
-    if when == "torn":
-        shard = os.path.join(*map(str, args[:2]))
-        with open(shard, "r+b") as handle:
-            handle.truncate(os.path.getsize(shard) // 2)
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(owner, name, hooked)

@@ -71,9 +71,9 @@ def print_release(release: "Release", action: str) -> None:
     click.echo(
         f"{action} {release.release_id}: {realised.real_rows:,} real and "
         f"{realised.synthetic_rows:,} synthetic rows, ratio {realised.ratio:.4f}, "
-        f"{len(release.shards)} files"
+        f"{len(release.details.shards)} files"
     )
-    click.echo(str(release.path))
+    click.echo(release.uri)
 
 
 def print_verdicts(verdicts: Mapping[str, "Verdict"], *, failed: str = "FAILED") -> None:

@@ -6,12 +6,23 @@ from typing import Any, TypeVar
 import click
 
 from synthmix_dagster.cli.declared import declared
+from synthmix_dagster.data.store import is_uri
 from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.encoding.option_docs import attribute_docs
 from synthmix_dagster.encoding.options import Columns, SampleOptions
 from synthmix_dagster.ratio.options import RatioOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class ReleasePlace(click.Path):
+    """A local directory that exists, or a URI."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return value if is_uri(value) else super().convert(value, param, ctx)
 
 
 def datasets(command: Command) -> Command:

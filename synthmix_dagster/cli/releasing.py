@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 @main.command()
 @options.datasets
-@click.option("--output", metavar="DIRECTORY", required=True, help="Output directory for releases.")
+@click.option(
+    "--output", metavar="DIRECTORY", required=True, help="Output directory or URI for releases."
+)
 @click.option("--ratio", type=float, help="Synthetic rows per real row; recommended by default.")
 @options.target(required=False)
 @options.thresholds
@@ -129,15 +131,15 @@ def mix(
 
 
 @main.command()
-@click.argument("release", type=click.Path(exists=True, path_type=Path))
+@click.argument("release", type=options.ReleasePlace())
 @options.signed("Require a signature with the key in this environment variable (HMAC-SHA256).")
 @options.as_json
-def verify(release: Path, hmac_key_env: str | None, as_json: bool) -> None:
+def verify(release: str, hmac_key_env: str | None, as_json: bool) -> None:
     """Check every file of a RELEASE against its manifest, and count the rows again.
 
-    RELEASE is the directory of a release, or an output directory, of which the latest release is
-    used. The exit code is 1 if a file is missing, was changed or was added, if the rows differ
-    from the manifest, or if the signature is missing or wrong.
+    RELEASE is a release, or an output, of which the latest release is used: a directory or a URI.
+    The exit code is 1 if a file is missing, was changed or was added, if the rows differ from the
+    manifest, or if the signature is missing or wrong.
 
     \b
     Before training on a release:
@@ -161,7 +163,7 @@ def verify(release: Path, hmac_key_env: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("release", type=click.Path(exists=True, path_type=Path))
+@click.argument("release", type=options.ReleasePlace())
 @click.option(
     "-o",
     "--output",
@@ -173,15 +175,14 @@ def verify(release: Path, hmac_key_env: str | None, as_json: bool) -> None:
 @click.option(
     "--compare-with",
     metavar="RELEASE",
-    type=click.Path(exists=True, path_type=Path),
+    type=options.ReleasePlace(),
     help="Show the changes since this release instead of since the previous one.",
 )
-def report(release: Path, output: str, compare_with: Path | None) -> None:
+def report(release: str, output: str, compare_with: str | None) -> None:
     """Write the report of a RELEASE as one self-contained HTML page.
 
-    RELEASE is the directory of a release, or an output directory, of which the latest release is
-    used. The page is built from the manifest alone; every release already contains it as
-    report.html.
+    RELEASE is a release, or an output, of which the latest release is used: a directory or a URI.
+    The page is built from the manifest alone; every release already contains it as report.html.
 
     \b
     Changes between two releases:
@@ -199,7 +200,7 @@ def report(release: Path, output: str, compare_with: Path | None) -> None:
         click.echo(page, nl=False)
         return
     path = Path(output)
-    if path.resolve().is_relative_to(found.path):
+    if found.uri in map(str, path.resolve().parents):
         raise ConfigError(
             f"'{output}' is inside the release, to which nothing may be added",
             option="output",

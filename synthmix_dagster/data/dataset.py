@@ -19,6 +19,7 @@ from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.locations import find_files
 from synthmix_dagster.data.reading import StoredRows, require_unique
+from synthmix_dagster.data.store import Store, is_store
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.redaction import cause_of
@@ -150,7 +151,7 @@ class Dataset:
 
 
 #: What `open_dataset` opens: a path, a frame, an Arrow table, or a dataset that is open already.
-IntoDataset: TypeAlias = str | Path | pd.DataFrame | pa.Table | ArrowStream | Dataset
+IntoDataset: TypeAlias = str | Path | Store | pd.DataFrame | pa.Table | ArrowStream | Dataset
 
 
 def open_dataset(
@@ -201,7 +202,7 @@ def open_dataset(
                 fix="Pass these options to the call that opens it",
             )
         dataset = source
-    elif isinstance(source, str | Path):
+    elif isinstance(source, str | Path) or is_store(source):
         dataset = _open_path(source, name, view)
     else:
         table = _seen(_to_arrow(source, name), name, view)
@@ -218,7 +219,7 @@ def open_dataset(
     return dataset
 
 
-def _open_path(path: str | Path, name: str, view: View) -> Dataset:
+def _open_path(path: str | Path | Store, name: str, view: View) -> Dataset:
     rows = StoredRows.open(find_files(path, name), name, view)
     files = tuple(SourceFile(file.location.name, file.kept, file.sha256) for file in rows.files)
     digest = hashlib.sha256()

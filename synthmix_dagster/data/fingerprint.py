@@ -6,19 +6,20 @@ change the identity of a release.
 """
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from synthmix_dagster.data.store import Store
 
-def file_sha256(path: Path) -> str:
+
+def file_sha256(store: Store, name: str) -> str:
     """SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
+    with store.open(name) as opened:
+        while block := opened.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
 

@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
+from synthmix_dagster.data.store import Store, is_store
+from synthmix_dagster.data.store_filesystem import StoreHandler
 from synthmix_dagster.errors import DataError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
@@ -109,8 +111,11 @@ class Location:
         (info,) = self.filesystem.get_file_info([self.path])
         if info.type != pa_fs.FileType.File:
             raise FileNotFoundError(f"object '{self.shown}' not found")
-        handler = getattr(self.filesystem, "handler", None)
-        tag = handler.fs.checksum(self.path) if isinstance(handler, pa_fs.FSSpecHandler) else None
+        handler, tag = getattr(self.filesystem, "handler", None), None
+        if isinstance(handler, pa_fs.FSSpecHandler):
+            tag = handler.fs.checksum(self.path)
+        elif isinstance(handler, StoreHandler):
+            tag = handler.version(self.path)
         return info.size, info.mtime_ns, tag
 
 
@@ -126,12 +131,12 @@ def format_of(path: str) -> str:
     return next((kind for ending, kind in FORMATS.items() if lowered.endswith(ending)), "")
 
 
-def find_files(source: str | Path, dataset: str) -> list[Location]:
+def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
     """List the files of a dataset, sorted by name.
 
     Parameters
     ----------
-    source : path or str
+    source : path, str or Store
         A file, a folder, or a glob (``*``, ``?``, ``**``); local, or a URI such as
         ``s3://bucket/folder``.
     dataset : str
@@ -143,18 +148,19 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
         No file is found, or files of several formats are.
     """
     filesystem, path, prefix = resolve(source, dataset)
+    address = source.uri if is_store(source) else str(source)
     shown = _shown(prefix, path)
     try:
-        found = _listed(filesystem, path, prefix, str(source))
+        found = _listed(filesystem, path, prefix, address)
     except Exception as error:
         # Clients of object stores have exceptions of their own.
         if is_local(filesystem) and not isinstance(error, OSError | pa.ArrowException):
             raise
         raise DataError(
-            f"'{shown}' cannot be listed ({without_secrets(str(error), str(source))})",
+            f"'{shown}' cannot be listed ({without_secrets(str(error), address)})",
             dataset=dataset,
             fix="Check the address, the network and the credentials in the environment",
-        ) from cause_of(error, str(source))
+        ) from cause_of(error, address)
     if found is None:
         raise DataError(
             f"there is no file or folder '{shown}'",
@@ -171,8 +177,10 @@ def find_files(source: str | Path, dataset: str) -> list[Location]:
     return found
 
 
-def resolve(source: str | Path, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
+def resolve(source: str | Path | Store, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
     """Filesystem, path there, and what stands before the path when it is shown."""
+    if is_store(source):
+        return source.filesystem()
     text = str(source)
     if not (isinstance(source, str) and _URI.match(text)):
         return pa_fs.LocalFileSystem(), text, ""

@@ -135,7 +135,7 @@ def _usable(config: MixConfig, options: Mapping[str, Any]) -> Judged:
 
 def _as_recommended(config: MixConfig, options: Mapping[str, Any]) -> Judged:
     published = _result(config, "training_data")
-    release = verify_release(MixPaths.of(config).output / "releases" / str(published["id"]))
+    release = verify_release(MixPaths.of(config).output.below("releases", str(published["id"])))
     severity, _ = config.acts("mix_as_recommended")
     verdict = judge_realised(
         float(published["recommended"]),

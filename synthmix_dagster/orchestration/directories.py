@@ -4,14 +4,18 @@ A mix below another would write into what that one publishes, and verification w
 that nobody listed.
 """
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from synthmix_dagster.data.store import Store, is_uri
 from synthmix_dagster.errors import ConfigError, ReleaseError
 from synthmix_dagster.orchestration.config.base import RESERVED
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
+from synthmix_dagster.redaction import without_secrets
 
+#: By which an output is known even where its own folder is the root.
+LOCK = ".writer.lock"
 #: Folders by which a directory is known to be that of a mix or a monitor.
 _MARKS = ("releases", "records", "references", "partitions")
 
@@ -31,10 +35,7 @@ def claim(config: MixConfig | MonitorConfig) -> None:
         It lies in the directory of another, or another in it.
     """
     output = config.output or config.qualified_name
-    own, own_name = (
-        (Path(config.output_root).expanduser() / output).resolve(),
-        config.qualified_name,
-    )
+    own, own_name = _place(config.output_root, output), config.qualified_name
     for name, root in _defined.items():
         if name == own_name or not (root in own.parents or own in root.parents):
             continue
@@ -47,41 +48,55 @@ def claim(config: MixConfig | MonitorConfig) -> None:
     _defined[own_name] = own
 
 
-def require_apart_on_disk(output_root: Path, root: Path) -> None:
+def _place(output_root: str, output: str) -> Path:
+    """Where a directory lies, to be compared with others; links cannot be followed in a store."""
+    if is_uri(output_root):
+        return Path(without_secrets(output_root), output)
+    return (Path(output_root).expanduser() / output).resolve()
+
+
+def require_apart_on_disk(output_root: Store, relative: str) -> None:
     """Refuse a directory that lies in that of another mix, or that holds one.
 
     Parameters
     ----------
-    output_root : Path
-        Directory below which everything is written.
-    root : Path
-        Directory of the mix or monitor.
+    output_root : Store
+        Folder below which everything is written.
+    relative : str
+        Folder of the mix or monitor below it.
 
     Raises
     ------
     ReleaseError
     """
-    between = root.relative_to(output_root).parts[:-1]
-    above = [output_root.joinpath(*between[:n]) for n in range(1, len(between) + 1)]
+    root, parts = output_root.below(relative), Path(relative).parts
+    above = [output_root.below(*parts[:n]) for n in range(1, len(parts))]
     # Elsewhere folders of these names may be anybody's; a lock is ours.
-    if root != output_root and (output_root / ".writer.lock").exists():
+    if parts and output_root.exists(LOCK):
         above.insert(0, output_root)
     for folder in above:
         if _is_marked(folder):
             raise ReleaseError(
-                f"it lies inside the directory of another mix, '{folder}'",
-                path=root,
+                f"it lies inside the directory of another mix, '{folder.uri}'",
+                path=root.uri,
                 fix="Set 'output' to a directory of its own",
             )
-    for place, names, _ in os.walk(root):
-        names[:] = [name for name in names if name.casefold() not in RESERVED and name[0] != "."]
-        if Path(place) != root and _is_marked(Path(place)):
-            raise ReleaseError(
-                f"the directory of another mix lies inside it, '{place}'",
-                path=root,
-                fix="Set 'output' to a directory of its own",
-            )
+    inner = next(_marked_below(root), None)
+    if inner is not None:
+        raise ReleaseError(
+            f"the directory of another mix lies inside it, '{inner.uri}'",
+            path=root.uri,
+            fix="Set 'output' to a directory of its own",
+        )
 
 
-def _is_marked(folder: Path) -> bool:
-    return any((folder / mark).is_dir() for mark in _MARKS)
+def _marked_below(folder: Store) -> Iterator[Store]:
+    for name in folder.folders():
+        if name.casefold() not in RESERVED and not name.startswith("."):
+            if _is_marked(folder.below(name)):
+                yield folder.below(name)
+            yield from _marked_below(folder.below(name))
+
+
+def _is_marked(folder: Store) -> bool:
+    return not set(_MARKS).isdisjoint(folder.folders())

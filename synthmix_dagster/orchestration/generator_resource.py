@@ -1,7 +1,5 @@
 """Synthetic rows from a generator that is a resource of the project."""
 
-import os
-
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,7 +9,6 @@ from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.redaction import cause_of
-from synthmix_dagster.release.atomic_files import flush, hidden_beside
 
 
 def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
@@ -51,16 +48,15 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
             dataset="synthetic",
             fix="sample(rows) must return exactly `rows` rows",
         )
-    target = MixPaths.of(config).generated / "rows.parquet"
+    target = MixPaths.of(config).generated
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        hidden = hidden_beside(target)
-        pq.write_table(table, hidden)
-        flush(hidden)
-        os.replace(hidden, target)
+        sink = target.create("rows.parquet")
+        with pa.PythonFile(sink, mode="w") as file:
+            pq.write_table(table, file)
+        sink.finish()
     except OSError as error:
         raise ReleaseError(
             f"the generated rows cannot be written ({error})",
-            path=target.parent,
+            path=target.uri,
             fix="Check disk space and permissions",
         ) from cause_of(error)

@@ -54,7 +54,7 @@ def open_inputs(config: MixConfig, frames: Frames) -> Opened:
 def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
     """Open one dataset, whole."""
     source = config.dataset(side)
-    place = source.path if source.generator is None else str(MixPaths.of(config).generated)
+    place = source.path if source.generator is None else MixPaths.of(config).generated
     return source.open(place if source.asset is None else frames[side], side)
 
 
@@ -94,7 +94,7 @@ def _require_ingested(config: MixConfig, dataset: Dataset) -> None:
         source = config.dataset(side)
         asset = config.asset_key(side).to_user_string()
         raise GateError(
-            f"the {side} dataset at '{source.path or MixPaths.of(config).generated}' {problem}",
+            f"the {side} dataset at '{source.path or MixPaths.of(config).generated.uri}' {problem}",
             mix=config.name,
             fix=f"Materialise '{asset}' and everything downstream",
         )

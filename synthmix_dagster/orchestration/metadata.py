@@ -201,7 +201,7 @@ def of_release(
     """
     details = release.details
     return {
-        **UriMetadataSet(uri=str(release.path)),
+        **UriMetadataSet(uri=release.uri),
         **TableMetadataSet(
             row_count=details.realised.rows,
             column_schema=dg.TableSchema(
@@ -222,7 +222,7 @@ def of_release(
             release_id=release.release_id,
             picture=dg.MetadataValue.md(compact_composition(details)),
             composition=dg.MetadataValue.md(composition_markdown(details)),
-            report=dg.MetadataValue.path(str(release.path / REPORT)),
+            report=dg.MetadataValue.path(f"{release.uri}/{REPORT}"),
             shards=len(details.shards),
             **_realised(release),
         ),

@@ -1,31 +1,30 @@
 """Where a mix, a partition of it or a monitor keeps what it writes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
+from synthmix_dagster.data.store import Store, open_store
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import require_apart_on_disk
 from synthmix_dagster.orchestration.records import Records
-from synthmix_dagster.release.atomic_files import inside
 
 
 @dataclass(frozen=True)
 class MixPaths:
-    """Directories of one mix, or of one partition of it.
+    """Folders of one mix, or of one partition of it.
 
     Attributes
     ----------
-    root : Path
-        Directory of the mix, over all partitions.
+    root : Store
+        Folder of the mix, over all partitions.
     mix : str
         Name of the mix with its key prefix; several mixes may write to one directory.
     partition : str, optional
         Key of the partition.
     """
 
-    root: Path
+    root: Store
     mix: str
     partition: str | None = None
 
@@ -39,20 +38,20 @@ class MixPaths:
             A link leads out of `output_root`, or the directory lies in that of another mix.
         """
         name = config.qualified_name
-        output_root = Path(config.output_root).expanduser()
-        root = inside(output_root, config.output or name)
-        require_apart_on_disk(output_root, root)
+        output_root = open_store(config.output_root)
+        root = output_root.below(config.output or name)
+        require_apart_on_disk(output_root, config.output or name)
         return cls(root, name, config.partition if isinstance(config, MixConfig) else None)
 
     @property
-    def output(self) -> Path:
-        """Directory of the mix or of its partition: holds ``releases`` and ``latest``."""
+    def output(self) -> Store:
+        """Folder of the mix or of its partition: holds ``releases`` and ``latest``."""
         if self.partition is None:
             return self.root
         # A name of dots alone would lead up.
         name = quote(self.partition, safe="")
         name = name.replace(".", "%2E") if set(name) == {"."} else name
-        return inside(inside(self.root, "partitions"), name)
+        return self.root.below("partitions", name)
 
     @property
     def records(self) -> Records:
@@ -65,11 +64,11 @@ class MixPaths:
         return Records(self.root, self.mix)
 
     @property
-    def references(self) -> Path:
-        """Directory of the reference samples of drift, over all partitions."""
-        return inside(inside(self.root, "references"), self.mix)
+    def references(self) -> Store:
+        """Folder of the reference samples of drift, over all partitions."""
+        return self.root.below("references", self.mix)
 
     @property
-    def generated(self) -> Path:
-        """Directory of the rows made by a generator resource."""
-        return inside(inside(self.output, "generated"), self.mix)
+    def generated(self) -> Store:
+        """Folder of the rows made by a generator resource."""
+        return self.output.below("generated", self.mix)

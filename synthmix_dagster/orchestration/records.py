@@ -8,12 +8,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from synthmix_dagster.data.store import Store, write_json
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
-from synthmix_dagster.release.atomic_files import inside, write_json
 
 _DIGEST = "digest"
 
@@ -24,13 +23,13 @@ class Records:
 
     Attributes
     ----------
-    output : Path
-        Directory that holds ``releases`` and ``latest``.
+    output : Store
+        Folder that holds ``releases`` and ``latest``.
     mix : str
         Name of the mix; several mixes may publish to one output.
     """
 
-    output: Path
+    output: Store
     mix: str
 
     def write(self, name: str, record: Mapping[str, Any]) -> str:
@@ -43,11 +42,11 @@ class Records:
         """
         digest = digest_of(record)
         try:
-            write_json(self._path(name), {**record, _DIGEST: digest})
+            write_json(self._folder, f"{name}.json", {**record, _DIGEST: digest})
         except OSError as error:
             raise ReleaseError(
                 f"the record '{name}' cannot be written ({error})",
-                path=self.output,
+                path=self.output.uri,
                 fix="Check disk space and permissions",
             ) from cause_of(error)
         return digest
@@ -61,9 +60,9 @@ class Records:
             It cannot be read, or was altered after it was written. That is found by its digest,
             which is not a signature: whoever may write here can write a digest as well.
         """
-        path = self._path(name)
+        folder = self._folder
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(folder.read(f"{name}.json").decode("utf-8"))
             if not isinstance(record, dict):
                 raise ValueError("not a JSON object")
             stated = record.pop(_DIGEST, None)
@@ -73,8 +72,8 @@ class Records:
             return None
         except (OSError, ValueError) as error:
             raise ReleaseError(
-                f"the record '{path}' cannot be read ({error})",
-                path=self.output,
+                f"the record '{folder.uri}/{name}.json' cannot be read ({error})",
+                path=self.output.uri,
                 fix=f"Materialise '{name}' again",
             ) from cause_of(error)
         return record
@@ -84,9 +83,9 @@ class Records:
         record = self.read(name)
         return "" if record is None else digest_of(record)
 
-    def _path(self, name: str) -> Path:
-        folder = inside(inside(self.output, "records"), self.mix)
-        return inside(folder, f"{name}.json")
+    @property
+    def _folder(self) -> Store:
+        return self.output.below("records", self.mix)
 
 
 def digest_of(record: Mapping[str, Any]) -> str:

@@ -242,7 +242,7 @@ def _warning(waiver: Waiver | None) -> str | None:
 def _ingested(config: MixConfig, side: str) -> Outcome:
     dataset = open_side(config, {}, side)
     MixPaths.of(config).records.write(side, {"fingerprint": dataset.fingerprint})
-    place = config.dataset(side).path or str(MixPaths.of(config).generated)
+    place = config.dataset(side).path or MixPaths.of(config).generated.uri
     return Outcome(metadata.of_dataset(dataset, place), dataset.fingerprint)
 
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows, identify, scan
 from synthmix_dagster.data.priority import sample_positions
 from synthmix_dagster.data.reading import StoredRows
+from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.encoding.options import require_min
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
 from synthmix_dagster.release.options import LIBRARIES_MB, MIN_MEMORY_MB
@@ -148,12 +148,9 @@ class ArrowEngine:
             piece_rows=int(min(_MAX_PIECE_ROWS, max(1, share / 2 // max(row_bytes)))),
         )
 
-    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
-        spill, data = folder / "spill", folder / "data"
-        spill.mkdir()
-        data.mkdir()
+    def shuffle(self, parts: Sequence[Part], draft: Draft, layout: Layout) -> Written:
         plan = self.plan(parts)
-        with Spill(spill, plan.bucket_bits) as spilled:
+        with draft.folder.scratch() as spill, Spill(spill, plan.bucket_bits) as spilled:
             shuffle = Shuffle(spilled, layout, list(parts), plan.run_bytes, self.workers)
             shuffle.scatter(
                 (number, rows)
@@ -162,12 +159,12 @@ class ArrowEngine:
                     part.dataset, part.key, _released(part.dataset, layout), plan.piece_rows
                 )
             )
-            written = shuffle.gather(data)
-        spill.rmdir()
-        return written
+            return shuffle.gather(draft.folder, draft.data)
 
-    def recount(self, folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
-        return recount(folder, layout, list(names))
+    def recount(
+        self, folder: Store, shards: Sequence[str], layout: Layout, names: Sequence[str]
+    ) -> Counts:
+        return recount(folder, shards, layout, list(names))
 
 
 def _released(dataset: Dataset, layout: Layout) -> list[str]:

@@ -6,13 +6,13 @@ the same seed: identities, priorities and cut-offs are plain integer arithmetic 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows
+from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Selection
 
@@ -150,8 +150,10 @@ class Engine(Protocol):
     ) -> Selection:
         """Exactly k rows, those of lowest priority in their stratum."""
 
-    def shuffle(self, parts: Sequence[Part], folder: Path, layout: Layout) -> Written:
+    def shuffle(self, parts: Sequence[Part], draft: Draft, layout: Layout) -> Written:
         """Write the selected rows of all parts as shards, in seeded order."""
 
-    def recount(self, folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
-        """Count what the shards in a folder hold, from the shards alone."""
+    def recount(
+        self, folder: Store, shards: Sequence[str], layout: Layout, names: Sequence[str]
+    ) -> Counts:
+        """Count what shards in a folder hold, from the shards alone."""

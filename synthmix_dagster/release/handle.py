@@ -1,6 +1,6 @@
 """Releases as their readers see them: found and loaded.
 
-<output>/latest -> releases/<release_id>
+<output>/latest -> releases/<release_id>    in an object store a file that says as much
 <output>/releases/<release_id>/manifest.json
 <output>/releases/<release_id>/README.md           the dataset card
 <output>/releases/<release_id>/croissant.json
@@ -19,13 +19,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from synthmix_dagster.data.store import Store, StoreAccess, open_store, pointed
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
-from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.manifest import Manifest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,25 @@ class Release:
 
     Attributes
     ----------
-    path : Path
-        Directory of the release; it never changes once published.
+    store : Store
+        Folder of the release; it never changes once published.
     manifest : mapping
         What it was made from, what was requested and what was realised, as the file
         ``manifest.json`` has it.
     """
 
-    path: Path
+    store: Store
     manifest: Mapping[str, Any]
+
+    @property
+    def uri(self) -> str:
+        """Address of its folder: a local path, or a URI without anything secret."""
+        return self.store.uri
+
+    @property
+    def path(self) -> Path:
+        """Its directory; a `ReleaseError` where it lies in an object store."""
+        return self.store.path
 
     @cached_property
     def details(self) -> Manifest:
@@ -56,25 +67,40 @@ class Release:
 
     @property
     def shards(self) -> list[Path]:
-        """The Parquet files, in the order of the rows."""
-        return [inside(self.path, shard.path) for shard in self.details.shards]
+        """The Parquet files of a local release, in the order of the rows."""
+        return [self.store.below(name).path for name in self.shard_names]
+
+    @property
+    def shard_names(self) -> list[str]:
+        """Names of the Parquet files in its folder, in the order of the rows."""
+        return [shard.path for shard in self.details.shards]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
-        return {"path": str(self.path), "manifest": dict(self.manifest)}
+        return {"path": self.uri, "manifest": dict(self.manifest)}
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All rows in order, a bounded number at a time, for what does not fit in memory."""
-        for shard in self.shards:
-            with pq.ParquetFile(shard) as opened:
+        for name in self.shard_names:
+            with self.store.open(name) as shard, pq.ParquetFile(shard) as opened:
                 yield from opened.iter_batches(columns=None if columns is None else list(columns))
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows, as a pyarrow table."""
         wanted = None if columns is None else list(columns)
-        return pa.concat_tables(
-            pq.read_table(shard, columns=wanted, partitioning=None) for shard in self.shards
-        )
+        return pa.concat_tables(self._shard(name, wanted) for name in self.shard_names)
+
+    def _shard(self, name: str, columns: list[str] | None) -> pa.Table:
+        with self.store.open(name) as shard:
+            return pq.read_table(shard, columns=columns)
+
+    def scan(self) -> "Dataset":
+        """All rows as a dataset of Arrow's, of which engines read what they need."""
+        from pyarrow import dataset
+
+        filesystem, folder, _ = self.store.filesystem()
+        shards = [f"{folder}/{name}" for name in self.shard_names]
+        return dataset.dataset(shards, filesystem=filesystem, format="parquet")
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """All rows, as a pandas frame."""
@@ -103,7 +129,7 @@ class Release:
             if values.dtype.kind not in "biuf":
                 raise ReleaseError(
                     f"column '{name}' holds {column.type}, which does not fit a tensor",
-                    path=self.path,
+                    path=self.uri,
                     fix="Encode it first, or name numeric columns",
                 )
             # Arrow's memory is not to be written to, a tensor's is.
@@ -123,13 +149,16 @@ class Release:
         return plot_composition(self.details, axes)
 
 
-def load_release(path: Path | str) -> Release:
+def load_release(path: Path | str | Store, storage: StoreAccess | None = None) -> Release:
     """Open a release, or the one that ``latest`` points to.
 
     Parameters
     ----------
-    path : path
-        A release directory, or an output directory that holds ``latest``.
+    path : path or URI
+        Folder of a release, or an output that holds ``latest``: a local directory, or a URI such as
+        ``s3://bucket/mixes/churn``.
+    storage : StoreAccess, optional
+        Endpoint, region and credentials of an object store; by default those of the environment.
 
     Returns
     -------
@@ -152,27 +181,28 @@ def load_release(path: Path | str) -> Release:
     ...     load_release(output).to_pandas(["x", "synthmix_source"]).shape
     (3, 2)
     """
-    folder = Path(path)
+    store = open_store(path, storage)
     # A release is complete in itself: no link is followed inside of it.
-    if not (folder / "manifest.json").is_file() and (folder / "latest").exists():
-        folder = inside(folder, "latest")
-    folder = folder.resolve()
+    if not store.exists("manifest.json"):
+        store = pointed(store, "latest") or store
+    store = store.resolved()
+    shown = path if isinstance(path, str | Path) else store.uri
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(store.read("manifest.json").decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ReleaseError(
             f"its manifest cannot be read ({error})",
-            path=path,
+            path=shown,
             fix="Pass a directory that holds manifest.json, or publish a release first",
         ) from cause_of(error)
-    release = Release(folder, manifest)
+    release = Release(store, manifest)
     try:
         # Read here, so that whoever has a release has one of the right shape.
         _ = release.details
     except ValueError as error:
         raise ReleaseError(
             f"its manifest is not valid ({error})",
-            path=path,
+            path=shown,
             fix="Restore it from a copy, or publish the release again",
         ) from cause_of(error)
     return release

@@ -12,6 +12,7 @@ from synthmix_dagster.data.alignment import released_schema
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import shared_key
 from synthmix_dagster.data.reading import StoredRows
+from synthmix_dagster.data.store import Draft, Store, open_store
 from synthmix_dagster.errors import DataError
 from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.arrow_engine import ArrowEngine
@@ -48,7 +49,7 @@ def mix_datasets(
     synthetic: Dataset | Mapping[str, Dataset],
     *,
     ratio: float | Mapping[str, float],
-    output: Path,
+    output: Path | Store,
     options: MixOptions | None = None,
     key: Sequence[str] = (),
     optional: Sequence[str] = (),
@@ -60,8 +61,8 @@ def mix_datasets(
     Parameters
     ----------
     real, synthetic, ratio, options, key, optional, engine : see `plan_mix`
-    output : Path
-        Directory that holds ``releases`` and ``latest``.
+    output : Path or Store
+        Folder that holds ``releases`` and ``latest``.
     evidence : Evidence, optional
         The results that led to the release; manifest and report keep them.
 
@@ -85,7 +86,7 @@ def mix_datasets(
         optional=optional,
         engine=engine,
     )
-    return plan.publish(output, evidence or Evidence())
+    return plan.publish(open_store(output), evidence or Evidence())
 
 
 def plan_mix(
@@ -174,7 +175,7 @@ class MixPlan:
                 table = table.filter(pa.array(part.selection.mask(ids, table)))
             yield table
 
-    def publish(self, output: Path, evidence: Evidence, sign: Sign | None = None) -> Release:
+    def publish(self, output: Store, evidence: Evidence, sign: Sign | None = None) -> Release:
         """Write the release and publish it with the evidence that led to it."""
         planned = _Mix(**vars(self), evidence=evidence)
         return publish(output, planned.release_id, planned.write, self.keep_releases, sign)
@@ -191,9 +192,9 @@ class _Mix(MixPlan):
         """Hash of inputs and settings."""
         return release_id_of(self.request, self.inputs, self.notes, self.evidence)
 
-    def write(self, folder: Path, previous: Release | None) -> Manifest:
-        """Write shards and documents into a folder, and return the manifest."""
-        written = self.engine.shuffle(self.parts, folder, self.layout)
+    def write(self, draft: Draft, previous: Release | None) -> Manifest:
+        """Write shards and documents into a draft, and return the manifest."""
+        written = self.engine.shuffle(self.parts, draft, self.layout)
         weights = {part.name: part.weight for part in self.parts} if self.layout.weights else {}
         due = replace(
             written.counts, rows={part.name: part.rows for part in self.parts}, weights=weights
@@ -218,7 +219,7 @@ class _Mix(MixPlan):
         # As its file will have it, so that a report made later from the file is the same.
         manifest = Manifest.from_dict(manifest.to_dict())
         before = None if previous is None else previous.details
-        manifest = replace(manifest, documents=write_documents(folder, manifest, before))
+        manifest = replace(manifest, documents=write_documents(draft, manifest, before))
         return replace(manifest, digest=digest_of_manifest(manifest.to_dict()))
 
 

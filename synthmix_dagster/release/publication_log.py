@@ -3,9 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
-from synthmix_dagster.release.atomic_files import write_json
+from synthmix_dagster.data.store import Store, json_bytes, update
 
 _NAME = ".publications.json"
 
@@ -28,20 +27,29 @@ class Publication:
     at: str
 
 
-def read_log(output: Path) -> list[Publication]:
+def read_log(output: Store) -> list[Publication]:
     """The publications of an output, oldest first; none where there is no log that can be read."""
     try:
-        entries = json.loads((output / _NAME).read_text(encoding="utf-8"))
-        return [Publication(**entry) for entry in entries]
-    except (OSError, ValueError, TypeError):
+        return _entries(output.read(_NAME))
+    except OSError:
         return []
 
 
-def append_to_log(output: Path, release_id: str, digest: str) -> None:
+def append_to_log(output: Store, release_id: str, digest: str) -> None:
     """Add a publication; one that repeats the last is left out."""
-    log = read_log(output)
-    if log and (log[-1].release_id, log[-1].digest) == (release_id, digest):
-        return
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    entries = [asdict(entry) for entry in (*log, Publication(release_id, digest, now))]
-    write_json(output / _NAME, entries)
+
+    def appended(content: bytes | None) -> bytes | None:
+        log = _entries(content)
+        if log and (log[-1].release_id, log[-1].digest) == (release_id, digest):
+            return None
+        return json_bytes([asdict(entry) for entry in (*log, Publication(release_id, digest, now))])
+
+    update(output, _NAME, appended)
+
+
+def _entries(content: bytes | None) -> list[Publication]:
+    try:
+        return [Publication(**entry) for entry in json.loads(content or b"[]")]
+    except (ValueError, TypeError):
+        return []

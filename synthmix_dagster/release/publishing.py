@@ -1,39 +1,38 @@
-"""Publishing: a release is written beside its place, checked there, and renamed into view.
+"""Publishing: a release is written where nobody looks, checked there, and shown as a whole.
 
-Only then does ``latest`` move, by another rename. A killed writer leaves a hidden directory that no
-reader looks at and that the next writer removes.
+Only then does ``latest`` move. How a folder appears at once is for the shelf of the store to know:
+by a rename on a disk, by its manifest in an object store. A killed writer leaves nothing that a
+reader could take for a release, and the next writer removes what it left.
 """
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 
 import pyarrow as pa
 
+from synthmix_dagster.data.store import Draft, Place, Store, json_bytes
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
-from synthmix_dagster.release.atomic_files import HIDDEN, flush, hidden_beside, inside, write_json
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.publication_log import append_to_log, read_log
 from synthmix_dagster.release.release_id import digest_of_manifest
-from synthmix_dagster.release.signing import SIGNATURE, Sign, write_signature
+from synthmix_dagster.release.signing import SIGNATURE, Sign, signature_of
 from synthmix_dagster.release.verification import require_realised, verify_release
 
-#: Fills a hidden directory, given the release before if there was one; returns the manifest.
-Writer = Callable[[Path, Release | None], Manifest]
+#: Fills a draft, given the release before if there was one; returns the manifest.
+Writer = Callable[[Draft, Release | None], Manifest]
+
+_MANIFEST = "manifest.json"
 
 
 def publish(
-    output: Path,
+    output: Store,
     release_id: str,
     write: Writer,
     keep: int | None = None,
     sign: Sign | None = None,
 ) -> Release:
-    """Write a release beside its place, recount it there, and rename it into view.
+    """Write a release where nobody looks, recount it there, and show it.
 
     A release that exists already and verifies is kept, since the same id means the same bytes. One
     that is not in the log of publications is first compared with what would be written. A damaged
@@ -41,8 +40,8 @@ def publish(
 
     Parameters
     ----------
-    output : Path
-        Directory that holds ``releases`` and ``latest``.
+    output : Store
+        Folder that holds ``releases`` and ``latest``.
     release_id : str
         Name of the release.
     write : callable
@@ -52,71 +51,65 @@ def publish(
     sign : callable, optional
         Signs the digest of the manifest, before the release can be seen.
     """
-    releases = inside(output, "releases")
-    final = inside(output, f"releases/{release_id}")
     try:
-        releases.mkdir(parents=True, exist_ok=True)
-        with _one_writer(output):
-            _remove_unfinished(output)
-            _remove_unfinished(releases)
+        with output.shelf().hold(release_id) as place:
             previous = _previous(output, release_id)
+            final = output.below("releases", release_id)
             release = _existing(final)
             if release is None:
-                release = _write_beside(final, write, previous, sign)
+                release = _write(place, final, write, previous, sign)
             elif not _published_here(output, release):
-                _require_same_rows(release, write, previous)
-            if sign is not None and not (release.path / SIGNATURE).exists():
-                write_signature(release.path, digest_of_manifest(release.manifest), sign)
+                _require_same_rows(place, release, write, previous)
+            if sign is not None and not release.store.exists(SIGNATURE):
+                text = signature_of(digest_of_manifest(release.manifest), sign, release.uri)
+                release.store.put(SIGNATURE, text)
             append_to_log(output, release_id, release.details.digest or "")
-            _point_latest(output, release_id)
+            place.point("latest")
             if keep is not None:
-                _remove_oldest(output, release_id, keep)
+                _remove_oldest(output, place, release_id, keep)
             return release
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"it cannot be written ({error})",
-            path=output,
+            path=output.uri,
             fix="Check disk space, permissions and column types. Existing releases are unchanged",
         ) from cause_of(error)
 
 
-def _existing(final: Path) -> Release | None:
+def _existing(final: Store) -> Release | None:
     """The release of this id, if it is there and whole; a damaged one is written again."""
-    if not final.is_dir():
-        return None
     try:
-        return verify_release(final)
+        return verify_release(final) if final.exists(_MANIFEST) else None
     except ReleaseError:
         return None
 
 
-def _published_here(output: Path, release: Release) -> bool:
+def _published_here(output: Store, release: Release) -> bool:
     """Whether the log of publications knows this very manifest."""
     digest = release.details.digest
     known = {(entry.release_id, entry.digest) for entry in read_log(output)}
     return digest is not None and (release.release_id, digest) in known
 
 
-def _require_same_rows(release: Release, write: Writer, previous: Release | None) -> None:
+def _require_same_rows(
+    place: Place, release: Release, write: Writer, previous: Release | None
+) -> None:
     """Refuse a release that somebody put in the place of the one about to be written.
 
     It verifies in itself, so only writing the rows once more can tell.
     """
-    hidden = hidden_beside(release.path)
-    hidden.mkdir()
-    try:
-        written = write(hidden, previous)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+    with place.trial() as draft:
+        written = write(draft, previous)
     there = release.details
-    if (written.shards, written.realised, written.columns) != (
-        there.shards,
+    rows = [(shard.rows, shard.bytes, shard.sha256) for shard in written.shards]
+    if (rows, written.realised, written.columns) != (
+        [(shard.rows, shard.bytes, shard.sha256) for shard in there.shards],
         there.realised,
         there.columns,
     ):
         raise ReleaseError(
             "it exists already with other rows than its inputs and settings give",
-            path=release.path,
+            path=release.uri,
             fix="Find out who put it there, move it away and run again. Existing releases are "
             "unchanged",
         )
@@ -126,91 +119,42 @@ def previous_of(release: Release) -> Release | None:
     """The release that ``latest`` named when this one was published, if it is still there."""
     named = release.details.previous
     try:
-        return load_release(inside(release.path.parent, named)) if named else None
+        return load_release(release.store.up().below(named)) if named else None
     except ReleaseError:
         return None
 
 
-def _previous(output: Path, release_id: str) -> Release | None:
+def _previous(output: Store, release_id: str) -> Release | None:
     """The release before one that is about to be written."""
     try:
-        latest = load_release(inside(output, "latest"))
+        latest = load_release(output.below("latest"))
     except ReleaseError:
         return None
     # A damaged release that is written again came after what it came after before.
     return previous_of(latest) if latest.release_id == release_id else latest
 
 
-def _write_beside(
-    final: Path, write: Writer, previous: Release | None, sign: Sign | None
+def _write(
+    place: Place, final: Store, write: Writer, previous: Release | None, sign: Sign | None
 ) -> Release:
-    hidden = hidden_beside(final)
-    hidden.mkdir()
-    try:
-        manifest = write(hidden, previous)
-        write_json(hidden / "manifest.json", manifest.to_dict())
+    """Write a release and show it once the recount agrees with what was meant."""
+    with place.draft() as draft:
+        manifest = write(draft, previous).to_dict()
         if sign is not None:
-            write_signature(hidden, str(manifest.digest), sign)
-        release = load_release(hidden)
-        require_realised(release)
-        for folder in (hidden / "data", hidden):
-            flush(folder)
-        if final.exists():
-            final.rename(hidden_beside(final))
-        hidden.rename(final)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
-    _remove_unfinished(final.parent)
-    flush(final.parent)
-    return replace(release, path=final.resolve())
+            draft.put(SIGNATURE, signature_of(str(manifest["digest"]), sign, final.uri))
+        require_realised(Release(draft.folder, manifest))
+        draft.show(_MANIFEST, json_bytes(manifest))
+    return load_release(final)
 
 
-@contextmanager
-def _one_writer(output: Path) -> Iterator[None]:
-    """Let writers of one output take turns; the lock dies with its process."""
-    from filelock import FileLock
-
-    with FileLock(output / ".writer.lock"):
-        yield
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left; no live writer is there while the lock is held."""
-    for leftover in folder.glob(f"{HIDDEN}*"):
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
-
-
-def _remove_oldest(output: Path, current: str, keep: int) -> None:
-    """Remove all but the newest; a reader sees each of them whole until it is gone.
+def _remove_oldest(output: Store, place: Place, current: str, keep: int) -> None:
+    """Remove all but the newest.
 
     The order is that of publication. Releases from before there was a log are older than all in it;
     among themselves they go by the time of their manifests.
     """
-    last = {entry.release_id: place for place, entry in enumerate(read_log(output))}
-    others = [folder for folder in (output / "releases").iterdir() if _is_release(folder, current)]
-    others.sort(
-        key=lambda folder: (
-            last.get(folder.name, -1),
-            (folder / "manifest.json").stat().st_mtime_ns,
-            folder.name,
-        )
-    )
-    for folder in others[: max(0, len(others) + 1 - keep)]:
-        hidden = hidden_beside(folder)
-        folder.rename(hidden)
-        shutil.rmtree(hidden)
-
-
-def _is_release(folder: Path, current: str) -> bool:
-    return folder.name != current and (folder / "manifest.json").is_file()
-
-
-def _point_latest(output: Path, release_id: str) -> None:
-    hidden = hidden_beside(output / "latest")
-    hidden.symlink_to(Path("releases") / release_id, target_is_directory=True)
-    hidden.replace(output / "latest")
-    flush(output)
+    last = {entry.release_id: number for number, entry in enumerate(read_log(output))}
+    others = [name for name in place.shown() if name != current]
+    others.sort(key=lambda name: last.get(name, -1))
+    for name in others[: max(0, len(others) + 1 - keep)]:
+        place.remove(name)

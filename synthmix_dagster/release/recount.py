@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from synthmix_dagster.data.identity import Ints
+from synthmix_dagster.data.store import Store
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.engine import Counts, Layout
 from synthmix_dagster.release.selection import Strata
@@ -26,7 +26,7 @@ _ROWS_AT_A_TIME = 2**17
 _SHARDS_AT_A_TIME = 2
 
 
-def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
+def recount(folder: Store, shards: Sequence[str], layout: Layout, names: Sequence[str]) -> Counts:
     """Read shards again, in their order.
 
     The rows of a release are strictly ordered by a hash of their identity, so a row that occurs
@@ -35,8 +35,10 @@ def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
 
     Parameters
     ----------
-    folder : Path
-        Directory of the release.
+    folder : Store
+        Folder of the release.
+    shards : sequence of str
+        Names of its shards, in their order.
     layout : Layout
     names : sequence of str
         Names of the parts, in their order.
@@ -46,7 +48,6 @@ def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
     ReleaseError
         A row belongs to no part.
     """
-    shards = sorted((folder / "data").glob("*.parquet"))
     with ThreadPoolExecutor(_SHARDS_AT_A_TIME) as pool:
         counted = list(
             pool.map(lambda shard: _Shard(layout, list(names), folder).read(shard), shards)
@@ -60,7 +61,7 @@ def recount(folder: Path, layout: Layout, names: Sequence[str]) -> Counts:
     return whole
 
 
-def _add(whole: Counts, part: Counts, folder: Path) -> None:
+def _add(whole: Counts, part: Counts, folder: Store) -> None:
     """Add what one shard holds to what those before it hold."""
     for name, rows in part.rows.items():
         whole.rows[name] += rows
@@ -75,12 +76,12 @@ def _add(whole: Counts, part: Counts, folder: Path) -> None:
         _weigh(whole, name, weight, folder)
 
 
-def _weigh(counts: Counts, name: str, weight: float, folder: Path) -> None:
+def _weigh(counts: Counts, name: str, weight: float, folder: Store) -> None:
     """Record the weight of the rows of a part, which all rows share."""
     if counts.weights.setdefault(name, weight) != weight:
         raise ReleaseError(
             f"rows of '{name}' have weights {counts.weights[name]} and {weight}",
-            path=folder,
+            path=folder.uri,
             fix="Publish the release again",
         )
 
@@ -88,7 +89,7 @@ def _weigh(counts: Counts, name: str, weight: float, folder: Path) -> None:
 class _Shard:
     """What one shard holds."""
 
-    def __init__(self, layout: Layout, names: list[str], folder: Path) -> None:
+    def __init__(self, layout: Layout, names: list[str], folder: Store) -> None:
         self.layout, self.names, self.folder = layout, names, folder
         self.known = names if layout.provenance else [""]
         rows, nulls = dict.fromkeys(self.known, 0), dict.fromkeys(layout.schema.names, 0)
@@ -96,7 +97,7 @@ class _Shard:
         #: Hash, part and identity of the first row and of the last one yet.
         self.ends: list[tuple[int, ...]] = []
 
-    def read(self, path: Path) -> "_Shard":
+    def read(self, name: str) -> "_Shard":
         uncounted = [field.name for field in self.layout.schema if not _in_footer(field.type)]
         provenance = [SOURCE_COLUMN, GENERATOR_COLUMN, ROW_ID_COLUMN]
         repeated = provenance[:2] if self.layout.provenance else []
@@ -106,7 +107,10 @@ class _Shard:
         weighed = self.layout.weights and self.layout.provenance
         if weighed:
             columns.append(WEIGHT_COLUMN)
-        with pq.ParquetFile(path, read_dictionary=repeated) as shard:
+        with (
+            self.folder.open(name) as opened,
+            pq.ParquetFile(opened, read_dictionary=repeated) as shard,
+        ):
             self._nulls_of_footer(shard)
             for batch in shard.iter_batches(_ROWS_AT_A_TIME, columns=columns):
                 rows = pa.Table.from_batches([batch])
@@ -135,7 +139,7 @@ class _Shard:
                 if statistics is None or not statistics.has_null_count:
                     raise ReleaseError(
                         f"its shards do not count the missing values of column '{name}'",
-                        path=self.folder,
+                        path=self.folder.uri,
                         fix="Publish the release again",
                     )
                 self.counts.nulls[name] += statistics.null_count
@@ -149,7 +153,7 @@ class _Shard:
         if ((of_source == 0) != (parts == 0)).any() or parts.max(initial=0) >= len(self.names):
             raise ReleaseError(
                 "it holds rows that belong to none of its inputs",
-                path=self.folder,
+                path=self.folder.uri,
                 fix="Publish the release again",
             )
         return parts

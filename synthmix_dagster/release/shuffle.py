@@ -6,12 +6,11 @@ written to the shards it belongs to. What is written depends on the rows and the
 the runs nor the buckets can be seen in it.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthmix_dagster.data.alignment import align
-from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.data.identity import Ints, Rows
 from synthmix_dagster.data.priority import PRIORITY_BITS, priorities
+from synthmix_dagster.data.store import Sink, Store
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
 from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Strata
@@ -105,15 +104,15 @@ class Shuffle:
             for future in running:
                 future.result()
 
-    def gather(self, data: Path) -> Written:
-        """Write the shards, several at a time, each from beginning to end."""
+    def gather(self, folder: Store, data: str) -> Written:
+        """Write the shards into a folder, several at a time, each from beginning to end."""
         total = int(self.spill.sizes.sum())
         shards = -(-total // self.layout.rows_per_shard)
         lanes = np.array_split(np.arange(shards), min(self.workers, shards))
         self.spill.finish([self._buckets(*self._span(lane)) for lane in lanes])
-        # Who writes rows does not wait for the disk.
+        # Who writes rows does not wait for the disk or the network.
         with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(self.workers) as ends:
-            written = pool.map(lambda lane: self._lane(lane, data, ends), lanes)
+            written = pool.map(lambda lane: self._lane(lane, folder, data, ends), lanes)
             shards_of = [shard for lane in written for shard in lane]
             return Written([shard.result() for shard in shards_of], self.counts)
 
@@ -162,23 +161,35 @@ class Shuffle:
         per_shard, total = self.layout.rows_per_shard, int(self.spill.sizes.sum())
         return int(shards[0]) * per_shard, min((int(shards[-1]) + 1) * per_shard, total)
 
-    def _lane(self, shards: Ints, data: Path, ends: ThreadPoolExecutor) -> list[Future[Shard]]:
+    def _lane(
+        self, shards: Ints, folder: Store, data: str, ends: ThreadPoolExecutor
+    ) -> list[Future[Shard]]:
         """Write consecutive shards."""
         rows = _Queue(self._between(*self._span(shards)))
         size = group_rows(self.layout)
         written = []
         for number in shards.tolist():
-            name = f"data/part-{number:05d}.parquet"
             start, stop = self._span(np.array([number]))
-            due = [min(size, stop - at) for at in range(start, stop, size)]
-            group = rows.take(due[0])
-            with shard_writer(data.parent / name, self.layout, group) as writer:
-                writer.write_table(group, row_group_size=group.num_rows)
-                for more in due[1:]:
-                    group = rows.take(more)
-                    writer.write_table(group, row_group_size=more)
-            written.append(ends.submit(_shard, data.parent, name, stop - start))
+            groups = (rows.take(min(size, stop - at)) for at in range(start, stop, size))
+            sink = folder.create(f"{data}/part-{number:05d}.parquet")
+            try:
+                self._write(sink, groups)
+            except BaseException:
+                sink.discard()
+                raise
+            written.append(ends.submit(_finished, sink, stop - start))
         return written
+
+    def _write(self, sink: Sink, groups: Iterator[pa.Table]) -> None:
+        """Write one shard, a row group at a time."""
+        group = next(groups)
+        with (
+            pa.PythonFile(sink, mode="w") as file,
+            shard_writer(file, self.layout, group) as writer,
+        ):
+            while group is not None:
+                writer.write_table(group, row_group_size=group.num_rows)
+                group = next(groups, None)
 
     def _buckets(self, start: int, stop: int) -> range:
         """Buckets that have rows between two places of the whole order."""
@@ -246,14 +257,14 @@ def _width(kind: pa.DataType) -> int:
         return _TYPICAL_BYTES
 
 
-def shard_writer(path: Path, layout: Layout, first: pa.Table) -> pq.ParquetWriter:
+def shard_writer(file: Any, layout: Layout, first: pa.Table) -> pq.ParquetWriter:
     """A writer of one shard that begins with some rows."""
     # Source and generator are everywhere alike, and what identifies rows is a hash: the smallest
     # and largest of a row group would help no reader.
     described = [field.name for field in layout.schema]
     repeated = [field.name for field in first.schema if _repeats(first.column(field.name))]
     return pq.ParquetWriter(
-        path,
+        file,
         first.schema,
         compression="zstd",
         use_dictionary=repeated,
@@ -276,14 +287,9 @@ def _repeats(values: pa.ChunkedArray) -> bool:
         return True
 
 
-def _shard(folder: Path, name: str, rows: int) -> Shard:
-    path = folder / name
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    return Shard(name, rows, path.stat().st_size, file_sha256(path))
+def _finished(sink: Sink, rows: int) -> Shard:
+    written = sink.finish()
+    return Shard(written.name, rows, written.bytes, written.sha256)
 
 
 def _chunks(

@@ -10,10 +10,9 @@ import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from synthmix_dagster.data.store import Store
 from synthmix_dagster.errors import ConfigError, ReleaseError
-from synthmix_dagster.release.atomic_files import write_text
 
 #: From the digest of a manifest, 32 bytes, to a signature.
 Sign = Callable[[bytes], bytes]
@@ -76,8 +75,8 @@ class HmacKey:
         return hmac.compare_digest(self.sign(digest), signature)
 
 
-def signature_of(digest: str, sign: Sign, path: Path) -> str:
-    """The text of a signature file, for the digest of a manifest.
+def signature_of(digest: str, sign: Sign, path: str) -> bytes:
+    """The content of a signature file, for the digest of a manifest.
 
     Raises
     ------
@@ -98,21 +97,16 @@ def signature_of(digest: str, sign: Sign, path: Path) -> str:
             path=path,
             fix=fix,
         )
-    return base64.b64encode(signature).decode("ascii") + "\n"
+    return base64.b64encode(signature) + b"\n"
 
 
-def write_signature(folder: Path, digest: str, sign: Sign) -> None:
-    """Sign a manifest, and store the signature beside it."""
-    write_text(folder / SIGNATURE, signature_of(digest, sign, folder))
-
-
-def require_signed(folder: Path, digest: str, verifier: Verifier) -> None:
+def require_signed(folder: Store, digest: str, verifier: Verifier) -> None:
     """Refuse a release that is not signed, or not with the key of a verifier.
 
     Parameters
     ----------
-    folder : Path
-        Directory of the release.
+    folder : Store
+        Folder of the release.
     digest : str
         Of its manifest, computed again.
     verifier : callable
@@ -122,19 +116,18 @@ def require_signed(folder: Path, digest: str, verifier: Verifier) -> None:
     ReleaseError
     """
     fix = "Find out who published it, or publish it again with 'sign'"
-    path = folder / SIGNATURE
-    if not path.is_file():
-        raise ReleaseError("it is not signed", path=folder, fix=fix)
+    if not folder.exists(SIGNATURE):
+        raise ReleaseError("it is not signed", path=folder.uri, fix=fix)
     try:
-        with path.open("rb") as stored:
+        with folder.open(SIGNATURE) as stored:
             signature = base64.b64decode(stored.read(2 * _MAX_BYTES).strip(), validate=True)
     except (OSError, binascii.Error) as error:
         raise ReleaseError(
-            f"its signature cannot be read ({type(error).__name__})", path=folder, fix=fix
+            f"its signature cannot be read ({type(error).__name__})", path=folder.uri, fix=fix
         ) from None
     try:
         accepted = verifier(bytes.fromhex(digest), signature) is True
     except Exception:
         accepted = False
     if not accepted:
-        raise ReleaseError("its signature does not fit its manifest", path=folder, fix=fix)
+        raise ReleaseError("its signature does not fit its manifest", path=folder.uri, fix=fix)

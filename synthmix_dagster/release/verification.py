@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthmix_dagster.data.fingerprint import file_sha256
+from synthmix_dagster.data.store import Store, StoreAccess
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
-from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.release.engine import Counts, Layout
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import REAL, Document, Realised, Shard
@@ -29,16 +29,22 @@ _RESTORE = "Restore it from a copy, or publish the release again"
 _PUBLISH = "Publish the release again"
 
 
-def verify_release(path: Path | str, verifier: Verifier | None = None) -> Release:
+def verify_release(
+    path: Path | str | Store,
+    verifier: Verifier | None = None,
+    storage: StoreAccess | None = None,
+) -> Release:
     """Check every file against the manifest and recount the rows.
 
     Parameters
     ----------
-    path : path
-        A release directory, or an output directory that holds ``latest``.
+    path : path or URI
+        A release, or an output that holds ``latest``.
     verifier : callable, optional
         Called with the digest of the manifest and the signature, both bytes; the release is refused
         unless it is signed and this returns True.
+    storage : StoreAccess, optional
+        Endpoint, region and credentials of an object store; by default those of the environment.
 
     Returns
     -------
@@ -61,13 +67,13 @@ def verify_release(path: Path | str, verifier: Verifier | None = None) -> Releas
     ...     verify_release(output) == made
     True
     """
-    release = load_release(path)
+    release = load_release(path, storage)
     _require_no_links(release)
     _require_sealed(release)
     if verifier is not None:
-        require_signed(release.path, digest_of_manifest(release.manifest), verifier)
+        require_signed(release.store, digest_of_manifest(release.manifest), verifier)
     for file in release.details.files:
-        _require_unaltered(file, release.path)
+        _require_unaltered(file, release.store)
     require_realised(release)
     return release
 
@@ -84,10 +90,11 @@ def require_realised(release: Release) -> None:
     _require_listed(release)
     try:
         layout = layout_of(release)
-        counts = recount(release.path, layout, [REAL, *manifest.generators])
+        names = [REAL, *manifest.generators]
+        counts = recount(release.store, release.shard_names, layout, names)
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
-            f"its shards cannot be read ({error})", path=release.path, fix=_RESTORE
+            f"its shards cannot be read ({error})", path=release.uri, fix=_RESTORE
         ) from cause_of(error)
     stated = _flat(asdict(manifest.realised))
     for what, number in _flat(_realised(counts, manifest.real.rows)).items():
@@ -143,60 +150,61 @@ def _require_sealed(release: Release) -> None:
     manifest = release.details
     if manifest.digest not in (None, digest_of_manifest(release.manifest)):
         raise ReleaseError(
-            "its manifest was altered after it was written", path=release.path, fix=_RESTORE
+            "its manifest was altered after it was written", path=release.uri, fix=_RESTORE
         )
     expected = id_of_manifest(manifest)
     if manifest.release_id != expected:
         raise ReleaseError(
             f"its manifest says release {manifest.release_id}, but its inputs and settings are "
             f"those of {expected}",
-            path=release.path,
+            path=release.uri,
             fix=_RESTORE,
         )
-    if release.path.name != manifest.release_id:
+    if release.store.name != manifest.release_id:
         raise ReleaseError(
-            f"its directory is named '{release.path.name}', but it is release "
+            f"its directory is named '{release.store.name}', but it is release "
             f"{manifest.release_id}",
-            path=release.path,
+            path=release.uri,
             fix=f"Rename the directory to {manifest.release_id}",
         )
 
 
 def _require_no_links(release: Release) -> None:
     """Refuse links: what they lead to can change without any file of the release changing."""
-    for path in sorted(release.path.rglob("*")):
-        if path.is_symlink():
+    for file in release.store.files():
+        if file.is_link:
             raise ReleaseError(
-                f"'{path.relative_to(release.path).as_posix()}' is a link",
-                path=release.path,
+                f"'{file.name}' is a link",
+                path=release.uri,
                 fix="Remove the link; a release holds files only",
             )
 
 
-def _require_unaltered(file: Shard | Document, folder: Path) -> None:
+def _require_unaltered(file: Shard | Document, folder: Store) -> None:
     """Compare a file with its digest."""
     name = f"the {'shard' if isinstance(file, Shard) else 'file'} '{file.path}'"
-    path = inside(folder, file.path)
     try:
-        if not path.is_file():
-            raise ReleaseError(f"{name} is missing", path=folder, fix=_RESTORE)
-        unaltered = file_sha256(path) == file.sha256
+        if not folder.exists(file.path):
+            raise ReleaseError(f"{name} is missing", path=folder.uri, fix=_RESTORE)
+        unaltered = file_sha256(folder, file.path) == file.sha256
     except OSError as error:
         raise ReleaseError(
-            f"{name} cannot be read ({error})", path=folder, fix=_RESTORE
+            f"{name} cannot be read ({error})", path=folder.uri, fix=_RESTORE
         ) from cause_of(error)
     if not unaltered:
-        raise ReleaseError(f"{name} was altered after it was written", path=folder, fix=_RESTORE)
+        raise ReleaseError(
+            f"{name} was altered after it was written", path=folder.uri, fix=_RESTORE
+        )
 
 
 def _require_listed(release: Release) -> None:
     """Refuse files that the manifest does not list."""
     listed = {file.path for file in release.details.files} | {"manifest.json", SIGNATURE}
-    there = {f.relative_to(release.path).as_posix() for f in release.path.rglob("*") if f.is_file()}
+    there = {file.name for file in release.store.files()}
     if there - listed:
         raise ReleaseError(
             f"the file '{min(there - listed)}' is not in its manifest",
-            path=release.path,
+            path=release.uri,
             fix="Remove the file; nothing may be added to a release",
         )
 
@@ -204,8 +212,9 @@ def _require_listed(release: Release) -> None:
 def _schema(release: Release) -> pa.Schema:
     """The columns of the shards, which all of them and the manifest agree on."""
     names = [column.name for column in release.details.columns]
-    for path, shard in zip(release.shards, release.details.shards, strict=True):
-        schema = pq.read_schema(path)
+    for shard in release.details.shards:
+        with release.store.open(shard.path) as opened:
+            schema = pq.read_schema(opened)
         for held, stated in zip_longest(schema.names, names):
             if held != stated:
                 raise _disagreement(release, f"column {held!r} in '{shard.path}'", repr(stated))
@@ -214,19 +223,21 @@ def _schema(release: Release) -> pa.Schema:
 
 def _require_sizes(release: Release) -> None:
     """Compare the bytes of every file, and the rows of every shard, with what is listed."""
+    sizes = {file.name: file.bytes for file in release.store.files()}
     for file in release.details.files:
-        size = inside(release.path, file.path).stat().st_size
+        size = sizes.get(file.path)
         if size != file.bytes:
             raise _disagreement(release, f"{size} bytes in '{file.path}'", file.bytes)
-    for path, shard in zip(release.shards, release.details.shards, strict=True):
-        rows = pq.read_metadata(path).num_rows
+    for shard in release.details.shards:
+        with release.store.open(shard.path) as opened:
+            rows = pq.read_metadata(opened).num_rows
         if rows != shard.rows:
             raise _disagreement(release, f"{rows} rows in '{shard.path}'", shard.rows)
 
 
 def _disagreement(release: Release, held: str, stated: object) -> ReleaseError:
     return ReleaseError(
-        f"it holds {held} where its manifest says {stated}", path=release.path, fix=_PUBLISH
+        f"it holds {held} where its manifest says {stated}", path=release.uri, fix=_PUBLISH
     )
 
 

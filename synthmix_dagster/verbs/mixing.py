@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
+from synthmix_dagster.data.store import Store, StoreAccess, open_store
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.options import Names, listed
-from synthmix_dagster.errors import ConfigError, GateError
+from synthmix_dagster.errors import GateError
 from synthmix_dagster.gates.coverage import RELEASED_ROWS
 from synthmix_dagster.gates.evidence import Evidence, gates_of, refusals
 from synthmix_dagster.gates.waiver import require_no_objection
@@ -24,7 +25,7 @@ def mix(
     synthetic: IntoDataset | Mapping[str, IntoDataset],
     *,
     ratio: float | Mapping[str, float],
-    output: Path | str,
+    output: Path | str | Store,
     mode: Mode = MixOptions.mode,
     seed: int = MixOptions.seed,
     stratify: str | None = MixOptions.stratify,
@@ -44,6 +45,7 @@ def mix(
     classifier_threshold: float | None = None,
     min_distinct_share: float | None = None,
     sign: Sign | None = None,
+    storage: StoreAccess | None = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
 
@@ -60,8 +62,8 @@ def mix(
     synthetic : the same, or a mapping of the names of several generators to them
     ratio : float, or mapping of the names of generators to float
         Synthetic rows per real row.
-    output : path
-        Local directory for releases; made if it is not there.
+    output : path or URI
+        Folder for releases, such as ``mixes/churn`` or ``s3://bucket/mixes/churn``.
     mode : {"rows", "weights"}
         With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
         count as much as that many rows.
@@ -102,6 +104,9 @@ def mix(
         Takes the digest of the manifest, 32 bytes, and returns a signature, which is stored as
         ``manifest.json.sig``; `verify_release` takes the verifier. Called once the rows are
         written, before the release can be seen.
+    storage : StoreAccess, optional
+        Endpoint, region and credentials of `output` in an object store; by default those of the
+        environment.
 
     Returns
     -------
@@ -123,13 +128,6 @@ def mix(
     >>> release.manifest["realised"]["synthetic_rows"]
     5
     """
-    if isinstance(output, str) and "://" in output:
-        raise ConfigError(
-            f"'{output}' is not a local directory",
-            option="output",
-            fix="Write to a local directory and copy the finished release from there, its "
-            "manifest.json last",
-        )
     options = MixOptions(
         mode=mode,
         seed=seed,
@@ -144,7 +142,8 @@ def mix(
     gates = gates_of(
         threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
     )
-    evidence = Evidence.judged(Path(output).name, distance, recommendation, gates)
+    store = open_store(output, storage)
+    evidence = Evidence.judged(store.name, distance, recommendation, gates)
     opened = open_dataset(real, "real")
     if isinstance(synthetic, Mapping):
         generators = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
@@ -165,7 +164,7 @@ def mix(
         require_no_objection(refusals({RELEASED_ROWS: verdict}), None, mix=evidence.mix)
         evidence = replace(evidence, checks={**evidence.checks, RELEASED_ROWS: verdict})
     # Where a release lies must not change its bytes, and the name of a folder says no more.
-    return plan.publish(Path(output), replace(evidence, mix=""), sign)
+    return plan.publish(store, replace(evidence, mix=""), sign)
 
 
 def _require_of_these_rows(

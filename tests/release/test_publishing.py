@@ -15,6 +15,7 @@ import pytest
 from mixes import edit_manifest, entries, files_of, publish_mix, start
 
 from synthmix_dagster import load_release, mix, verify_release
+from synthmix_dagster.data.store import open_store
 from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.release import publishing
 from synthmix_dagster.release.manifest import Manifest
@@ -66,14 +67,15 @@ def test_publishing_again_repairs_a_damaged_release_as_the_message_says(release)
 
 
 def test_a_writer_whose_rows_do_not_match_its_manifest_publishes_nothing(release, tmp_path):
-    def write(folder, _previous):
+    def write(draft, _previous):
+        folder = draft.folder.path
         shutil.copytree(release.path, folder, dirs_exist_ok=True)
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["realised"]["real_rows"] = 9
         return Manifest.from_dict(manifest)
 
     with pytest.raises(ReleaseError, match="10 real rows where its manifest says 9"):
-        publish(tmp_path / "other", "a", write)
+        publish(open_store(tmp_path / "other"), "a", write)
     assert entries(tmp_path / "other" / "releases") == []
     assert not (tmp_path / "other" / "latest").is_symlink()
 
@@ -81,7 +83,7 @@ def test_a_writer_whose_rows_do_not_match_its_manifest_publishes_nothing(release
 @pytest.mark.parametrize("name", ["../../a", "x/../../../a"])
 def test_a_release_id_that_leads_outside_is_refused(tmp_path, name):
     with pytest.raises(ReleaseError, match="outside"):
-        publish(tmp_path / "output", name, lambda *_folder: pytest.fail("must not be called"))
+        publish(open_store(tmp_path / "output"), name, lambda *_: pytest.fail("must not be called"))
     assert entries(tmp_path) == []
 
 
@@ -139,12 +141,12 @@ FAULTS = {
     "second shard": (pq.ParquetWriter, "write_table", 2),
     "first flush": (os, "fsync", 1),
     "last flush before latest moves": (os, "fsync", 10),
-    "card": (Path, "write_text", 1),
-    "manifest": (Path, "write_text", 3),
-    "placing the manifest": (Path, "replace", 3),
+    "card": (Path, "write_bytes", 1),
+    "manifest": (Path, "write_bytes", 4),
+    "placing the manifest": (Path, "replace", 8),
     "rename": (Path, "rename", 1),
     "link": (Path, "symlink_to", 1),
-    "moving latest": (Path, "replace", 4),
+    "moving latest": (Path, "replace", 10),
 }
 
 
@@ -188,11 +190,11 @@ def test_a_full_disk_gets_its_space_back(release, monkeypatch):
 def test_an_error_of_the_caller_passes_through_and_publishes_nothing(release):
     output = release.path.parent.parent
 
-    def write(_folder, _previous):
+    def write(_draft, _previous):
         raise DataError("odd", dataset="real", fix="Mend it")
 
     with pytest.raises(DataError, match="odd"):
-        publish(output, "other", write)
+        publish(open_store(output), "other", write)
     assert verify_release(output) == release
     assert not (output / "releases" / "other").exists()
 
@@ -214,7 +216,7 @@ def test_a_release_planted_in_the_place_of_the_next_one_is_refused(tmp_path):
     shutil.rmtree(planted / "data")
     shutil.copytree(other.path / "data", planted / "data")
     edit_manifest(
-        replace(target, path=planted),
+        load_release(planted),
         lambda manifest: manifest.update(
             {name: other.manifest[name] for name in ("shards", "realised")}
         ),
@@ -251,14 +253,14 @@ def test_retention_goes_by_the_order_of_publication(tmp_path):
 KILLS = {
     "after a run of the shuffle": ("synthmix_dagster.release.spill.Spill.write", "after", 1),
     "before the first shard": ("pyarrow.parquet.ParquetWriter.write_table", "before", 1),
-    "half a shard": ("synthmix_dagster.release.shuffle.file_sha256", "torn", 2),
-    "before the manifest": ("synthmix_dagster.release.publishing.write_json", "before", 1),
-    "half a manifest": ("pathlib.Path.replace", "before", 4),
+    "half a shard": ("pyarrow.parquet.ParquetWriter.write_table", "after", 2),
+    "before the manifest": ("synthmix_dagster.release.publishing.json_bytes", "before", 1),
+    "half a manifest": ("pathlib.Path.replace", "before", 8),
     "before the rename": ("pathlib.Path.rename", "before", 1),
     "after the rename": ("pathlib.Path.rename", "after", 1),
-    "before it is logged": ("pathlib.Path.replace", "before", 5),
-    "before latest moves": ("pathlib.Path.replace", "before", 6),
-    "after latest moved": ("pathlib.Path.replace", "after", 6),
+    "before it is logged": ("pathlib.Path.replace", "before", 9),
+    "before latest moves": ("pathlib.Path.replace", "before", 10),
+    "after latest moved": ("pathlib.Path.replace", "after", 10),
 }
 
 
@@ -330,7 +332,7 @@ def test_a_reader_sees_the_last_release_while_the_next_is_written(release, monke
 
         monkeypatch.setattr(*target, hooked)
 
-    for target in ((publishing, "write_json"), (Path, "rename"), (Path, "symlink_to")):
+    for target in ((publishing, "json_bytes"), (Path, "rename"), (Path, "symlink_to")):
         spy(target)
     published = publish_mix(output, "new")
     assert seen == [release] * 3

@@ -1,5 +1,6 @@
 """Realised, not requested: what the shards hold is counted from the shards."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -12,7 +13,6 @@ from mixes import edit_manifest, frame
 
 from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.data.dataset import open_dataset
-from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.arrow_engine import ArrowEngine
 from synthmix_dagster.release.mixing import mix_datasets
@@ -51,7 +51,7 @@ def rewritten(release, change):
     """Another content of the second shard, with a manifest that knows its digest."""
     shard = release.shards[1]
     pq.write_table(change(pq.read_table(shard)), shard)
-    digest = file_sha256(shard)
+    digest = hashlib.sha256(shard.read_bytes()).hexdigest()
     edit_manifest(release, lambda manifest: manifest["shards"][1].update(sha256=digest))
 
 
@@ -149,12 +149,12 @@ def doubled(rows):
 )
 def test_an_engine_that_is_wrong_publishes_nothing(tmp_path, change, named):
     class Wrong(ArrowEngine):
-        def shuffle(self, parts, folder, layout):
-            written = super().shuffle(parts, folder, layout)
+        def shuffle(self, parts, draft, layout):
+            written = super().shuffle(parts, draft, layout)
             (shard,) = written.shards
-            path = folder / shard.path
+            path = draft.folder.path / shard.path
             pq.write_table(change(pq.read_table(path)), path)
-            known = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+            known = {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
             return replace(written, shards=[replace(shard, **known)])
 
     real, synthetic = frame(0, 60), frame(1000, 1100)

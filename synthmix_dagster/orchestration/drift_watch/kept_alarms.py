@@ -72,7 +72,7 @@ class KeptAlarms:
         except (ReleaseError, KeyError, TypeError, ValueError):
             raise ReleaseError(
                 f"the record '{_RECORD}' of drift alarms that stand cannot be read",
-                path=self.records.output,
+                path=self.records.output.uri,
                 fix="Restore it from a backup; remove it only if you know that no alarm stands",
             ) from None
 

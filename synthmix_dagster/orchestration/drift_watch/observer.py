@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +15,7 @@ import pandas as pd
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import shared_key
 from synthmix_dagster.data.priority import salted, sample_positions
+from synthmix_dagster.data.store import Store
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.drift.scores import (
@@ -31,7 +31,6 @@ from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.references import Reference, References, Terms
 from synthmix_dagster.redaction import without_secrets
-from synthmix_dagster.release.atomic_files import inside
 from synthmix_dagster.threads import one_thread
 
 #: The series that watches a side.
@@ -45,7 +44,7 @@ class Observer:
     Attributes
     ----------
     drift : DriftConfig
-    folder : Path
+    folder : Store
         Where references are kept.
     options : mapping
         ``categorical``, ``ignore``, ``key``, ``weights``, ``scaling``, ``groups``, ``sample_rows``,
@@ -53,7 +52,7 @@ class Observer:
     """
 
     drift: DriftConfig
-    folder: Path
+    folder: Store
     options: Mapping[str, Any]
 
     def batch(
@@ -184,7 +183,7 @@ class Observer:
         }
 
     def _references(self, side: Dataset) -> References:
-        return References(inside(self.folder, side.name))
+        return References(self.folder.below(side.name))
 
     def _collect(
         self, side: Dataset, key: str, rows: pd.DataFrame, terms: Terms, reference: Reference

@@ -10,11 +10,10 @@ return to earlier terms finds the earlier one.
 """
 
 import hashlib
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Any
 
@@ -22,13 +21,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from synthmix_dagster.data.fingerprint import file_sha256
+from synthmix_dagster.data.store import Held, Store, json_bytes
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
-from synthmix_dagster.release.atomic_files import inside, write_json
 
 Terms = Mapping[str, str]
 Agree = Callable[[Terms, Terms], bool]
+
+_MANIFEST = "reference.json"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Reference:
 
     Attributes
     ----------
-    path : Path
+    store : Store
+        Its folder.
     terms : mapping of str to str
         What its batches have in common.
     members : mapping of str to mapping
@@ -49,7 +50,7 @@ class Reference:
         Terms of the reference before it, when it was begun because they changed.
     """
 
-    path: Path
+    store: Store
     terms: Terms
     members: Mapping[str, Mapping[str, Any]]
     wanted: int
@@ -58,7 +59,7 @@ class Reference:
     @property
     def reference_id(self) -> str:
         """Hash of its terms, which is also the directory's name."""
-        return self.path.name
+        return self.store.name
 
     @property
     def complete(self) -> bool:
@@ -76,6 +77,15 @@ class Reference:
         """Median number of rows of its batches."""
         return median_low(int(member["batch_rows"]) for member in self.members.values())
 
+    def to_dict(self) -> dict[str, Any]:
+        """What its manifest says."""
+        return {
+            "terms": dict(self.terms),
+            "members": dict(self.members),
+            "wanted": self.wanted,
+            "replaced": self.replaced,
+        }
+
     def frame(self) -> pd.DataFrame:
         """All rows.
 
@@ -86,14 +96,17 @@ class Reference:
         """
         frames = []
         for member in self.members.values():
-            file = inside(self.path, str(member["file"]))
-            if not file.is_file() or file_sha256(file) != member["sha256"]:
+            try:
+                content = self.store.read(str(member["file"]))
+            except FileNotFoundError:
+                content = b""
+            if hashlib.sha256(content).hexdigest() != member["sha256"]:
                 raise ReleaseError(
                     f"the reference file '{member['file']}' is missing or was altered",
-                    path=self.path,
+                    path=self.store.uri,
                     fix="Restore it from a backup, or change 'baseline' to begin a new reference",
                 )
-            frames.append(pq.read_table(file).to_pandas())
+            frames.append(pq.read_table(pa.BufferReader(content)).to_pandas())
         return pd.concat(frames, ignore_index=True)
 
 
@@ -103,11 +116,11 @@ class References:
 
     Attributes
     ----------
-    folder : Path
-        Directory that holds one directory a reference.
+    folder : Store
+        Folder that holds one folder a reference.
     """
 
-    folder: Path
+    folder: Store
 
     def find(self, terms: Terms, agree: Agree, wanted: int) -> Reference:
         """The reference of these terms: complete, begun, or about to be.
@@ -126,7 +139,7 @@ class References:
                 return one
         name = hashlib.sha256(json.dumps(dict(terms), sort_keys=True).encode()).hexdigest()[:12]
         replaced = others[-1].terms if others else None
-        return Reference(inside(self.folder, name), dict(terms), {}, wanted, replaced)
+        return Reference(self.folder.below(name), dict(terms), {}, wanted, replaced)
 
     def collect(
         self,
@@ -163,42 +176,54 @@ class References:
             It cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with _one_writer(self.folder):
+            while True:
                 reference = self.find(terms, agree, wanted)
+                held = reference.store.look(_MANIFEST)
+                if held is not None:
+                    reference = _parsed(reference.store, held)
                 known = key not in reference.members and reference.holds(key, fingerprint)
                 if reference.complete or known:
                     return reference
-                return _added(reference, key, rows, fingerprint, batch_rows)
+                added = _added(reference, key, rows, fingerprint, batch_rows)
+                version = None if held is None else held.version
+                if not reference.store.swap(_MANIFEST, json_bytes(added.to_dict()), version):
+                    # Another partition of the backfill was faster: its batch is in there now.
+                    continue
+                if held is None and self.find(terms, agree, wanted).store != added.store:
+                    # So it was with another reference of these terms, which is the one to add to.
+                    reference.store.delete([_MANIFEST])
+                    continue
+                return added
         except (OSError, pa.ArrowException) as error:
             raise ReleaseError(
                 f"the reference cannot be written ({error})",
-                path=self.folder,
+                path=self.folder.uri,
                 fix="Check disk space, permissions and column types",
             ) from cause_of(error)
 
     def _all(self) -> list[Reference]:
         """All references, in the order in which they were last added to."""
-        manifests = sorted(
-            self.folder.glob("*/reference.json"), key=lambda path: path.stat().st_mtime_ns
-        )
-        return [_read(path) for path in manifests]
+        found = [self.folder.below(name) for name in self.folder.folders()]
+        held = [(store, store.look(_MANIFEST)) for store in found]
+        there = [(manifest.modified, store, manifest) for store, manifest in held if manifest]
+        ordered = sorted(there, key=lambda each: (each[0], each[1].name))
+        return [_parsed(store, manifest) for _, store, manifest in ordered]
 
 
-def _read(path: Path) -> Reference:
+def _parsed(store: Store, held: Held) -> Reference:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(held.content)
         return Reference(
-            path.parent,
+            store,
             manifest["terms"],
             manifest["members"],
             int(manifest["wanted"]),
             manifest["replaced"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ReleaseError(
-            f"the reference '{path}' cannot be read ({error})",
-            path=path.parent,
+            f"the reference '{store.uri}/{_MANIFEST}' cannot be read ({error})",
+            path=store.uri,
             fix="Restore it from a backup, or remove its directory to begin a new reference",
         ) from cause_of(error)
 
@@ -206,13 +231,14 @@ def _read(path: Path) -> Reference:
 def _added(
     reference: Reference, key: str, rows: pd.DataFrame, fingerprint: str, batch_rows: int
 ) -> Reference:
-    reference.path.mkdir(exist_ok=True)
-    hidden = reference.path / ".writing.parquet"
-    pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), hidden)
-    digest = file_sha256(hidden)
+    """Write the rows of a batch, and return the reference with it."""
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), sink)
+    content = sink.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
     # Named by its content, so that a manifest never speaks of a file that was replaced meanwhile.
     file = f"{digest[:16]}.parquet"
-    hidden.replace(reference.path / file)
+    reference.store.put(file, content)
     member = {
         "file": file,
         "sha256": digest,
@@ -220,23 +246,4 @@ def _added(
         "rows": len(rows),
         "batch_rows": batch_rows,
     }
-    members = {**reference.members, key: member}
-    write_json(
-        reference.path / "reference.json",
-        {
-            "terms": dict(reference.terms),
-            "members": members,
-            "wanted": reference.wanted,
-            "replaced": reference.replaced,
-        },
-    )
-    return Reference(reference.path, reference.terms, members, reference.wanted, reference.replaced)
-
-
-@contextmanager
-def _one_writer(folder: Path) -> Iterator[None]:
-    """Serialise the partitions of one backfill; the lock ends with its process."""
-    from filelock import FileLock
-
-    with FileLock(folder / ".writer.lock"):
-        yield
+    return replace(reference, members={**reference.members, key: member})
