@@ -46,7 +46,10 @@ class LocalStore:
         return self.path.name
 
     def below(self, *names: str) -> "LocalStore":
-        return LocalStore(self._inside(*names))
+        path = self.path
+        for name in names:
+            path = inside(path, name)
+        return LocalStore(path)
 
     def up(self) -> "LocalStore":
         return LocalStore(self.path.parent)
@@ -137,8 +140,8 @@ class LocalStore:
     def shelf(self) -> "LocalShelf":
         return LocalShelf(self)
 
-    def _inside(self, *names: str) -> Path:
-        return inside(self.path, "/".join(names))
+    def _inside(self, name: str) -> Path:
+        return inside(self.path, name)
 
 
 class LocalSink:

@@ -21,11 +21,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.data.object_store import ObjectStore
 from synthmix_dagster.data.store import Held, json_bytes, update
 from synthmix_dagster.errors import ReleaseError, StoreError
+
+if TYPE_CHECKING:
+    from synthmix_dagster.data.object_store import ObjectStore
 
 _MANIFEST, _LEASES, _TICKET = "manifest.json", ".writing", "ticket.json"
 #: What stands where a manifest would, so that no dead writer can put one there.
@@ -45,7 +47,7 @@ class ObjectShelf:
     store : ObjectStore
     """
 
-    store: ObjectStore
+    store: "ObjectStore"
 
     @contextmanager
     def hold(self, name: str) -> Iterator["ObjectPlace"]:
@@ -91,9 +93,9 @@ class ObjectPlace:
     lease : Lease
     """
 
-    store: ObjectStore
+    store: "ObjectStore"
     name: str
-    folder: ObjectStore
+    folder: "ObjectStore"
     ticket: int
     lease: "Lease"
 
@@ -183,7 +185,7 @@ class ObjectPlace:
         self._trials.delete([file.name for file in self._trials.files()])
 
     @property
-    def _trials(self) -> ObjectStore:
+    def _trials(self) -> "ObjectStore":
         return self.store.below(_LEASES, "trials", self.name)
 
     def _bury(self, wanted: Callable[[bytes | None], bool]) -> None:
@@ -196,7 +198,7 @@ class ObjectPlace:
 class ObjectDraft:
     """A folder without its manifest, which is what makes it visible."""
 
-    folder: ObjectStore
+    folder: "ObjectStore"
     data: str
     before: Held | None
     lease: "Lease"
@@ -235,7 +237,7 @@ class Lease:
         Whether its owner before gave no sign of life.
     """
 
-    store: ObjectStore
+    store: "ObjectStore"
     name: str
     taken_over: bool = False
     _owned: bool = False
@@ -322,7 +324,7 @@ class Lease:
         return 0.0 if held is None else held.modified
 
 
-def taken_over(folder: ObjectStore) -> ReleaseError:
+def taken_over(folder: "ObjectStore") -> ReleaseError:
     """The error of a writer that was taken for dead."""
     return ReleaseError(
         "another run took over its place, because this one gave no sign of life for too long",

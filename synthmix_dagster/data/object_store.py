@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from synthmix_dagster.data.object_files import ObjectSink, Reader
 from synthmix_dagster.data.refusals import first_line, refusals
-from synthmix_dagster.data.store import Held, Sink, StoreAccess, Stored, names_of
+from synthmix_dagster.data.store import SCHEMES, Held, Sink, StoreAccess, Stored, names_of
 from synthmix_dagster.errors import ReleaseError, StoreError
 from synthmix_dagster.redaction import without_secrets
 
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
     from synthmix_dagster.data.object_shelf import ObjectShelf
 
-#: Schemes, and how `obstore` spells those that it does not know.
-_SCHEMES = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gs",
-    "gcs": "gs",
-    "az": "az",
-    "azure": "az",
-    "abfs": "abfs",
-    "abfss": "abfss",
-    "memory": "memory",
-}
 #: Parameters of an address, as pyarrow has them, and what they are called here.
 _PARAMETERS = {"endpoint_override": "endpoint", "endpoint": "endpoint", "region": "region"}
 #: Bytes of one part of an upload, and parts under way at a time: the memory of one file.
@@ -289,8 +277,8 @@ def open_object_store(uri: str, access: StoreAccess | None) -> ObjectStore:
     access = access or StoreAccess()
     shown = without_secrets(uri).rstrip("/")
     scheme, _, rest = uri.partition("://")
-    kind = _SCHEMES.get(scheme.lower())
-    if kind is None:
+    kind = SCHEMES.get(scheme.lower())
+    if kind in (None, "file"):
         raise StoreError(
             f"'{scheme}://' is not a store that can be written to",
             store=shown,

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
-from urllib.parse import unquote, urlsplit
 
 from synthmix_dagster.redaction import without_secrets
 
@@ -22,6 +21,19 @@ if TYPE_CHECKING:
     import pyarrow.fs as pa_fs
 
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+#: Schemes, and how `obstore` spells those that it does not know.
+SCHEMES = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "az",
+    "azure": "az",
+    "abfs": "abfs",
+    "abfss": "abfss",
+    "memory": "memory",
+    "file": "file",
+}
 #: A shorter value of an option is no secret, and its letters may occur anywhere.
 _MIN_SECRET = 6
 
@@ -338,35 +350,6 @@ def is_uri(source: Any) -> bool:
 def is_store(source: object) -> TypeGuard[Store]:
     """Whether something is a store."""
     return hasattr(type(source), "shelf")
-
-
-def open_store(address: "str | Path | Store", access: StoreAccess | None = None) -> Store:
-    """Open a local directory or a prefix of an object store.
-
-    Parameters
-    ----------
-    address : path, URI or Store
-        ``s3://``, ``gs://``, ``abfs://``, ``az://``, ``memory://``, or a local directory.
-    access : StoreAccess, optional
-        Endpoint, region and credentials; by default those of the environment.
-
-    Raises
-    ------
-    StoreError
-        The scheme is unknown, or its package is missing.
-    """
-    from synthmix_dagster.data.local_store import LocalStore
-
-    if is_store(address):
-        return address
-    text = str(address)
-    if not is_uri(address):
-        return LocalStore(Path(text).expanduser())
-    if text.lower().startswith("file://"):
-        return LocalStore(Path(unquote(urlsplit(text).path)))
-    from synthmix_dagster.data.object_store import open_object_store
-
-    return open_object_store(text, access)
 
 
 def names_of(relative: str) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from synthmix_dagster.data.store import Store, open_store
+from synthmix_dagster.data.opening import open_store
+from synthmix_dagster.data.store import Store
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import require_apart_on_disk

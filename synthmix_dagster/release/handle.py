@@ -19,7 +19,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from synthmix_dagster.data.store import Store, StoreAccess, open_store, pointed
+from synthmix_dagster.data.opening import open_store
+from synthmix_dagster.data.store import Store, StoreAccess, pointed
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.manifest import Manifest

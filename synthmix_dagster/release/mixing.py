@@ -11,8 +11,9 @@ import pyarrow as pa
 from synthmix_dagster.data.alignment import released_schema
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import shared_key
+from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.reading import StoredRows
-from synthmix_dagster.data.store import Draft, Store, open_store
+from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.errors import DataError
 from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.arrow_engine import ArrowEngine

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
-from synthmix_dagster.data.store import Store, StoreAccess, open_store
+from synthmix_dagster.data.opening import open_store
+from synthmix_dagster.data.store import Store, StoreAccess
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.options import Names, listed
 from synthmix_dagster.errors import GateError

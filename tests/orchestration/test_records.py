@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.orchestration.records import Records
 
@@ -20,32 +21,32 @@ JSON = st.recursive(
 
 
 def file_of(records, name):
-    return records.output / "records" / records.mix / f"{name}.json"
+    return records.output.path / "records" / records.mix / f"{name}.json"
 
 
 @settings(max_examples=40)
 @given(record=st.dictionaries(st.text(), JSON, max_size=4))
 def test_a_record_comes_back_as_it_was_and_replaces_the_older(tmp_path_factory, record):
-    records = Records(tmp_path_factory.getbasetemp() / "round", "flights")
+    records = Records(open_store(tmp_path_factory.getbasetemp() / "round"), "flights")
     records.write("optimal_ratio", record)
     assert records.read("optimal_ratio") == record
 
 
 def test_a_record_that_was_never_written_is_none(tmp_path):
-    assert Records(tmp_path, "flights").read("optimal_ratio") is None
+    assert Records(open_store(tmp_path), "flights").read("optimal_ratio") is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_mixes_and_names_do_not_overwrite_each_other(tmp_path):
     places = [("a", "x"), ("a", "y"), ("b", "x")]
     for mix, name in places:
-        Records(tmp_path, mix).write(name, {"place": [mix, name]})
+        Records(open_store(tmp_path), mix).write(name, {"place": [mix, name]})
     for mix, name in places:
-        assert Records(tmp_path, mix).read(name) == {"place": [mix, name]}
+        assert Records(open_store(tmp_path), mix).read(name) == {"place": [mix, name]}
 
 
 def test_equal_records_are_equal_bytes_and_nothing_else_is_left(tmp_path):
-    one, two = Records(tmp_path, "one"), Records(tmp_path, "two")
+    one, two = Records(open_store(tmp_path), "one"), Records(open_store(tmp_path), "two")
     one.write("x", {"a": 1, "b": 2})
     two.write("x", {"b": 2, "a": 1})
     assert file_of(one, "x").read_bytes() == file_of(two, "x").read_bytes()
@@ -54,7 +55,7 @@ def test_equal_records_are_equal_bytes_and_nothing_else_is_left(tmp_path):
 
 @pytest.mark.parametrize("damage", [b"", b'{"a": 1', b"\xff\xfe", b"not json"], ids=repr)
 def test_a_corrupt_record_is_named(tmp_path, damage):
-    records = Records(tmp_path, "flights")
+    records = Records(open_store(tmp_path), "flights")
     records.write("optimal_ratio", {"a": 1})
     file_of(records, "optimal_ratio").write_bytes(damage)
     with pytest.raises(ReleaseError, match=r"flights/optimal_ratio\.json.*Materialise"):
@@ -63,7 +64,7 @@ def test_a_corrupt_record_is_named(tmp_path, damage):
 
 @pytest.mark.parametrize("damage", ["[]", "null", "3"])
 def test_a_record_that_is_not_an_object_is_refused(tmp_path, damage):
-    records = Records(tmp_path, "flights")
+    records = Records(open_store(tmp_path), "flights")
     records.write("optimal_ratio", {"a": 1})
     file_of(records, "optimal_ratio").write_text(damage)
     with pytest.raises(ReleaseError):
@@ -71,7 +72,7 @@ def test_a_record_that_is_not_an_object_is_refused(tmp_path, damage):
 
 
 def test_a_folder_where_the_record_should_be_is_an_error_and_not_none(tmp_path):
-    records = Records(tmp_path, "flights")
+    records = Records(open_store(tmp_path), "flights")
     file_of(records, "x").mkdir(parents=True)
     with pytest.raises(ReleaseError, match="cannot be read"):
         records.read("x")
@@ -82,7 +83,7 @@ def test_a_folder_where_the_record_should_be_is_an_error_and_not_none(tmp_path):
 @pytest.mark.parametrize("mix", ["../../outside", "a/../../../outside"])
 @pytest.mark.parametrize("name", ["x", "../x"])
 def test_a_record_outside_the_output_is_refused(tmp_path, mix, name):
-    records = Records(tmp_path / "output", mix)
+    records = Records(open_store(tmp_path / "output"), mix)
     with pytest.raises(ReleaseError, match="outside"):
         records.write(name, {})
     with pytest.raises(ReleaseError, match="outside"):
@@ -95,7 +96,7 @@ def test_a_record_cannot_overwrite_a_manifest(tmp_path):
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{}")
     with pytest.raises(ReleaseError):
-        Records(tmp_path, "../releases/abc").write("manifest", {"forged": True})
+        Records(open_store(tmp_path), "../releases/abc").write("manifest", {"forged": True})
 
 
 def test_a_records_folder_that_links_outside_is_refused(tmp_path):
@@ -103,13 +104,13 @@ def test_a_records_folder_that_links_outside_is_refused(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "output" / "records").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ReleaseError, match="outside"):
-        Records(tmp_path / "output", "flights").write("x", {})
+        Records(open_store(tmp_path / "output"), "flights").write("x", {})
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-@pytest.mark.parametrize("point", [(Path, "write_text"), (os, "fsync"), (Path, "replace")])
+@pytest.mark.parametrize("point", [(Path, "write_bytes"), (os, "fsync"), (Path, "replace")])
 def test_a_failed_write_leaves_the_older_record(tmp_path, monkeypatch, point):
-    records = Records(tmp_path, "flights")
+    records = Records(open_store(tmp_path), "flights")
     records.write("x", {"version": 1})
 
     def full(*_args, **_kwargs):

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +14,7 @@ import pytest
 from mixes import edit_manifest, entries, files_of, publish_mix, start
 
 from synthmix_dagster import load_release, mix, verify_release
-from synthmix_dagster.data.store import open_store
+from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.release import publishing
 from synthmix_dagster.release.manifest import Manifest

@@ -154,7 +154,10 @@ def test_an_engine_that_is_wrong_publishes_nothing(tmp_path, change, named):
             (shard,) = written.shards
             path = draft.folder.path / shard.path
             pq.write_table(change(pq.read_table(path)), path)
-            known = {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            known = {
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
             return replace(written, shards=[replace(shard, **known)])
 
     real, synthetic = frame(0, 60), frame(1000, 1100)

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails
 
+from synthmix_dagster.data.store import SCHEMES, is_uri
 from synthmix_dagster.encoding.option_docs import attribute_docs
 from synthmix_dagster.errors import ConfigError, did_you_mean
 from synthmix_dagster.redaction import without_secrets
@@ -198,12 +199,13 @@ def unreserved(value: str) -> str:
     return value
 
 
-def local_folder(value: str) -> str:
-    """Refuse an object store as a place to write to: a local folder would get its name."""
-    if "://" in value:
+def writable_root(value: str) -> str:
+    """Refuse an address that nothing can be written to: a folder would get its name."""
+    scheme = value.partition("://")[0].lower()
+    if is_uri(value) and scheme not in SCHEMES:
         raise ValueError(
-            f"'{value}' is not a local directory. Write to a local directory and copy the finished "
-            "release from there, its manifest.json last"
+            f"'{value}' is not a place to write to. Use a local directory, or one of "
+            + ", ".join(f"{known}://" for known in sorted(SCHEMES))
         )
     return value
 

@@ -12,7 +12,7 @@ from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
 from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.orchestration.config.base import below_root, local_folder
+from synthmix_dagster.orchestration.config.base import below_root, writable_root
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig, require_placeholders
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
@@ -113,7 +113,7 @@ class MixConfig(
     _partition: str | None = PrivateAttr(None)
 
     _below = field_validator("output")(below_root)
-    _local = field_validator("output_root")(local_folder)
+    _writable = field_validator("output_root")(writable_root)
 
     @model_validator(mode="after")
     def _ratio_and_mix_are_valid(self) -> Self:

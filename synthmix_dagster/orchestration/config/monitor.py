@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import field_validator, model_validator
 from typing_extensions import Self
 
-from synthmix_dagster.orchestration.config.base import below_root, local_folder
+from synthmix_dagster.orchestration.config.base import below_root, writable_root
 from synthmix_dagster.orchestration.config.dataset import DatasetConfig, an_asset
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.measuring import SampleConfig
@@ -38,7 +38,7 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
 
     _an_asset = field_validator("real", "synthetic", mode="before")(an_asset)
     _below = field_validator("output")(below_root)
-    _local = field_validator("output_root")(local_folder)
+    _writable = field_validator("output_root")(writable_root)
 
     @model_validator(mode="after")
     def _something_to_watch(self) -> Self:

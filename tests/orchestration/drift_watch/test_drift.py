@@ -18,6 +18,7 @@ from synthmix_dagster import (
     build_synthmix_defs,
     drift_report,
 )
+from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.check import Watch
@@ -253,7 +254,7 @@ def test_partitions_have_the_order_of_their_definition(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     record(instance, range(1, 6))
-    kept = KeptAlarms(Records(tmp_path, "watch"))
+    kept = KeptAlarms(Records(open_store(tmp_path), "watch"))
     backwards = dg.StaticPartitionsDefinition(DAYS.get_partition_keys()[::-1])
     found = Watch(KEY, DriftConfig(), {"generator": "batch"}, kept, partitions_def=backwards).judge(
         instance

@@ -1,0 +1,34 @@
+"""From an address to a store."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from synthmix_dagster.data.local_store import LocalStore
+from synthmix_dagster.data.store import Store, StoreAccess, is_store, is_uri
+
+
+def open_store(address: str | Path | Store, access: StoreAccess | None = None) -> Store:
+    """Open a local directory or a prefix of an object store.
+
+    Parameters
+    ----------
+    address : path, URI or Store
+        ``s3://``, ``gs://``, ``abfs://``, ``az://``, ``memory://``, or a local directory.
+    access : StoreAccess, optional
+        Endpoint, region and credentials; by default those of the environment.
+
+    Raises
+    ------
+    StoreError
+        The scheme is unknown, or its package is missing.
+    """
+    if is_store(address):
+        return address
+    text = str(address)
+    if not is_uri(address):
+        return LocalStore(Path(text).expanduser())
+    if text.lower().startswith("file://"):
+        return LocalStore(Path(unquote(urlsplit(text).path)))
+    from synthmix_dagster.data.object_store import open_object_store
+
+    return open_object_store(text, access)
