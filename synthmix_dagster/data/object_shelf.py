@@ -23,15 +23,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.data.store import Held, json_bytes, update
+from synthmix_dagster.data.store import TOMBSTONE, Held, is_tombstone, json_bytes, parsed, update
 from synthmix_dagster.errors import ReleaseError, StoreError
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.object_store import ObjectStore
 
 _MANIFEST, _LEASES, _TICKET = "manifest.json", ".writing", "ticket.json"
-#: What stands where a manifest would, so that no dead writer can put one there.
-_TOMBSTONE = "abandoned"
 #: How long a tombstone stays; no process sleeps longer and then goes on.
 _TOMBSTONE_SECONDS = 7 * 86_400
 #: How often in its time a lease is renewed, and looked at by who waits for it.
@@ -107,7 +105,7 @@ class ObjectPlace:
             self.bury()
         self.clear()
         there = self.folder.look(_MANIFEST)
-        data = "data" if there is None else f"data-{_parsed(there)[_TOMBSTONE][:8]}"
+        data = "data" if there is None else f"data/{_parsed(there)[TOMBSTONE][:8]}"
         draft = ObjectDraft(self.folder, data, there, self.lease)
         try:
             yield draft
@@ -176,11 +174,12 @@ class ObjectPlace:
         """
         held = self.folder.look(_MANIFEST)
         manifest = {} if held is None else _parsed(held)
-        listed = [*manifest.get("shards", ()), *manifest.get("documents", ())]
-        own = {_first(file["path"]) for file in listed}
+        own = {_folder_of(shard["path"]) for shard in manifest.get("shards", ())}
         files = [file.name for file in self.folder.files() if file.name != _MANIFEST]
         if _is_shown(held):
-            files = [name for name in files if name.startswith("data") and _first(name) not in own]
+            files = [
+                name for name in files if name.startswith("data/") and _folder_of(name) not in own
+            ]
         self.folder.delete(files)
         self._trials.delete([file.name for file in self._trials.files()])
 
@@ -190,7 +189,7 @@ class ObjectPlace:
 
     def _bury(self, wanted: Callable[[bytes | None], bool]) -> None:
         self.lease.renew()
-        tombstone = json_bytes({_TOMBSTONE: uuid.uuid4().hex})
+        tombstone = json_bytes({TOMBSTONE: uuid.uuid4().hex})
         update(self.folder, _MANIFEST, lambda held: tombstone if wanted(held) else None)
 
 
@@ -333,7 +332,7 @@ def taken_over(folder: "ObjectStore") -> ReleaseError:
     )
 
 
-def _next_ticket(leases: ObjectStore) -> int:
+def _next_ticket(leases: "ObjectStore") -> int:
     """A number that is larger than that of every run that began before."""
     ticket, by = 0, uuid.uuid4().hex
 
@@ -346,26 +345,13 @@ def _next_ticket(leases: ObjectStore) -> int:
     return ticket
 
 
-def is_tombstone(content: bytes) -> bool:
-    """Whether this is what stands where a manifest would."""
-    return _TOMBSTONE in _loaded(content)
-
-
 def _is_shown(held: Held | None) -> bool:
     return held is not None and not is_tombstone(held.content)
 
 
-def _first(name: str) -> str:
-    return name.partition("/")[0]
+def _folder_of(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def _parsed(held: Held) -> Mapping[str, Any]:
-    return _loaded(held.content)
-
-
-def _loaded(content: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(content)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return parsed(held.content)

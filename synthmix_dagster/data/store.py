@@ -34,6 +34,8 @@ SCHEMES = {
     "memory": "memory",
     "file": "file",
 }
+#: Key of what stands where the manifest of a removed folder was, or of one never finished.
+TOMBSTONE = "abandoned"
 #: A shorter value of an option is no secret, and its letters may occur anywhere.
 _MIN_SECRET = 6
 
@@ -334,6 +336,20 @@ def update(store: Store, name: str, change: Callable[[bytes | None], bytes | Non
         content = change(None if held is None else held.content)
         if content is None or store.swap(name, content, None if held is None else held.version):
             return
+
+
+def is_tombstone(content: bytes) -> bool:
+    """Whether this is what stands where a manifest would, so that no dead writer puts one there."""
+    return TOMBSTONE in parsed(content)
+
+
+def parsed(content: bytes) -> Mapping[str, Any]:
+    """A JSON object; an empty one where it is none."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def is_uri(source: Any) -> bool:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthmix_dagster.data.opening import open_store
-from synthmix_dagster.data.store import Store, StoreAccess, pointed
+from synthmix_dagster.data.store import TOMBSTONE, Store, StoreAccess, pointed
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.manifest import Manifest
@@ -196,6 +196,12 @@ def load_release(path: Path | str | Store, storage: StoreAccess | None = None) -
             path=shown,
             fix="Pass a directory that holds manifest.json, or publish a release first",
         ) from cause_of(error)
+    if isinstance(manifest, dict) and TOMBSTONE in manifest:
+        raise ReleaseError(
+            "it was removed, or its writer ended before it was whole",
+            path=shown,
+            fix="Load 'latest', or publish the release again",
+        )
     release = Release(store, manifest)
     try:
         # Read here, so that whoever has a release has one of the right shape.

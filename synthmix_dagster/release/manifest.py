@@ -25,7 +25,7 @@ NOT_RECORDED = ""
 #: Name of the input that holds the real rows.
 REAL = "real"
 
-_SHARD_PATH = r"^data/part-[0-9]{5,}\.parquet$"
+_SHARD_PATH = r"^data/([0-9a-f]{8}/)?part-[0-9]{5,}\.parquet$"
 #: Problems that a message names; a damaged manifest has one or hundreds.
 _MAX_PROBLEMS = 3
 
