@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 #: Prefix of names that readers ignore.
 HIDDEN = ".writing-"
+#: Held by the writer of an output, and the mark of one.
 _LOCK, _SWAP_LOCK = ".writer.lock", ".swap.lock"
+_OWN_FOLDERS = ("releases", "latest", "records", "references")
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ class LocalShelf:
         """Let writers take turns; the lock dies with its process."""
         from filelock import FileLock
 
+        _require_apart(self.store.path)
         releases = self.store.below("releases").path
         final = self.store.below("releases", name).path
         releases.mkdir(parents=True, exist_ok=True)
@@ -203,6 +206,28 @@ class LocalShelf:
             _remove_unfinished(self.store.path)
             _remove_unfinished(releases)
             yield LocalPlace(self.store, final)
+
+
+def _require_apart(output: Path) -> None:
+    """Refuse an output inside that of another mix, or one that has another in its own folders.
+
+    Whoever verifies a release would find files that nobody listed. Partitions of a mix lie in it.
+    """
+    own = output.resolve()
+    for above in own.parents:
+        if own.relative_to(above).parts[0] != "partitions" and (above / _LOCK).is_file():
+            raise ReleaseError(
+                f"it lies inside the output of another mix, '{above}'",
+                path=output,
+                fix="Set 'output' to a directory of its own. Nothing was written",
+            )
+    for name in _OWN_FOLDERS:
+        if (own / name / _LOCK).is_file():
+            raise ReleaseError(
+                f"the output of another mix lies in its '{name}'",
+                path=output,
+                fix="Set 'output' to a directory of its own. Nothing was written",
+            )
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,24 @@ def violations(
     return found
 
 
+def absent_levels(
+    real: Dataset, synthetic: Dataset, categorical: Collection[str], optional: Collection[str]
+) -> tuple[str, ...]:
+    """Classes and levels that real rows have and synthetic ones lack, beyond chance, one a column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from synthmix_dagster.data.dataset import open_dataset
+    >>> real = open_dataset(pd.DataFrame({"kind": ["a", "b"] * 40}), "real")
+    >>> absent_levels(real, open_dataset(pd.DataFrame({"kind": ["a"] * 80}), "made"), (), ())
+    ("kind: 'b' (50.0% of the real rows) is absent",)
+    """
+    contract = contract_of(real, categorical)
+    found = violations(synthetic, contract, optional=optional, extra=True)
+    return tuple(f"{each.column}: {each.found}" for each in found if each.rule == "absent")
+
+
 def kind_of(kind: pa.DataType) -> str:
     """The family of a type, within which values can be exchanged.
 

@@ -8,6 +8,7 @@ from synthmix_dagster.gates.threshold import Severity
 from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.wording import headline_on_absent
 
 if TYPE_CHECKING:
     from synthmix_dagster.release.manifest import Manifest
@@ -44,6 +45,13 @@ def judge_recommendation(recommendation: Recommendation, severity: Severity = "W
     """Say whether the risk may decide, tells one ratio from another, and has turned."""
     if not recommendation.provenance.trusted:
         return Verdict(False, recommendation.reason, severity)
+    if recommendation.absent and recommendation.ratio > 0:
+        return Verdict(
+            False,
+            f"{headline_on_absent(recommendation.absent)}A ratio of {recommendation.ratio:.2f} "
+            "makes them rarer in the training data. Have the generator make them.",
+            severity,
+        )
     highest = recommendation.curve[-1].ratio
     # Who asked for the fewest rows has said what a flat curve is to mean.
     undecided = recommendation.shape == "flat" and recommendation.rule != "smallest_equivalent"

@@ -104,6 +104,8 @@ class Recommendation(Result):
         they took no part.
     inputs : mapping of str to str
         Fingerprints of the datasets it was computed from, by their names.
+    absent : tuple of str
+        Classes and levels that the real rows have and the synthetic rows lack, beyond chance.
     """
 
     ratio: float
@@ -129,6 +131,7 @@ class Recommendation(Result):
     experience: PriorEffect | None = None
     score: Score | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     @property
     def meaning_of_interval(self) -> str:

@@ -127,3 +127,14 @@ def notes_on_bounds(
                 f"{low:.2f} to {high:.2f} of the risk curve, which decides"
             )
     return notes
+
+
+def headline_on_absent(absent: Sequence[str]) -> str:
+    """What comes before any ratio where synthetic rows lack classes or levels; else nothing.
+
+    Examples
+    --------
+    >>> headline_on_absent(["kind: 'b' (50.0% of the real rows) is absent"])
+    "The synthetic rows lack what real rows have (kind: 'b' (50.0% of the real rows) is absent). "
+    """
+    return f"The synthetic rows lack what real rows have ({'; '.join(absent)}). " if absent else ""

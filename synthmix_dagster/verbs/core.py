@@ -13,6 +13,7 @@ from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
 from synthmix_dagster.data.identity import digest
 from synthmix_dagster.data.priority import salted
 from synthmix_dagster.data.profile import Profile
+from synthmix_dagster.data.schema_contract import absent_levels
 from synthmix_dagster.distance.measure import measure, measure_gap
 from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
@@ -30,8 +31,15 @@ from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule, Scoring
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.wording import headline_on_absent
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import draw_samples, judges_of, require_usable, sizes_of
+from synthmix_dagster.verbs.samples import (
+    Samples,
+    draw_samples,
+    judges_of,
+    require_usable,
+    sizes_of,
+)
 
 
 def measure_distance(
@@ -323,7 +331,25 @@ def recommend_ratio(
             experience=Experience.read(experience) if isinstance(experience, str) else experience,
             notes=(*samples.notes, *sizes.notes),
         )
-    return replace(recommendation, inputs=inputs)
+    absent = _absent(pair, samples, columns, target if task == "classification" else None)
+    return replace(
+        recommendation,
+        inputs=inputs,
+        absent=absent,
+        reason=f"{headline_on_absent(absent)}{recommendation.reason}",
+    )
+
+
+def _absent(
+    pair: tuple[Dataset, Dataset], samples: Samples, columns: Columns, labels: str | None
+) -> tuple[str, ...]:
+    """Classes and levels that the synthetic sample lacks, beyond chance."""
+    drawn = [
+        replace(dataset, source=table, files=())
+        for dataset, table in zip(pair, samples.tables, strict=True)
+    ]
+    categorical = [*columns.categorical, *([] if labels is None else [labels])]
+    return absent_levels(drawn[0], drawn[1], categorical, columns.left_out)
 
 
 def _fingerprints(*datasets: Dataset) -> dict[str, str]:

@@ -135,3 +135,56 @@ def test_a_class_of_too_few_rows_is_named():
     report = measure(real, frame(200, 2), target="y", directions=5, permutations=9)
     assert {shift.name for shift in report.classes} == {"a", "b"}
     assert any("fewer than 20 real rows: rare" in note for note in report.notes)
+
+
+def half_flipped(n, seed):
+    """Half of the rare class carry a common label."""
+    x, labels = sample(n, seed)
+    rare = np.flatnonzero(labels == 2)
+    labels[rare[::2]] = 1
+    return x, labels
+
+
+def test_half_of_a_rare_class_flipped_shows_in_the_labels_that_it_kept():
+    found = {s.name: s for s in shifts(sample(1000, 1), half_flipped(2000, 2))}
+    # This is what the gap of the class does not tell from chance.
+    assert found["rare"].gap < 0.2
+    assert found["rare"].kept == pytest.approx(0.5, abs=0.15)
+    assert found["rare"].moved() > 0.2
+    assert found["rare"].moved("upper") > found["rare"].moved("lower") == found["rare"].moved()
+    assert all(found[name].moved() < 0.05 for name in "ab")
+
+
+def test_labels_are_kept_where_only_the_inputs_differ():
+    x, labels = sample(3000, 2)
+    kept = np.random.default_rng(3).random(len(x)) < 1 / (1 + np.exp(-2 * x[:, 1]))
+    for shift in shifts(sample(1000, 1), (x[kept], labels[kept])):
+        assert shift.kept == pytest.approx(1, abs=0.25)
+        assert shift.moved() < 0.05
+
+
+def test_intervals_of_kept_labels_hold_one_where_nothing_moved():
+    held = [
+        shift.moved() == 0
+        for seed in range(30)
+        for shift in shifts(sample(400, seed, 1), sample(400, seed, 2), seed=seed)
+        if shift.kept is not None
+    ]
+    assert len(held) > 50
+    assert np.mean(held) > 0.93
+
+
+def test_a_class_that_is_gone_has_kept_no_label():
+    x, labels = sample(2000, 2)
+    labels[labels == 2] = 0
+    worst, *_ = shifts(sample(1000, 1), (x, labels))
+    assert (worst.name, worst.kept) == ("rare", 0.0)
+    assert worst.moved() > 0.5
+
+
+def test_kept_labels_are_not_compared_for_rows_in_groups():
+    real, synthetic = sample(800, 1), sample(800, 2)
+    sides = draw_sides(800, 800, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    found = class_shifts(*real, *synthetic, NAMES, sides, rng, grouped=True)
+    assert all(shift.kept is None and shift.moved() == 0 for shift in found)

@@ -443,3 +443,21 @@ def test_a_regression_on_text_is_refused():
 def test_nothing_but_a_target_is_refused(real, synthetic):
     with pytest.raises(SynthMixError, match="no column in common"):
         ask(real[["y"]], synthetic[["y"]])
+
+
+def test_classes_and_levels_that_synthetic_rows_lack_are_the_headline(real, synthetic):
+    from synthmix_dagster.gates.other_verdicts import judge_recommendation
+
+    def labelled(frame, rare):
+        kind = np.where(np.arange(len(frame)) % 10 == 0, rare, "usual")
+        return frame.assign(kind=kind)
+
+    found = ask(labelled(real, "rare"), labelled(synthetic, "usual"))
+    assert found.absent == ("kind: 'rare' (10.0% of the real rows) is absent",)
+    assert found.reason.startswith("The synthetic rows lack what real rows have (kind: 'rare' ")
+    assert found.ratio > 0
+    verdict = judge_recommendation(found)
+    assert not verdict.passed
+    assert "kind: 'rare' (10.0% of the real rows) is absent" in verdict.sentence
+    assert type(found).from_dict(found.to_dict()).absent == found.absent
+    assert ask(labelled(real, "rare"), labelled(synthetic, "rare")).absent == ()

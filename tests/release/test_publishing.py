@@ -380,3 +380,24 @@ def test_a_folder_that_is_no_release_is_left_alone(tmp_path):
     publish_mix(tmp_path, seed=1, keep_releases=1)
     assert "notes" in released(tmp_path)
     assert len(released(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("inner", ["sub", "releases", "releases/deep", "latest/data"])
+def test_an_output_inside_that_of_another_mix_is_refused(tmp_path, inner):
+    published = publish_mix(tmp_path / "demo")
+    with pytest.raises(ReleaseError, match="inside the output of another mix"):
+        publish_mix(tmp_path / "demo" / inner)
+    assert not (tmp_path / "demo" / "sub").exists()
+    assert verify_release(tmp_path / "demo") == published
+
+
+def test_an_output_that_holds_another_in_its_own_folders_is_refused(tmp_path):
+    publish_mix(tmp_path / "demo" / "releases")
+    with pytest.raises(ReleaseError, match="another mix lies in its 'releases'"):
+        publish_mix(tmp_path / "demo")
+    verify_release(tmp_path / "demo" / "releases")
+
+
+def test_partitions_of_a_mix_lie_in_it(tmp_path):
+    publish_mix(tmp_path / "demo")
+    publish_mix(tmp_path / "demo" / "partitions" / "2026-01-01")

@@ -7,6 +7,7 @@ import dagster as dg
 
 from synthmix_dagster.drift.series import SERIES, Unit
 from synthmix_dagster.orchestration.config.base import validated
+from synthmix_dagster.orchestration.config.dataset import require_placeholders
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import claim
 from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check
@@ -59,6 +60,8 @@ def build_drift_monitor(
     ['flights/distribution_distance']
     """
     config = validated(MonitorConfig, options, "monitor")
+    for name, source in config.sides.items():
+        require_placeholders(name, source, partitions_def)
     claim(config)
     watch = Watch(
         config.asset_key,
@@ -135,7 +138,7 @@ def _asset(
         from synthmix_dagster.orchestration.drift_watch.monitor_step import observe_step
 
         with at_the_edge():
-            return observe_step(config, frames)
+            return observe_step(config, frames, partitions_def)
 
     sources = config.sides.items()
     return dg.asset(

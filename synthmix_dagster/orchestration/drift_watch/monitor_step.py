@@ -18,12 +18,19 @@ from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.verbs.core import measure_distance
 
 
-def observe_step(config: MonitorConfig, frames: Mapping[str, Any]) -> dg.MaterializeResult[Any]:
+def observe_step(
+    config: MonitorConfig,
+    frames: Mapping[str, Any],
+    partitions_def: dg.PartitionsDefinition[Any] | None = None,
+) -> dg.MaterializeResult[Any]:
     """Measure one batch and record the result, or why there is none."""
-    version = config.generator_version
+    version, partition = config.generator_version, current_partition()
     observer = Observer(config, MixPaths.of(config).references, config.observe_options())
     try:
-        sides = [_open(name, source, frames) for name, source in config.sides.items()]
+        sources = config.sides
+        if partition is not None:
+            sources = {name: s.at(partition, partitions_def) for name, s in sources.items()}
+        sides = [_open(name, source, frames) for name, source in sources.items()]
     except SynthMixError as error:
         failed = dict.fromkeys(config.units(*config.sides), failed_observation(error))
         return dg.MaterializeResult(metadata=of_observations(failed, version, []))
@@ -33,9 +40,7 @@ def observe_step(config: MonitorConfig, frames: Mapping[str, Any]) -> dg.Materia
     if isinstance(report, DistanceReport):
         accepted = config.threshold is None or report.gap <= config.threshold
         measured = metadata.of_distance(report, config.threshold)
-    observations, notes = observer.batch(
-        sides, key=current_partition(), accepted=accepted, report=report
-    )
+    observations, notes = observer.batch(sides, key=partition, accepted=accepted, report=report)
     recorded = of_observations(observations, version, notes)
     return dg.MaterializeResult(metadata={**measured, **recorded})
 

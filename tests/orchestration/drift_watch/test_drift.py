@@ -367,6 +367,28 @@ def test_a_dataset_in_files_is_watched_against_its_own_past(
     assert "The history of reality is short: 1 comparable batch," in str(check.description)
 
 
+def test_a_monitor_of_partitioned_files_reads_those_of_its_partition(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = {
+        "name": "watch",
+        "real": {"path": str(tmp_path / "{partition_key}.parquet")},
+        "reference": 1,
+        "directions": 4,
+        "output_root": str(tmp_path / "monitors"),
+    }
+    with pytest.raises(SynthMixError, match=r"unknown placeholder '\{partition_key\}'"):
+        build_drift_monitor(**options)
+    defs = build_drift_monitor(**options, partitions_def=DAYS)
+    job = defs.resolve_implicit_global_asset_job_def()
+    days = DAYS.get_partition_keys()[:2]
+    for number, day in enumerate(days):
+        frame(number).to_parquet(tmp_path / f"{day}.parquet")
+    results = [job.execute_in_process(instance=instance, partition_key=day) for day in days]
+    (check,) = results[-1].get_asset_check_evaluations()
+    assert "The history of reality is short: 1 comparable batch," in str(check.description)
+
+
 def test_an_alarm_stops_a_release_in_any_run_if_it_is_blocking(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
