@@ -231,8 +231,8 @@ def placed(path: Path, first: pd.DataFrame, rest: pd.DataFrame) -> Path:
 
 
 def judged(real: Any, synthetic: Any, folder: Path, **gates: Any) -> None:
-    """Measure a sample of 400 rows, and release a quarter of the real number."""
-    report = measure_distance(real, synthetic, target="y", sample_rows=400, **QUICK)
+    """Measure a sample of 2,000 rows, and release a quarter of the real number."""
+    report = measure_distance(real, synthetic, target="y", sample_rows=2_000, **QUICK)
     mix(real, synthetic, ratio=0.25, output=folder / "mix", distance=report, **gates)
 
 

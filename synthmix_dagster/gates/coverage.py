@@ -7,7 +7,8 @@ them are over-represented in the release: they are noticed if any column by itse
 the target, shows it.
 
 Each cell, and each cell with all below it, is compared by the exact binomial test of two counts,
-which is conservative for draws without replacement. All of them share one chance of a false alarm.
+which is conservative for draws without replacement; the coarse tables beside the target also as a
+whole. All of them share one chance of a false alarm.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ RELEASED_ROWS = "released_rows"
 FALSE_ALARM = 1e-6
 #: A value so many times the measured range beyond it is far out, whatever its share.
 FAR = 1e6
+
+
+#: Rows that a cell of a table is expected to have, at least, to be compared by itself.
+_MIN_EXPECTED = 10
+#: Factor on the p-value of a table.
+_MARGIN = 100
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,11 @@ def _wild(name: str, seen: Cells, taken: Cells) -> list[str]:
 
 
 def _comparisons(cells: Cells) -> int:
-    return cells.size * (2 if cells.kind == "number" else 1) + len(cells.with_target)
+    return (
+        cells.size * (2 if cells.kind == "number" else 1)
+        + len(cells.with_target)
+        + bool(cells.with_target)
+    )
 
 
 def _worst_count(name: str, seen: Cells, taken: Cells, n: int, k: int) -> _Found:
@@ -127,7 +138,32 @@ def _worst_count(name: str, seen: Cells, taken: Cells, n: int, k: int) -> _Found
             shares = f"{second[at] / k:.1%} of the released rows {{}}, {first[at] / n:.1%} of the "
             said = (shares + "measured ones").format(_described(seen, what, at))
             found = _Found(name, float(p_values[at]), said)
+    if seen.with_target:
+        p_value = _p_value_of_table(np.array(seen.with_target), np.array(taken.with_target))
+        if p_value < found.p_value:
+            said = "released rows have other values beside the same targets than the measured ones"
+            found = _Found(name, p_value, said)
     return found
+
+
+def _p_value_of_table(first: Ints, second: Ints) -> float:
+    """Chance of so different tables, by a chi-square test of two samples.
+
+    Cells of few rows are put together, so that the approximation holds far out in its tail; what is
+    left of its error is allowed for.
+    """
+    from scipy.special import chdtrc
+
+    n, k = int(first.sum()), int(second.sum())
+    expected = (first + second) * min(n, k) / (n + k)
+    full = expected >= _MIN_EXPECTED
+    rest = [np.sum(each[~full]) for each in (first, second)]
+    a, b = (np.append(each[full], more) for each, more in zip((first, second), rest, strict=True))
+    a, b = a[a + b > 0], b[a + b > 0]
+    if len(a) < 2:
+        return 1.0
+    square = np.sum((np.sqrt(k / n) * a - np.sqrt(n / k) * b) ** 2 / (a + b))
+    return min(1.0, _MARGIN * float(chdtrc(len(a) - 1, square)))
 
 
 def _p_values(first: Ints, second: Ints, n: int, k: int) -> NDArray[np.float64]:
