@@ -100,7 +100,8 @@ def run(pair: Path, number: int, folder: Path) -> list[str]:
             release = mix(
                 sources[0],
                 rows,
-                ratio=1.5,
+                # Small pairs have fewer rows than were asked for.
+                ratio=min(1.5, 0.8 * len(synthetic) / len(real)),
                 seed=number,
                 output=folder / name,
                 distance=repeated,

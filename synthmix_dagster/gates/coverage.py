@@ -34,6 +34,9 @@ FAR = 1e6
 _MIN_EXPECTED = 10
 #: Factor on the p-value of a table.
 _MARGIN = 100
+#: P-value below which a single count is told, whatever a table says.
+_PLAIN = 1e-9
+_ABOUT_A_TABLE = "released rows have other values beside the same targets than the measured ones"
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ def _worst_count(name: str, seen: Cells, taken: Cells, n: int, k: int) -> _Found
     if seen.with_target:
         p_value = _p_value_of_table(np.array(seen.with_target), np.array(taken.with_target))
         if p_value < found.p_value:
-            said = "released rows have other values beside the same targets than the measured ones"
+            # A single count that says enough by itself is easier to follow.
+            said = found.sentence if found.p_value < _PLAIN else _ABOUT_A_TABLE
             found = _Found(name, p_value, said)
     return found
 
