@@ -143,7 +143,7 @@ def run(
     """One run, every value passing through its I/O manager."""
     defs = build_synthmix_defs(**options)
     return dg.materialize(
-        [*assets, *(defs.assets or ()), *(defs.asset_checks or ())],
+        [*assets, *(defs.assets or ())],
         instance=instance,
         resources={"io_manager": io_manager, **(resources or {})},
         raise_on_error=False,

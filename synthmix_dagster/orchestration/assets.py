@@ -1,5 +1,8 @@
 """The assets of a mix as Dagster sees them: their specifications, and how a step is run.
 
+A step materialises its asset and then judges the checks of it. A selection of the checks alone runs
+the step without materialising: they judge what was stored.
+
 `Mix` can be subclassed: `get_asset_spec` says what an asset looks like, `execute` what
 materialises it. What the steps do is in `steps`, which is imported when one of them runs: defining
 assets needs no engine.
@@ -11,8 +14,9 @@ from typing import Any
 import dagster as dg
 
 from synthmix_dagster.errors import SynthMixError
+from synthmix_dagster.orchestration.checks import check_specs, thresholds_of
 from synthmix_dagster.orchestration.config.mix import MixConfig
-from synthmix_dagster.orchestration.config.run import RUN_CONFIGS, overrides
+from synthmix_dagster.orchestration.config.run import RUN_CONFIGS, GateRun, overrides
 from synthmix_dagster.orchestration.failures import at_the_edge, without_secrets_in_errors
 from synthmix_dagster.orchestration.op_options import config_schema_of, op_options
 from synthmix_dagster.orchestration.outcome import CODE_VERSION, Inputs, Outcome
@@ -136,10 +140,19 @@ def build_assets(mix: Mix) -> list[dg.AssetsDefinition]:
 
 
 def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
-    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Any:
-        yield from mix.execute(role, context, frames)
+    spec = mix.asset_spec(role)
+    checks = check_specs(mix, role)
 
-    spec = mix.get_asset_spec(role)
+    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Any:
+        with at_the_edge():
+            thresholds = overrides(GateRun, context.op_execution_context.op_config)
+        if spec.key in context.selected_asset_keys:
+            yield from mix.execute(role, context, frames)
+        if checks:
+            from synthmix_dagster.orchestration.check_steps import judge_checks
+
+            yield from judge_checks(mix, role, context, thresholds)
+
     if role == "generator_input" and "dagster/io_manager_key" not in spec.metadata:
         # Without the name of an I/O manager Dagster takes an asset to have no value.
         spec = spec.with_io_manager_key("io_manager")
@@ -153,8 +166,11 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
     return dg.multi_asset(
         name="__".join(spec.key.path),
         specs=[spec],
+        check_specs=checks,
+        # So that the checks can be selected alone.
+        can_subset=bool(checks),
         ins=ins,
-        config_schema=config_schema_of(RUN_CONFIGS.get(role)),
+        config_schema=config_schema_of(RUN_CONFIGS.get(role), thresholds_of(mix, role)),
         required_resource_keys=set(mix._resources(role)),
         backfill_policy=None if policy is None else policy.policy,
         partitions_def=spec.partitions_def,

@@ -1,6 +1,6 @@
 """What each check does. Thin: read a stored result, ask for the verdict, show its numbers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,69 +8,85 @@ import dagster as dg
 
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.errors import GateError
+from synthmix_dagster.errors import GateError, SynthMixError
 from synthmix_dagster.gates.other_verdicts import (
     judge_memorisation,
     judge_realised,
     judge_recommendation,
     judge_schema,
 )
+from synthmix_dagster.gates.threshold import GATES
 from synthmix_dagster.gates.verdicts import Verdict, judge
 from synthmix_dagster.orchestration import metadata
 from synthmix_dagster.orchestration.check_results import Judged, check_result, judge_partitions
+from synthmix_dagster.orchestration.checks import check_specs
 from synthmix_dagster.orchestration.config.measuring import keywords
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
-from synthmix_dagster.orchestration.config.run import GateRun, overrides
-from synthmix_dagster.orchestration.failures import at_the_edge
+from synthmix_dagster.orchestration.drift_watch.check import judge_drift, watch_of
+from synthmix_dagster.orchestration.failures import without_secrets_in_errors
 from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_violations
 from synthmix_dagster.orchestration.partitions import partitions_of
 from synthmix_dagster.orchestration.paths import MixPaths
-from synthmix_dagster.orchestration.release_gates import judge_all
+from synthmix_dagster.orchestration.release_gates import judge_all, thresholds_by_gate
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.verification import verify_release
 from synthmix_dagster.verbs.core import measure_distance
 
-#: From the settings for one partition and the options of the run.
+#: From the settings for one partition and the thresholds of the run.
 Judge = Callable[[MixConfig, Mapping[str, Any]], Judged]
 
 
-def judge_check(
+def judge_checks(
     config: MixConfig,
-    name: str,
     role: str,
-    context: dg.OpExecutionContext,
-    schema: type[GateRun] | None,
-) -> dg.AssetCheckResult:
-    """Judge one check of a mix, in every partition of the run.
+    context: dg.AssetExecutionContext,
+    thresholds: Mapping[str, Any],
+) -> Iterator[dg.AssetCheckResult]:
+    """Judge those checks of an asset that are selected, in every partition of the run.
+
+    A check that cannot be judged fails with the reason, and keeps no other from being judged.
 
     Parameters
     ----------
     config : MixConfig
-    name : str
-        Name of the check.
     role : str
-        Role of the asset that it checks.
-    context : OpExecutionContext
-    schema : type, optional
-        Run configuration that the check takes.
-
-    Raises
-    ------
-    Failure
-        The only partition cannot be judged, or the run configuration is wrong.
+        Role of the asset.
+    context : AssetExecutionContext
+    thresholds : mapping of str to float
+        Those set for this run, by their options.
     """
-    with at_the_edge():
-        options = {} if schema is None else overrides(schema, context.op_config)
-        judged = judge_partitions(
+    for spec in check_specs(config, role):
+        if spec.key not in context.selected_asset_check_keys:
+            continue
+        with without_secrets_in_errors():
+            judged = _judged(config, spec.name, role, context, thresholds)
+        yield check_result(judged, check_name=spec.name, asset_key=spec.asset_key)
+
+
+def _judged(
+    config: MixConfig,
+    name: str,
+    role: str,
+    context: dg.AssetExecutionContext,
+    thresholds: Mapping[str, Any],
+) -> Judged:
+    if name == "drift" and config.drift is not None:
+        # Over all partitions: they are its history.
+        return judge_drift(watch_of(config, config.drift), context.instance)
+    option = GATES.get(name, "")
+    options = {option: thresholds[option]} if option in thresholds else {}
+    try:
+        return judge_partitions(
             [name],
             partitions_of(context),
             {},
             lambda partition, _: {name: _JUDGES[name](config.at(partition), options)},
             # Nothing judges a release again after its recount.
             judged_again=role != "training_data",
-        )
-    return check_result(judged[name])
+        )[name]
+    except SynthMixError as error:
+        return Judged(Verdict(False, str(error)))
 
 
 def judge_pair(
@@ -104,8 +120,7 @@ def _gate(config: MixConfig, options: Mapping[str, Any], *, name: str) -> Judged
     report = DistanceReport.from_dict(_result(config, "distribution_distance"))
     after = config.judged_after_ratio and name == "wasserstein_gap"
     recommendation = _recommendation(config) if after else None
-    thresholds = {name: options["threshold"]} if "threshold" in options else {}
-    verdict = judge_all(config, report, recommendation, thresholds)[name]
+    verdict = judge_all(config, report, recommendation, thresholds_by_gate(options))[name]
     numbers = metadata.of_gate(report, verdict.limit, picture=name == "wasserstein_gap")
     return Judged(verdict, {**numbers, **metadata.of_overrides(options)})
 

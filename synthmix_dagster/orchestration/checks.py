@@ -1,15 +1,15 @@
 """The asset checks of a mix as Dagster sees them. What each of them judges is in `check_steps`.
 
-They are steps of their own, so that a gate can be judged again from the Dagster UI, for example
-with another threshold, without measuring anything again.
+A check is judged in the step of its asset: a step costs a process, and a pod on Kubernetes.
 """
+
+from collections.abc import Mapping
 
 import dagster as dg
 
-from synthmix_dagster.orchestration.assets import Mix
-from synthmix_dagster.orchestration.config.run import GateRun
-from synthmix_dagster.orchestration.drift_watch.check import build_drift_check, watch_of
-from synthmix_dagster.orchestration.op_options import config_schema_of, op_options
+from synthmix_dagster.gates.threshold import GATES
+from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.drift_watch.check import drift_spec, watch_of
 
 _DESCRIPTIONS = {
     "wasserstein_gap": "Fails when the gap exceeds {threshold} real standard deviations, and then "
@@ -33,52 +33,52 @@ _DESCRIPTIONS = {
 }
 
 
-def build_checks(mix: Mix) -> list[dg.AssetChecksDefinition]:
-    """Build the checks of one mix."""
-    gates = [
-        # A gate that needs the recommendation is judged after it.
-        _check(
-            mix,
-            gate.name,
-            "optimal_ratio" if gate.threshold.kind == "auto" else "distribution_distance",
-            threshold=str(gate.threshold),
+def check_specs(config: MixConfig, role: str) -> list[dg.AssetCheckSpec]:
+    """The checks of the asset of a role, in the order in which its step judges them.
+
+    Parameters
+    ----------
+    config : MixConfig
+    role : str
+    """
+    thresholds = {gate.name: str(gate.threshold) for gate in config.gates}
+    specs = []
+    for name, asset in _roles(config).items():
+        if asset != role:
+            continue
+        if name == "drift" and config.drift is not None:
+            specs.append(drift_spec(watch_of(config, config.drift)))
+            continue
+        _, blocking = config.acts(name)
+        description = _DESCRIPTIONS[name].format(threshold=thresholds.get(name))
+        specs.append(
+            dg.AssetCheckSpec(
+                name, asset=config.asset_key(role), description=description, blocking=blocking
+            )
         )
-        for gate in mix.gates
-    ]
-    drift = [build_drift_check(watch_of(mix, mix.drift))] if mix.drift else []
-    of_schema = "synthetic" if mix.from_files else "distribution_distance"
-    return [
-        *gates,
-        *drift,
-        _check(mix, "schema_matches", of_schema),
-        _check(mix, "memorisation", "optimal_ratio"),
-        _check(mix, "recommendation_usable", "optimal_ratio"),
-        _check(mix, "mix_as_recommended", "training_data"),
-    ]
+    return specs
 
 
-def _check(
-    mix: Mix, name: str, role: str, *, threshold: str | None = None
-) -> dg.AssetChecksDefinition:
-    """Build one check of the asset of a role; only one with a threshold takes run configuration."""
-    schema = None if threshold is None else GateRun
-
-    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from synthmix_dagster.orchestration.check_steps import judge_check
-
-        return judge_check(mix, name, role, context.op_execution_context, schema)
-
-    key = mix.asset_key(role)
-    _, blocking = mix.acts(name)
-    spec = dg.AssetCheckSpec(
-        name,
-        asset=key,
-        description=_DESCRIPTIONS[name].format(threshold=threshold),
-        blocking=blocking,
+def thresholds_of(config: MixConfig, role: str) -> tuple[str, ...]:
+    """Options of a run that replace a threshold in the step of a role."""
+    return tuple(
+        GATES[name] for name, asset in _roles(config).items() if asset == role and name in GATES
     )
-    return dg.multi_asset_check(
-        name="__".join([*key.path, name]),
-        specs=[spec],
-        config_schema=config_schema_of(schema),
-        **op_options(mix.op),
-    )(check)
+
+
+def _roles(config: MixConfig) -> Mapping[str, str]:
+    """The asset of each check."""
+    roles = {
+        # A gate that needs the recommendation is judged after it.
+        gate.name: "optimal_ratio" if gate.threshold.kind == "auto" else "distribution_distance"
+        for gate in config.gates
+    }
+    if config.drift is not None:
+        roles["drift"] = "distribution_distance"
+    return {
+        **roles,
+        "schema_matches": "synthetic" if config.from_files else "distribution_distance",
+        "memorisation": "optimal_ratio",
+        "recommendation_usable": "optimal_ratio",
+        "mix_as_recommended": "training_data",
+    }

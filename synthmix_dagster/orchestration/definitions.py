@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 
 from synthmix_dagster.orchestration.assets import Mix, build_assets
-from synthmix_dagster.orchestration.checks import build_checks
 from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.directories import claim
 from synthmix_dagster.orchestration.schedules import build_job, build_schedules
@@ -60,7 +59,6 @@ def definitions_of(mix: Mix) -> dg.Definitions:
     job = build_job(mix)
     return dg.Definitions(
         assets=build_assets(mix),
-        asset_checks=build_checks(mix),
         jobs=[job],
         schedules=build_schedules(mix, job),
     )

@@ -42,6 +42,11 @@ def judge_all(
     return verdicts
 
 
+def thresholds_by_gate(overrides: Mapping[str, Any]) -> dict[str, float]:
+    """The thresholds among the options of a run, by the gates that they belong to."""
+    return {gate: overrides[name] for gate, name in GATES.items() if name in overrides}
+
+
 def gate_verdicts(
     config: MixConfig,
     opened: Opened,
@@ -54,7 +59,7 @@ def gate_verdicts(
     A run may tighten a threshold; one that it loosens is judged as it is configured.
     """
     configured = judge_all(config, report, recommendation)
-    tightened = judge_all(config, report, recommendation, _thresholds(overrides))
+    tightened = judge_all(config, report, recommendation, thresholds_by_gate(overrides))
     verdicts = {
         name: tightened[name]
         if _strictness(name, verdict) < _strictness(name, tightened[name])
@@ -78,7 +83,7 @@ def loosened(
         f"the run config sets '{GATES[name]}' to {threshold:g}, "
         f"{'below' if name in MINIMA else 'above'} the configured {configured[name].limit:g}. "
         "A run may tighten a gate, not loosen it."
-        for name, threshold in _thresholds(overrides).items()
+        for name, threshold in thresholds_by_gate(overrides).items()
         if name in configured
         and _strictness(name, Verdict(True, "", limit=threshold))
         < _strictness(name, configured[name])
@@ -99,10 +104,6 @@ def on_other_terms(role: str, overrides: Mapping[str, Any]) -> list[str]:
         f"'{role}' was computed with options of its run ({options}) and not with the configured "
         "ones. Materialise it without run config."
     ]
-
-
-def _thresholds(overrides: Mapping[str, Any]) -> dict[str, float]:
-    return {gate: overrides[name] for gate, name in GATES.items() if name in overrides}
 
 
 def _strictness(gate: str, verdict: Verdict) -> float:

@@ -114,10 +114,10 @@ def test_steps_share_nothing_but_the_output_and_the_instance(tmp_path: Path) -> 
     project = PROJECT.format(given=str(launcher / "given.json"))
     succeeded, said = execute(project, launcher, home)
     assert succeeded, said
-    # One machine for each of the five assets and six checks, and nothing of any is left.
+    # One machine for each of the five assets with its checks, and nothing of any is left.
     steps = [line.split() for line in log.read_text().splitlines()]
     assert {code for _, code in steps} == {"0"}
-    assert len({name for name, _ in steps}) == len(steps) == 11
+    assert len({name for name, _ in steps}) == len(steps) == 5
     assert not list((tmp_path / "machines").iterdir())
     release = verify_release(tmp_path / "shared" / "mixes" / "demo")
     assert release.manifest["inputs"]["synthetic"]["rows"] == 200

@@ -195,6 +195,6 @@ def test_a_threshold_that_is_out_of_range_is_named(option: str, value: float) ->
 
 def test_without_its_threshold_there_is_no_gate_of_the_labels(tmp_path: Path) -> None:
     defs = build_synthmix_defs(**write_inputs(tmp_path))
-    names = {spec.name for item in defs.asset_checks or () for spec in item.check_specs}
+    names = {spec.name for item in defs.assets or () for spec in item.check_specs}
     assert "wasserstein_gap" in names
     assert "conditional_gap" not in names

@@ -80,7 +80,7 @@ def test_templates_are_filled_in_before_validation(monkeypatch: pytest.MonkeyPat
     templated = {**MINIMAL, "threshold": "{{ env.THRESHOLD | float }}"}
     defs = from_yaml(templated)
     check = next(
-        spec for item in defs.asset_checks or () for spec in item.check_specs if "gap" in spec.name
+        spec for item in defs.assets or () for spec in item.check_specs if "gap" in spec.name
     )
     assert "0.25" in (check.description or "")
 

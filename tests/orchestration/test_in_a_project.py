@@ -70,8 +70,11 @@ def test_assets_can_be_called_directly(tmp_path: Path) -> None:
     defs = build_synthmix_defs(**write_inputs(tmp_path))
     for role in ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data"):
         asset = defs.resolve_assets_def(dg.AssetKey(["demo", role]))
-        (result,) = list(asset(dg.build_asset_context()))
+        result, *checks = list(asset(dg.build_asset_context()))
         assert isinstance(result, dg.MaterializeResult)
+        assert [check.check_name for check in checks if check.passed] == [
+            spec.name for spec in asset.check_specs
+        ]
     assert result.metadata["synthmix/ratio_realised"] > 0
     assert verify_release(tmp_path / "mixes" / "demo").release_id == result.data_version.value
 
@@ -83,8 +86,10 @@ def test_frames_are_handed_to_assets_that_are_called_directly(tmp_path: Path) ->
         dg.AssetKey(["demo", "distribution_distance"])
     )
     context = dg.build_asset_context(asset_config={"seed": 5})
-    (result,) = list(asset(context, real=rows(100, seed=0), synthetic=good()))
+    result, gate, schema = list(asset(context, real=rows(100, seed=0), synthetic=good()))
     assert result.metadata["synthmix/seed"] == 5
+    assert (gate.check_name, gate.passed) == ("wasserstein_gap", True)
+    assert (schema.check_name, schema.passed) == ("schema_matches", True)
 
 
 @pytest.mark.slow

@@ -239,7 +239,11 @@ def test_a_release_altered_on_disk_fails_the_recount(
     subset = job.get_subset(asset_selection=set(), asset_check_selection={key})
     result = subset.execute_in_process(instance=instance, raise_on_error=False)
     assert not result.success
-    assert "was altered after it was written" in failure(result)
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert check.severity is dg.AssetCheckSeverity.ERROR
+    assert "was altered after it was written" in str(check.description)
+    assert materialised(result) == []
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,7 @@ def test_a_run_may_set_its_own_threshold_ratio_seed_and_sample(
         {**options, "threshold": 0.1},
         instance,
         ops={
-            "distribution_distance": sample,
-            "distribution_distance__wasserstein_gap": {"threshold": 2.0},
+            "distribution_distance": {**sample, "threshold": 2.0},
             "optimal_ratio": sample,
             "training_data": {
                 "threshold": 2.0,
@@ -154,7 +153,7 @@ def test_a_run_may_set_the_threshold_of_the_labels(
     made = rows(400, seed=1, shuffled_target=True)
     options = {**write_inputs(tmp_path, synthetic=made), "threshold": 9.0}
     ops = {
-        "distribution_distance__conditional_gap": {"threshold": 9.0},
+        "distribution_distance": {"conditional_threshold": 9.0},
         "training_data": {"conditional_threshold": 9.0, "release_anyway": "labels are relearnt"},
     }
     assert run({**options, "conditional_threshold": 0.1}, instance, ops=ops).success

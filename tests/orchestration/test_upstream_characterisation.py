@@ -95,20 +95,106 @@ def test_a_failure_without_retries_ends_a_step_whatever_its_policy() -> None:
     assert failure.step_failure_data.user_failure_data.description == "refused"
 
 
+class OneStep:
+    """An asset and two checks of it in one step, and an asset downstream."""
+
+    def __init__(self, *, severity: dg.AssetCheckSeverity = ERROR, blocking: bool = True) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.recorded: list[int] = []
+        key = dg.AssetKey("distance")
+
+        @dg.multi_asset(
+            specs=[dg.AssetSpec("distance")],
+            check_specs=[
+                dg.AssetCheckSpec("gap", asset="distance", blocking=blocking),
+                dg.AssetCheckSpec("schema", asset="distance"),
+            ],
+            can_subset=True,
+            config_schema={"threshold": dg.Field(float, is_required=False)},
+            retry_policy=dg.RetryPolicy(max_retries=2),
+        )
+        def distance(context: dg.AssetExecutionContext) -> Iterator[Any]:
+            checks = {key.name for key in context.selected_asset_check_keys}
+            self.runs.append(
+                {
+                    "assets": {key.to_user_string() for key in context.selected_asset_keys},
+                    "checks": checks,
+                    **context.op_execution_context.op_config,
+                }
+            )
+            if context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key)
+            self.recorded.append(len(context.instance.fetch_materializations(key, 9).records))
+            for name in sorted(checks):
+                yield dg.AssetCheckResult(
+                    passed=name != "gap", check_name=name, asset_key=key, severity=severity
+                )
+
+        @dg.asset(deps=["distance"])
+        def release() -> None: ...
+
+        self.assets: Sequence[Any] = [distance, release]
+
+    def run(self, **options: Any) -> dg.ExecuteInProcessResult:
+        return dg.materialize(self.assets, raise_on_error=False, **options)
+
+
+def evaluated(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
+
+
 def test_a_check_in_the_step_of_its_asset_blocks_what_is_downstream() -> None:
+    pipeline = OneStep()
+    result = pipeline.run()
+    assert not result.success
+    # The step fails after all it yielded was recorded, and no policy has it tried again.
+    assert materialised(result) == {"distance"}
+    assert evaluated(result) == {"gap": False, "schema": True}
+    assert len(pipeline.runs) == 1
+    assert pipeline.recorded == [1]  # what is yielded is in the instance before the step goes on
+    (failure,) = result.get_step_failure_events()
+    assert failure.step_key == "distance"
+    assert "1 blocking asset check failed with ERROR severity" in str(
+        failure.step_failure_data.error
+    )
+
+
+@pytest.mark.parametrize(("blocking", "severity"), [(False, ERROR), (True, WARN)])
+def test_a_check_in_the_step_of_its_asset_that_does_not_block_lets_the_run_succeed(
+    blocking: bool, severity: dg.AssetCheckSeverity
+) -> None:
+    result = OneStep(blocking=blocking, severity=severity).run()
+    assert result.success
+    assert materialised(result) == {"distance", "release"}
+
+
+def test_checks_selected_alone_run_their_step_without_its_asset() -> None:
+    pipeline = OneStep()
+    gap = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("distance"), "gap"))
+    config = {"ops": {"distance": {"config": {"threshold": 2.0}}}}
+    result = pipeline.run(selection=gap, run_config=config)
+    assert not result.success
+    assert materialised(result) == set()
+    assert evaluated(result) == {"gap": False}
+    assert pipeline.runs == [{"assets": set(), "checks": {"gap"}, "threshold": 2.0}]
+    # An asset that is selected without its checks is materialised, and nothing judges it.
+    alone = dg.AssetSelection.assets("distance").without_checks()
+    assert pipeline.run(selection=alone).success
+    assert pipeline.runs[1:] == [{"assets": {"distance"}, "checks": set()}]
+
+
+def test_a_step_that_fails_between_its_asset_and_its_checks_keeps_the_asset() -> None:
     tries = []
 
     @dg.multi_asset(
-        specs=[dg.AssetSpec("distance", skippable=True)],
-        check_specs=[dg.AssetCheckSpec("gap", asset="distance", blocking=True)],
+        specs=[dg.AssetSpec("distance")],
+        check_specs=[dg.AssetCheckSpec("gap", asset="distance")],
         can_subset=True,
-        retry_policy=dg.RetryPolicy(max_retries=2),
     )
-    def distance(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        tries.append(sorted(key.to_user_string() for key in context.selected_asset_keys))
-        if context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key="distance")
-        yield dg.AssetCheckResult(passed=False, check_name="gap", asset_key=dg.AssetKey("distance"))
+    def distance() -> Iterator[Any]:
+        tries.append(1)
+        yield dg.MaterializeResult(asset_key="distance")
+        raise OSError("the disk is gone")
 
     @dg.asset(deps=["distance"])
     def release() -> None: ...
@@ -116,11 +202,35 @@ def test_a_check_in_the_step_of_its_asset_blocks_what_is_downstream() -> None:
     result = dg.materialize([distance, release], raise_on_error=False)
     assert not result.success
     assert materialised(result) == {"distance"}
-    assert tries == [["distance"]]
+    assert len(tries) == 1
+
+
+def test_checks_of_a_step_see_the_partitions_of_a_backfill_in_one_run() -> None:
+    two = dg.StaticPartitionsDefinition(["a", "b"])
+    seen = []
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("distance", partitions_def=two)],
+        check_specs=[dg.AssetCheckSpec("gap", asset="distance", blocking=True)],
+        can_subset=True,
+        partitions_def=two,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def distance(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        if context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key="distance")
+        # A run of checks alone has no partition, as they have none.
+        seen.append(list(context.partition_keys) if context.has_partition_key_range else None)
+        yield dg.AssetCheckResult(passed=True, check_name="gap", asset_key="distance")
+
+    tags = {
+        "dagster/asset_partition_range_start": "a",
+        "dagster/asset_partition_range_end": "b",
+    }
+    assert dg.materialize([distance], tags=tags).success
     alone = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("distance"), "gap"))
-    again = dg.materialize([distance, release], selection=alone, raise_on_error=False)
-    assert materialised(again) == set()
-    assert tries[1:] == [[]]
+    assert dg.materialize([distance], selection=alone).success
+    assert seen == [["a", "b"], None]
 
 
 def test_a_backfill_in_one_run_has_all_keys_and_loads_a_mapping_of_frames() -> None:
@@ -182,10 +292,10 @@ def test_what_was_never_materialised_cannot_be_loaded() -> None:
     assert failure.step_key == "distance"
 
 
-def test_automation_waits_for_blocking_checks() -> None:
+@pytest.mark.parametrize("one_step", [False, True])
+def test_automation_waits_for_blocking_checks(one_step: bool) -> None:
     waits = dg.AutomationCondition.all_deps_blocking_checks_passed()
-    pipeline = Pipeline()
-    distance, gap, _ = pipeline.assets
+    checked = OneStep().assets[:1] if one_step else Pipeline().assets[:2]
 
     @dg.asset(deps=["distance"], automation_condition=dg.AutomationCondition.eager() & waits)
     def gated() -> None: ...
@@ -193,10 +303,10 @@ def test_automation_waits_for_blocking_checks() -> None:
     @dg.asset(deps=["distance"], automation_condition=dg.AutomationCondition.eager())
     def eager() -> None: ...
 
-    definitions = dg.Definitions([distance, gated, eager], asset_checks=[gap])
+    definitions = dg.Definitions([*checked, gated, eager])
     with dg.DagsterInstance.ephemeral() as instance:
         begun = dg.evaluate_automation_conditions(definitions, instance)
-        dg.materialize([distance, gap], instance=instance, raise_on_error=False)
+        dg.materialize(checked, instance=instance, raise_on_error=False)
         result = dg.evaluate_automation_conditions(definitions, instance, cursor=begun.cursor)
         assert result.get_num_requested(dg.AssetKey("eager")) == 1
         assert result.get_num_requested(dg.AssetKey("gated")) == 0

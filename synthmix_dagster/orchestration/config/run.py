@@ -1,5 +1,7 @@
 """Run configuration: what the launchpad or a schedule may set for a single run."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from pydantic import Field, ValidationError
 
@@ -9,22 +11,14 @@ Count = int | None
 
 
 class MeasureRun(dg.Config):
-    """For `distribution_distance` and `optimal_ratio`."""
+    """What is measured and recommended with, in `distribution_distance` and `optimal_ratio`."""
 
     sample_rows: Count = Field(None, ge=1, description="Maximum rows of each side to measure.")
     seed: Count = Field(None, ge=0, description="Seed for everything random.")
 
 
 class GateRun(dg.Config):
-    """For the checks that compare a value with a threshold."""
-
-    threshold: float | None = Field(
-        None, ge=0, description="Overrides the threshold of this check."
-    )
-
-
-class ReleaseRun(dg.Config):
-    """For `training_data`."""
+    """Thresholds in place of the configured ones, in the step that judges them."""
 
     threshold: float | None = Field(None, ge=0, description="Maximum gap for a release.")
     conditional_threshold: float | None = Field(
@@ -39,6 +33,11 @@ class ReleaseRun(dg.Config):
     min_distinct_share: float | None = Field(
         None, ge=0, le=1, description="Minimum share of distinct synthetic rows."
     )
+
+
+class ReleaseRun(GateRun):
+    """For `training_data`."""
+
     ratio: float | None = Field(
         None, ge=0, description="Synthetic rows per real row; overrides the recommended ratio."
     )
@@ -52,8 +51,8 @@ class ReleaseRun(dg.Config):
 
 RunConfig = MeasureRun | GateRun | ReleaseRun
 
-#: What each step takes, by the role of its asset.
-RUN_CONFIGS: dict[str, type[MeasureRun] | type[ReleaseRun]] = {
+#: What each asset takes, by its role; the thresholds of gates in its step come on top.
+RUN_CONFIGS: Mapping[str, type[MeasureRun] | type[ReleaseRun]] = {
     "distribution_distance": MeasureRun,
     "optimal_ratio": MeasureRun,
     "training_data": ReleaseRun,
@@ -61,7 +60,7 @@ RUN_CONFIGS: dict[str, type[MeasureRun] | type[ReleaseRun]] = {
 
 
 def overrides(schema: type[RunConfig], given: object) -> dict[str, object]:
-    """Validate the configuration of one step and return what was set in it.
+    """Validate the part of one schema in the configuration of a step; return what was set in it.
 
     Raises
     ------
@@ -74,6 +73,7 @@ def overrides(schema: type[RunConfig], given: object) -> dict[str, object]:
     {'seed': 3}
     """
     values = given if isinstance(given, dict) else {}
+    values = {name: value for name, value in values.items() if name in schema.model_fields}
     try:
         checked = schema(**values)
     except ValidationError as error:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from synthmix_dagster.drift.series import Unit
 from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.gates.threshold import Severity
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
@@ -16,6 +17,7 @@ from synthmix_dagster.redaction import without_secrets
 
 if TYPE_CHECKING:
     from synthmix_dagster.drift.report import DriftReport
+    from synthmix_dagster.orchestration.check_results import Judged
 
 
 @dataclass(frozen=True)
@@ -98,35 +100,29 @@ def standing_alarm(watch: Watch, instance: dg.DagsterInstance) -> str:
     return report.sentence if report.status == "alarm" else ""
 
 
-def build_drift_check(watch: Watch) -> dg.AssetChecksDefinition:
-    """Build the check of one history."""
-    series = ", ".join(watch.units)
-
-    def drift(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from synthmix_dagster.orchestration.drift_watch.metadata import of_drift
-
-        try:
-            report = watch.judge(context.instance)
-            shown = of_drift(report)
-        except Exception as error:  # a monitor that fails reports it and lets the pipeline go on
-            return dg.AssetCheckResult(
-                passed=False,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="Drift cannot be judged: "
-                + without_secrets(f"{type(error).__name__}: {error}"),
-            )
-        alarm = report.status == "alarm"
-        return dg.AssetCheckResult(
-            passed=report.passed,
-            severity=dg.AssetCheckSeverity.ERROR if alarm else dg.AssetCheckSeverity.WARN,
-            description=report.sentence,
-            metadata=shown,
-        )
-
-    return dg.asset_check(
-        name="drift",
+def drift_spec(watch: Watch) -> dg.AssetCheckSpec:
+    """The check of one history, as Dagster shows it."""
+    return dg.AssetCheckSpec(
+        "drift",
         asset=watch.asset_key,
         blocking=watch.drift.blocking,
-        description=f"Fails when {series} changed; the probability of ever raising a false alarm "
-        f"is at most {watch.drift.delta:g}. Warns when a moving average leaves its control limits.",
-    )(drift)
+        description=f"Fails when {', '.join(watch.units)} changed; the probability of ever raising "
+        f"a false alarm is at most {watch.drift.delta:g}. Warns when a moving average leaves its "
+        "control limits.",
+    )
+
+
+def judge_drift(watch: Watch, instance: dg.DagsterInstance) -> "Judged":
+    """Judge one history, the batch that was recorded last included."""
+    from synthmix_dagster.gates.verdicts import Verdict
+    from synthmix_dagster.orchestration.check_results import Judged
+    from synthmix_dagster.orchestration.drift_watch.metadata import of_drift
+
+    try:
+        report = watch.judge(instance)
+        shown = of_drift(report)
+    except Exception as error:  # a monitor that fails reports it and lets the pipeline go on
+        reason = without_secrets(f"{type(error).__name__}: {error}")
+        return Judged(Verdict(False, f"Drift cannot be judged: {reason}", "WARN"))
+    severity: Severity = "ERROR" if report.status == "alarm" else "WARN"
+    return Judged(Verdict(report.passed, report.sentence, severity), shown)

@@ -10,7 +10,7 @@ from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.dataset import require_placeholders
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import claim
-from synthmix_dagster.orchestration.drift_watch.check import Watch, build_drift_check
+from synthmix_dagster.orchestration.drift_watch.check import Watch, drift_spec, judge_drift
 from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.failures import at_the_edge
 from synthmix_dagster.orchestration.paths import MixPaths
@@ -71,10 +71,7 @@ def build_drift_monitor(
         config.threshold,
         partitions_def,
     )
-    return dg.Definitions(
-        assets=[_asset(config, partitions_def, automation_condition)],
-        asset_checks=[build_drift_check(watch)],
-    )
+    return dg.Definitions(assets=[_asset(config, watch, partitions_def, automation_condition)])
 
 
 def drift_report(
@@ -131,26 +128,42 @@ def drift_report(
 
 def _asset(
     config: MonitorConfig,
+    watch: Watch,
     partitions_def: dg.PartitionsDefinition[Any] | None,
     automation_condition: dg.AutomationCondition[Any] | None,
 ) -> dg.AssetsDefinition:
-    def compute(**frames: Any) -> dg.MaterializeResult[Any]:
-        from synthmix_dagster.orchestration.drift_watch.monitor_step import observe_step
+    def compute(context: dg.AssetExecutionContext, **frames: Any) -> Any:
+        from synthmix_dagster.orchestration.check_results import check_result
 
-        with at_the_edge():
-            return observe_step(config, frames, partitions_def)
+        if context.selected_asset_keys:
+            from synthmix_dagster.orchestration.drift_watch.monitor_step import observe_step
+
+            with at_the_edge():
+                observed = observe_step(config, frames, partitions_def)
+            yield observed
+        if context.selected_asset_check_keys:
+            # The batch is in the history by now.
+            yield check_result(judge_drift(watch, context.instance))
 
     sources = config.sides.items()
-    return dg.asset(
-        key=config.asset_key,
+    spec = dg.AssetSpec(
+        config.asset_key,
+        deps=[dep for _, side in sources for dep in side.deps]
+        + [dg.AssetDep(side.asset) for _, side in sources if side.asset is not None],
         description="Distance of each batch from earlier ones: the history that the check 'drift' "
         "judges.",
         group_name=config.group_name or config.name,
         owners=list(config.owners),
         tags=dict(config.tags),
         kinds={"python"},
-        ins={name: dg.AssetIn(side.asset) for name, side in sources if side.asset is not None},
-        deps=[dep for _, side in sources for dep in side.deps],
         partitions_def=partitions_def,
         automation_condition=automation_condition,
+    )
+    return dg.multi_asset(
+        name="__".join(config.asset_key.path),
+        specs=[spec],
+        check_specs=[drift_spec(watch)],
+        can_subset=True,
+        ins={name: dg.AssetIn(side.asset) for name, side in sources if side.asset is not None},
+        partitions_def=partitions_def,
     )(compute)

@@ -420,7 +420,7 @@ def test_a_drift_check_blocks_only_if_asked(blocking: bool, tmp_path: Path) -> N
     options = {**scenario.write_inputs(tmp_path), "drift": {"blocking": blocking}}
     specs = [
         spec
-        for item in build_synthmix_defs(**options).asset_checks or ()
+        for item in build_synthmix_defs(**options).assets or ()
         for spec in item.check_specs
         if spec.name == "drift"
     ]
@@ -429,7 +429,7 @@ def test_a_drift_check_blocks_only_if_asked(blocking: bool, tmp_path: Path) -> N
 
 def test_without_the_option_a_mix_records_and_checks_no_drift(tmp_path: Path) -> None:
     defs = build_synthmix_defs(**scenario.write_inputs(tmp_path))
-    names = {spec.name for item in defs.asset_checks or () for spec in item.check_specs}
+    names = {spec.name for item in defs.assets or () for spec in item.check_specs}
     assert "drift" not in names
 
 
