@@ -5,7 +5,7 @@
 import     `import dagster` alone, and with `from synthmix_dagster import SynthMixComponent`
 Python     a project of one mix or of many by `build_synthmix_defs`, up to its repository
 YAML       the same, a `defs.yaml` for each, by `load_from_defs_folder`
-bare       as YAML, by a component with as many assets and checks that do nothing: Dagster's share
+bare       as YAML, by a component with as many steps that do nothing: Dagster's share
 
 Every measurement is a process of its own, and the two sides of a pair take turns, so that what else
 the machine does falls on both. The best of N counts, in seconds by the clock and by the processor;
@@ -74,7 +74,7 @@ measured(load)
 """
 
 _BARE = '''
-"""Five assets and five checks that do nothing."""
+"""Five assets that do nothing, each with a check in its step."""
 
 import dagster as dg
 
@@ -92,21 +92,17 @@ class Bare(dg.Component, dg.Model, dg.Resolvable):
         keys = [dg.AssetKey([self.name, str(number)]) for number in range(5)]
         return dg.Definitions(
             assets=[self.asset(key) for key in keys],
-            asset_checks=[self.check(key) for key in keys],
             jobs=[dg.define_asset_job(self.name, selection=keys)],
         )
 
     def asset(self, key: dg.AssetKey) -> dg.AssetsDefinition:
-        @dg.multi_asset(name="__".join(key.path), specs=[dg.AssetSpec(key)])
+        @dg.multi_asset(
+            name="__".join(key.path),
+            specs=[dg.AssetSpec(key)],
+            check_specs=[dg.AssetCheckSpec("check", asset=key)],
+            can_subset=True,
+        )
         def compute(context: dg.AssetExecutionContext): ...
-
-        return compute
-
-    def check(self, key: dg.AssetKey) -> dg.AssetChecksDefinition:
-        spec = dg.AssetCheckSpec("check", asset=key)
-
-        @dg.multi_asset_check(name="__".join([*key.path, "check"]), specs=[spec])
-        def compute(context: dg.AssetCheckExecutionContext): ...
 
         return compute
 '''

@@ -21,7 +21,8 @@ _MARKS = ("releases", "records", "references", "partitions")
 
 #: Directory of every mix and monitor that this process defined, by its name with its key prefix:
 #: a name stands for the same assets, so that a definition built again takes the place of the first.
-_defined: dict[str, Path] = {}
+#: Text that ends in a slash: every mix of a project is compared with every other as it loads.
+_defined: dict[str, str] = {}
 
 
 def claim(config: MixConfig | MonitorConfig) -> None:
@@ -35,13 +36,15 @@ def claim(config: MixConfig | MonitorConfig) -> None:
         It lies in the directory of another, or another in it.
     """
     output = config.output or config.qualified_name
-    own, own_name = _place(config.output_root, output), config.qualified_name
+    directory = _place(config.output_root, output)
+    own, own_name = f"{directory}/", config.qualified_name
     for name, root in _defined.items():
-        if name == own_name or not (root in own.parents or own in root.parents):
+        if name == own_name or own == root or not (own.startswith(root) or root.startswith(own)):
             continue
-        inner, outer = (own_name, name) if root in own.parents else (name, own_name)
+        inner, outer = (own_name, name) if own.startswith(root) else (name, own_name)
         raise ConfigError(
-            f"the directory of '{inner}' lies inside that of '{outer}' ('{own}' and '{root}')",
+            f"the directory of '{inner}' lies inside that of '{outer}' "
+            f"('{directory}' and '{root[:-1]}')",
             option="name" if config.output is None else "output",
             fix="Give each mix and monitor a directory of its own, by 'output' or 'key_prefix'",
         )
