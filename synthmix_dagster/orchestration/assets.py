@@ -8,6 +8,7 @@ materialises it. What the steps do is in `steps`, which is imported when one of 
 assets needs no engine.
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -124,6 +125,13 @@ class Mix(MixConfig):
         return [] if key is None else [key]
 
 
+def _step(context: dg.AssetExecutionContext, **frames: Any) -> Any: ...
+
+
+#: Of the function of every step. Dagster asks for it sixteen times a step as a project loads.
+_SIGNATURE = inspect.signature(_step)
+
+
 def build_assets(mix: Mix) -> list[dg.AssetsDefinition]:
     """Build the assets of one mix.
 
@@ -153,6 +161,7 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
 
             yield from judge_checks(mix, role, context, thresholds)
 
+    compute.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
     if role == "generator_input" and "dagster/io_manager_key" not in spec.metadata:
         # Without the name of an I/O manager Dagster takes an asset to have no value.
         spec = spec.with_io_manager_key("io_manager")
