@@ -37,7 +37,7 @@ def claim(config: MixConfig | MonitorConfig) -> None:
     """
     output = config.output or config.qualified_name
     directory = _place(config.output_root, output)
-    own, own_name = f"{directory}/", config.qualified_name
+    own, own_name = f"{directory.as_posix()}/", config.qualified_name
     for name, root in _defined.items():
         if name == own_name or own == root or not (own.startswith(root) or root.startswith(own)):
             continue
