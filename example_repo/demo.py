@@ -40,7 +40,7 @@ def main() -> int:
         except UnexpectedError as error:
             console.print(f"\n[bold red]The demo failed.[/] {escape(str(error))}")
             return 1
-        console.print("\n[bold]6. Who was right? Boosted trees, judged on held-out flights[/]")
+        console.print("\n[bold]7. Who was right? Boosted trees, judged on held-out flights[/]")
         measured = afterwards(released, broken)
     recommendation = Recommendation.from_dict(released.manifest["evidence"]["optimal_ratio"])
     picture = save_picture(recommendation)
@@ -63,14 +63,15 @@ def whole_job(runs: Runs) -> tuple[Release, Refusal, pd.DataFrame]:
     made = runs.expect_success("1. Real flights, and two generators of flights", "prepare_flights")
     runs.expect_success("2. The decent generator: measure, choose, mix, release", f"{MIX}_job")
     released = verify_release(output)
+    runs.expect_success("3. A model trains on the release, its input", f"train_{MIX}")
     job = f"{CANDIDATE}_job"
-    gate = runs.expect_refusal("3. The broken generator applies for its place", job, CANDIDATE)
+    gate = runs.expect_refusal("4. The broken generator applies for its place", job, CANDIDATE)
     reason = runs.expect_refusal_alone(
-        "4. Its training data is asked for alone, in a run of its own", job, CANDIDATE
+        "5. Its training data is asked for alone, in a run of its own", job, CANDIDATE
     )
     if verify_release(output).release_id != released.release_id:
         raise UnexpectedError("The last good release is no longer the latest one.")
-    runs.expect_success("5. A second mix, from CSV and Parquet files, in Python", f"{FILES}_job")
+    runs.expect_success("6. A second mix, from CSV and Parquet files, in Python", f"{FILES}_job")
     broken = made.asset_value(dg.AssetKey(["flights", "generated_candidate"]))
     return released, Refusal(gate, reason), broken
 

@@ -11,6 +11,7 @@ from synthmix_dagster.orchestration.drift_watch.monitor import (
     build_drift_monitor as build_drift_monitor,
 )
 from synthmix_dagster.orchestration.drift_watch.monitor import drift_report as drift_report
+from synthmix_dagster.orchestration.io_manager import SynthMixIOManager as SynthMixIOManager
 from synthmix_dagster.orchestration.sensors import NewRelease as NewRelease
 from synthmix_dagster.orchestration.sensors import build_release_sensor as build_release_sensor
 from synthmix_dagster.orchestration.standalone_checks import (

@@ -145,7 +145,7 @@ def run(
     return dg.materialize(
         [*assets, *(defs.assets or ())],
         instance=instance,
-        resources={"io_manager": io_manager, **(resources or {})},
+        resources={**(defs.resources or {}), "io_manager": io_manager, **(resources or {})},
         raise_on_error=False,
         **more,
     )

@@ -162,9 +162,10 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
             yield from judge_checks(mix, role, context, thresholds)
 
     compute.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
-    if role == "generator_input" and "dagster/io_manager_key" not in spec.metadata:
+    if "dagster/io_manager_key" not in spec.metadata:
         # Without the name of an I/O manager Dagster takes an asset to have no value.
-        spec = spec.with_io_manager_key("io_manager")
+        own = role != "generator_input"
+        spec = spec.with_io_manager_key(mix.io_manager_key if own else "io_manager")
     ins, deps = _inputs(mix, role)
     # A translation may state dependencies; what is loaded must be among them.
     stated = {dep.asset_key for dep in spec.deps}
@@ -240,7 +241,9 @@ def _materialise_each(
             f"{len(failures)} of {len(outcomes) + len(failures)} partitions failed:\n{reasons}",
             allow_retries=False,
         )
-    return dg.MaterializeResult(asset_key=key)
+    values = {partition: outcome.value for partition, outcome in outcomes.items()}
+    stored = any(value is not None for value in values.values())
+    return dg.MaterializeResult(asset_key=key, **({"value": values} if stored else {}))
 
 
 def _result(key: dg.AssetKey, outcome: Outcome) -> dg.MaterializeResult[Any]:

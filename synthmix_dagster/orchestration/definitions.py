@@ -6,7 +6,9 @@ import dagster as dg
 
 from synthmix_dagster.orchestration.assets import Mix, build_assets
 from synthmix_dagster.orchestration.config.base import validated
+from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY
 from synthmix_dagster.orchestration.directories import claim
+from synthmix_dagster.orchestration.io_manager import IO_MANAGER
 from synthmix_dagster.orchestration.schedules import build_job, build_schedules
 
 
@@ -57,8 +59,10 @@ def definitions_of(mix: Mix) -> dg.Definitions:
     """
     claim(mix)
     job = build_job(mix)
+    brings_its_own = mix.io_manager_key == IO_MANAGER_KEY
     return dg.Definitions(
         assets=build_assets(mix),
         jobs=[job],
         schedules=build_schedules(mix, job),
+        resources={IO_MANAGER_KEY: IO_MANAGER} if brings_its_own else None,
     )

@@ -59,6 +59,16 @@ class GateMetadata(SynthMixMetadata):
     distinct_share: float | None = None
 
 
+class StoredResult(SynthMixMetadata):
+    """Where the result of ``distribution_distance`` or ``optimal_ratio`` is stored.
+
+    Role, output directory, name of the mix, and digest of the record: what loads it downstream
+    needs no settings.
+    """
+
+    stored_result: Json | None = None
+
+
 class DistanceMetadata(GateMetadata):
     """Of ``distribution_distance``."""
 

@@ -92,14 +92,16 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
-    store(config, opened, DISTANCE, inputs.overrides, report.to_dict())
+    place = store(config, opened, DISTANCE, inputs.overrides, report.to_dict())
     limit = config.threshold.limit(report.floor)
     return Outcome(
         {
             **metadata.of_distance(report, limit),
             **metadata.of_overrides(inputs.overrides),
             **_observed(configured, sides, report, config.measure_options()),
-        }
+            **place,
+        },
+        value=report,
     )
 
 
@@ -114,9 +116,14 @@ def recommend(config: MixConfig, inputs: Inputs) -> Outcome:
         distance=measured.distance,
         **config.recommend_options(),
     )
-    store(config, opened, RATIO, inputs.overrides, recommendation.to_dict())
+    place = store(config, opened, RATIO, inputs.overrides, recommendation.to_dict())
     return Outcome(
-        {**metadata.of_recommendation(recommendation), **metadata.of_overrides(inputs.overrides)}
+        {
+            **metadata.of_recommendation(recommendation),
+            **metadata.of_overrides(inputs.overrides),
+            **place,
+        },
+        value=recommendation,
     )
 
 
@@ -178,6 +185,7 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
             **metadata.of_overrides(options),
         },
         published.release_id,
+        value=published,
         warning=_warning(evidence.waiver),
     )
 

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import dagster as dg
+
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.inputs import Opened
+from synthmix_dagster.orchestration.metadata_keys import StoredResult
 from synthmix_dagster.orchestration.outcome import CODE_VERSION
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.records import digest_of
@@ -64,8 +67,14 @@ def store(
     role: str,
     overrides: Mapping[str, Any],
     result: Mapping[str, Any],
-) -> None:
-    """Record the result of a step with everything it was computed from."""
+) -> Mapping[str, Any]:
+    """Record the result of a step with everything it was computed from.
+
+    Returns
+    -------
+    mapping
+        Metadata by which the I/O manager finds the record.
+    """
     records = MixPaths.of(config).records
     record = {
         **_origin(config, opened, role),
@@ -74,7 +83,13 @@ def store(
     }
     if role in _BUILDS_ON:
         record["builds_on"] = {_BUILDS_ON[role]: records.digest(_BUILDS_ON[role])}
-    records.write(role, record)
+    place = {
+        "role": role,
+        "output": str(records.output),
+        "mix": records.mix,
+        "digest": records.write(role, record),
+    }
+    return dict(StoredResult(stored_result=dg.MetadataValue.json(place)))
 
 
 def stored(config: MixConfig, opened: Opened, role: str) -> Stored:

@@ -27,6 +27,10 @@ _FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
+#: Resource that loads the assets of a mix; the I/O manager of other assets is never touched.
+IO_MANAGER_KEY = "synthmix_io_manager"
+
+
 class PartitionsConfig(Settings):
     """Partitions of every asset of the mix; each partition has its own releases.
 
@@ -321,6 +325,9 @@ class OrchestrationConfig(AppearanceConfig):
         Maximum age of the latest release.
     op : OpConfig, optional
         How the steps run.
+    io_manager_key : str
+        Resource that loads releases, distance reports and recommendations downstream. The default
+        one comes with the mix; with another key, the project defines that resource.
     """
 
     partitions_def: Partitions = None
@@ -328,6 +335,7 @@ class OrchestrationConfig(AppearanceConfig):
     automation_condition: Automation = None
     freshness_policy: Freshness = None
     op: OpConfig = OpConfig()
+    io_manager_key: str = IO_MANAGER_KEY
 
     _partitions = field_validator("partitions_def", mode="before")(partitions_of_mapping)
 
