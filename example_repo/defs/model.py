@@ -16,7 +16,7 @@ def model(training_data: pd.DataFrame) -> dg.MaterializeResult[None]:
     """Boosted trees on the release that this run depends on."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    provenance = [name for name in training_data if name.startswith("synthmix_")]
+    provenance = [name for name in training_data if str(name).startswith("synthmix_")]
     inputs = training_data.drop(columns=[TARGET, "time_hour", *provenance])
     for name in ("origin", "carrier"):
         inputs[name] = inputs[name].astype("category")

@@ -243,7 +243,9 @@ def _materialise_each(
         )
     values = {partition: outcome.value for partition, outcome in outcomes.items()}
     stored = any(value is not None for value in values.values())
-    return dg.MaterializeResult(asset_key=key, **({"value": values} if stored else {}))
+    return (
+        dg.MaterializeResult(asset_key=key, value=values) if stored else dg.MaterializeResult(key)
+    )
 
 
 def _result(key: dg.AssetKey, outcome: Outcome) -> dg.MaterializeResult[Any]:
