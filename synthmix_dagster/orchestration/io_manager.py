@@ -6,7 +6,6 @@ location, which knows the asset by its key alone, loads in the same way.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
@@ -30,7 +29,7 @@ _LOADERS: Mapping[str, tuple[str, Callable[["Release"], Any]]] = {
     "polars.DataFrame": ("polars.DataFrame", lambda release: release.to_polars()),
     "polars.LazyFrame": ("polars.LazyFrame", lambda release: release.to_lazyframe()),
     "pyarrow.Table": ("pyarrow.Table", lambda release: release.to_arrow()),
-    "pyarrow.Dataset": ("pyarrow.dataset.Dataset", lambda release: release.to_arrow_dataset()),
+    "pyarrow.Dataset": ("pyarrow.dataset.Dataset", lambda release: release.scan()),
     "datasets.Dataset": ("datasets.Dataset", lambda release: release.to_datasets()),
     "synthmix_dagster.Release": ("synthmix_dagster.Release", lambda release: release),
 }
@@ -192,6 +191,7 @@ def _release(place: str, release_id: str) -> "Release":
 
 def _stored_result(context: dg.InputContext, record: Any, wanted: Any) -> Any:
     """A distance report or a recommendation, from the record that its step stored."""
+    from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.orchestration.records import Records
     from synthmix_dagster.ratio.recommendation import Recommendation
@@ -204,7 +204,7 @@ def _stored_result(context: dg.InputContext, record: Any, wanted: Any) -> Any:
             option=context.name,
             fix=f"Annotate it as synthmix_dagster.{kind.__name__}, or leave the annotation out",
         )
-    records = Records(Path(record["output"]), record["mix"])
+    records = Records(open_store(record["output"]), record["mix"])
     if records.digest(role) != record["digest"]:
         raise ReleaseError(
             f"the result of '{role}' that the run depends on was replaced or removed since",

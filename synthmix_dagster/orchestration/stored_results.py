@@ -85,7 +85,7 @@ def store(
         record["builds_on"] = {_BUILDS_ON[role]: records.digest(_BUILDS_ON[role])}
     place = {
         "role": role,
-        "output": str(records.output),
+        "output": records.output.uri,
         "mix": records.mix,
         "digest": records.write(role, record),
     }

@@ -117,13 +117,7 @@ class Release:
         """All rows, as a polars frame that reads columns and rows when they are asked for."""
         import polars as pl
 
-        return pl.scan_parquet([str(shard) for shard in self.shards])
-
-    def to_arrow_dataset(self) -> Any:
-        """All rows, as a dataset of pyarrow, which reads them when they are asked for."""
-        import pyarrow.dataset
-
-        return pyarrow.dataset.dataset([str(shard) for shard in self.shards], format="parquet")
+        return pl.scan_pyarrow_dataset(self.scan())
 
     def to_torch(self, columns: Sequence[str]) -> dict[str, Any]:
         """Columns of numbers, as one torch tensor each.
@@ -176,8 +170,8 @@ def load_release(path: Path | str | Store, storage: StoreAccess | None = None) -
     Returns
     -------
     Release
-        Its rows come with ``to_pandas``, ``to_arrow``, ``to_arrow_dataset``, ``batches`` and, where
-        those are installed, ``to_polars``, ``to_lazyframe``, ``to_torch`` and ``to_datasets``.
+        Its rows come with ``to_pandas``, ``to_arrow``, ``scan``, ``batches`` and, where those are
+        installed, ``to_polars``, ``to_lazyframe``, ``to_torch`` and ``to_datasets``.
 
     Raises
     ------
