@@ -23,6 +23,7 @@ def test_public_names() -> None:
         "Release",
         "SynthMixComponent",
         "SynthMixError",
+        "SynthMixIOManager",
         "build_drift_monitor",
         "build_release_sensor",
         "build_synthmix_checks",
