@@ -1,8 +1,9 @@
 """The third verb, without Dagster: mix, and publish what passed its gates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
 from synthmix_dagster.data.opening import open_store
@@ -12,11 +13,13 @@ from synthmix_dagster.encoding.options import Names, listed
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.gates.coverage import RELEASED_ROWS
 from synthmix_dagster.gates.evidence import Evidence, gates_of, refusals
+from synthmix_dagster.gates.threshold import Gate
+from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.gates.waiver import require_no_objection
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.handle import Release
-from synthmix_dagster.release.mixing import plan_mix
+from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.release.signing import Sign
 
@@ -38,7 +41,7 @@ def mix(
     rows_per_shard: int = MixOptions.rows_per_shard,
     keep_releases: int | None = MixOptions.keep_releases,
     memory_mb: int = MixOptions.memory_mb,
-    distance: DistanceReport | None = None,
+    distance: DistanceReport | Mapping[str, DistanceReport] | None = None,
     recommendation: Recommendation | None = None,
     threshold: float | str | None = None,
     conditional_threshold: float | None = None,
@@ -87,8 +90,11 @@ def mix(
         Releases to keep in `output`, the newest; all by default.
     memory_mb : int
         Memory budget in MB; frames that are in memory anyway are not counted.
-    distance, recommendation : DistanceReport, Recommendation, optional
-        Results of these very rows. Manifest and report of the release keep them.
+    distance : DistanceReport, or mapping of the names of several generators to theirs, optional
+        Of these very rows. Every gate judges each generator by itself, and all have to pass.
+        Manifest and report of the release keep it, or the verdicts on each generator.
+    recommendation : Recommendation, optional
+        Of these very rows, kept as well.
     threshold : float or str, optional
         Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
         the critical gap of `recommendation`.
@@ -144,14 +150,14 @@ def mix(
         threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
     )
     store = open_store(output, storage)
-    evidence = Evidence.judged(store.name, distance, recommendation, gates)
+    evidence = _judged(store.name, distance, recommendation, gates)
     opened = open_dataset(real, "real")
     if isinstance(synthetic, Mapping):
         generators = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
     else:
         generators = {"synthetic": open_dataset(synthetic, "synthetic")}
     if distance is not None and gates:
-        _require_of_these_rows(distance.inputs, opened, generators)
+        _require_of_these_rows(distance, opened, generators)
     plan = plan_mix(
         opened,
         generators if isinstance(synthetic, Mapping) else generators["synthetic"],
@@ -161,15 +167,50 @@ def mix(
         optional=[*listed(ignore), *listed(key)],
     )
     if distance is not None and gates:
-        verdict = judge_selected(plan, distance, *generators)
-        require_no_objection(refusals({RELEASED_ROWS: verdict}), None, mix=evidence.mix)
-        evidence = replace(evidence, checks={**evidence.checks, RELEASED_ROWS: verdict})
+        evidence = _with_released_rows(plan, distance, evidence, next(iter(generators)))
     # Where a release lies must not change its bytes, and the name of a folder says no more.
     return plan.publish(store, replace(evidence, mix=""), sign)
 
 
+#: One report, or one of each of several generators.
+Distances: TypeAlias = DistanceReport | Mapping[str, DistanceReport]
+
+
+def _judged(
+    mix: str,
+    distance: Distances | None,
+    recommendation: Recommendation | None,
+    gates: Sequence[Gate],
+) -> Evidence:
+    """Judge a distance by every gate; of several generators each by itself."""
+    if not isinstance(distance, Mapping):
+        return Evidence.judged(mix, distance, recommendation, gates)
+    checks: dict[str, Verdict] = {}
+    limits: dict[str, float] = {}
+    for name, report in sorted(distance.items()):
+        judged = Evidence.judged(f"{mix}, generator {name}", report, recommendation, gates)
+        checks |= {f"{gate} of {name}": verdict for gate, verdict in judged.checks.items()}
+        limits |= judged.thresholds
+    return Evidence(mix, None, recommendation, limits, checks)
+
+
+def _with_released_rows(
+    plan: MixPlan, distance: Distances, evidence: Evidence, only: str
+) -> Evidence:
+    """Compare the rows to be released of each generator with those of it that were measured."""
+    if isinstance(distance, Mapping):
+        verdicts = {
+            f"{RELEASED_ROWS} of {name}": judge_selected(plan, report, name)
+            for name, report in sorted(distance.items())
+        }
+    else:
+        verdicts = {RELEASED_ROWS: judge_selected(plan, distance, only)}
+    require_no_objection(refusals(verdicts), None, mix=evidence.mix)
+    return replace(evidence, checks={**evidence.checks, **verdicts})
+
+
 def _require_of_these_rows(
-    measured: Mapping[str, str], real: Dataset, generators: Mapping[str, Dataset]
+    distance: Distances, real: Dataset, generators: Mapping[str, Dataset]
 ) -> None:
     """Refuse a verdict on other rows: a gate is worth what it measured.
 
@@ -178,18 +219,26 @@ def _require_of_these_rows(
     GateError
         It names the dataset that differs.
     """
-    fix = "Measure the distance of exactly the datasets that you pass to mix. Nothing was written"
-    if len(generators) > 1:
+    reports = distance if isinstance(distance, Mapping) else dict.fromkeys(generators, distance)
+    if sorted(reports) != sorted(generators) or (reports is not distance and len(generators) > 1):
         raise GateError(
-            f"'distance' is of one generator, but {len(generators)} are to be mixed",
+            f"{len(generators)} generators are to be mixed, but 'distance' is not of each of them",
             mix=", ".join(sorted(generators)),
-            fix="Judge each generator by itself, or mix without a threshold. Nothing was written",
+            fix="Pass 'distance' as a mapping of the name of every generator to its report. "
+            "Nothing was written",
         )
-    (synthetic,) = generators.values()
-    for name, dataset in (("real", real), ("synthetic", synthetic)):
-        if measured.get(name) != dataset.fingerprint:
-            raise GateError(
-                f"'distance' was not measured on the {name} dataset that is to be mixed",
-                mix=synthetic.name,
-                fix=fix,
-            )
+    for name, synthetic in generators.items():
+        measured = reports[name].inputs
+        # A dataset that was opened under another name was measured under it.
+        own = measured.get("synthetic", measured.get(name))
+        for side, found, dataset in (
+            ("real", measured.get("real"), real),
+            ("synthetic", own, synthetic),
+        ):
+            if found != dataset.fingerprint:
+                raise GateError(
+                    f"'distance' was not measured on the {side} dataset that is to be mixed",
+                    mix=synthetic.name,
+                    fix="Measure the distance of exactly the datasets that you pass to mix. "
+                    "Nothing was written",
+                )

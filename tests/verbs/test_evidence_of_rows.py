@@ -2,12 +2,20 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from scenario import bad, good, rows
 
-from synthmix_dagster import DistanceReport, measure_distance, mix, open_dataset, recommend_ratio
+from synthmix_dagster import (
+    DistanceReport,
+    Release,
+    measure_distance,
+    mix,
+    open_dataset,
+    recommend_ratio,
+)
 from synthmix_dagster.errors import DataError, GateError
 
 QUICK = {"permutations": 0, "directions": 20}
@@ -61,16 +69,38 @@ def test_a_verdict_on_other_real_rows_releases_nothing(tmp_path: Path) -> None:
         )
 
 
+def mixed(tmp_path: Path, generators: dict[str, Any], **options: Any) -> Release:
+    ratios = dict.fromkeys(generators, 0.5)
+    return mix(rows(100, seed=0), generators, ratio=ratios, output=tmp_path / "o", **options)
+
+
 def test_one_verdict_is_not_for_several_generators(tmp_path: Path) -> None:
-    with pytest.raises(GateError, match="of one generator, but 2 are to be mixed"):
-        mix(
-            rows(100, seed=0),
-            {"a": good(), "b": bad()},
-            ratio={"a": 0.5, "b": 0.5},
-            output=tmp_path / "o",
-            distance=report(),
-            threshold=0.5,
-        )
+    generators = {"a": good(), "b": bad()}
+    for distance in (report(), {"a": report()}, {"a": report(), "c": report()}):
+        with pytest.raises(GateError, match="not of each of them"):
+            mixed(tmp_path, generators, distance=distance, threshold=5.0)
+    with pytest.raises(GateError, match="not measured on the synthetic dataset"):
+        mixed(tmp_path, generators, distance={"a": report(), "b": report()}, threshold=5.0)
+
+
+def test_each_of_several_generators_has_to_pass(tmp_path: Path) -> None:
+    generators = {"a": good(), "b": bad()}
+    reports = {
+        name: measure_distance(rows(100, seed=0), made, **QUICK)
+        for name, made in generators.items()
+    }
+    with pytest.raises(GateError, match=r"generator b.*'wasserstein_gap' failed"):
+        mixed(tmp_path, generators, distance=reports, threshold=0.5)
+    assert not (tmp_path / "o" / "latest").exists()
+    release = mixed(tmp_path, generators, distance=reports, threshold=9.0)
+    checks = release.manifest["evidence"]["checks"]
+    assert sorted(checks) == [
+        "released_rows of a",
+        "released_rows of b",
+        "wasserstein_gap of a",
+        "wasserstein_gap of b",
+    ]
+    assert "wasserstein_gap of b" in (release.path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_very_rows_pass_in_any_order(tmp_path: Path) -> None:
