@@ -1,12 +1,16 @@
-"""Draw the picture of drift in the docs again: a simulated history with a change on a known day.
+"""Draw two pictures of the docs again: drift, simulated with a change on a known day, and a report.
 
-    python -m benchmarks.pictures [--folder docs/images]
+    python -m benchmarks.pictures [--folder docs/images] [--report RELEASE/report.html]
+
+The report is that of the demo (`make demo`), as Chromium shows it.
 
 Seventy daily batches: a new version of the generator after twenty, and a change of it after fifty;
 scores of blocks and batches are drawn, not measured.
 """
 
 import argparse
+import os
+import subprocess
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -52,11 +56,30 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=Path("docs/images"))
+    parser.add_argument("--report", type=Path, help="Report of a release, for a picture of it.")
+    arguments = parser.parse_args()
+    if arguments.report is not None:
+        _photograph(arguments.report, arguments.folder / "report.png")
     report = judge_history(history(), units=UNITS, delta=0.01, threshold=0.5)
     print(report.sentence)
-    picture = parser.parse_args().folder / "drift.png"
+    picture = arguments.folder / "drift.png"
     picture.write_bytes(png(report.plot()[0].figure))
     return 0
+
+
+def _photograph(page: Path, picture: Path) -> None:
+    """Take a picture of the upper part of a page."""
+    # Containers run as root, where the sandbox cannot start.
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    subprocess.run(
+        [
+            *("chromium", "--headless=new", "--disable-gpu", "--hide-scrollbars", *as_root),
+            *("--window-size=800,720", f"--screenshot={picture.resolve()}"),
+            page.resolve().as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+    )
 
 
 if __name__ == "__main__":

@@ -53,9 +53,11 @@ def install(folder: Path, python: str, constraints: str) -> None:
     subprocess.run([python, "-m", "venv", str(folder)], **say)
     bounds = folder / "constraints.txt"
     bounds.write_text(constraints, encoding="utf-8")
-    quiet = ["--quiet", "--no-compile", "--disable-pip-version-check"]
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", *quiet]
-    subprocess.run([*pip, "--constraint", str(bounds), "--editable", f"{ROOT}[dev]"], **say)
+    # pip looks for versions that go together for half an hour, uv for seconds.
+    there = str(folder / "bin" / "python")
+    subprocess.run([there, "-m", "pip", "install", "--quiet", "uv"], **say)
+    uv = [str(folder / "bin" / "uv"), "pip", "install", "--quiet", "--python", there]
+    subprocess.run([*uv, "--constraint", str(bounds), "--editable", f"{ROOT}[dev]"], **say)
 
 
 def interpreter(python: str) -> str:
