@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
+import pandas as pd
 import pytest
 from mix_runs import check_of, failure, metadata_of, run
 from scenario import bad, rows, write_inputs
 
-from synthmix_dagster import load_release, verify_release
+from synthmix_dagster import load_release, open_dataset, verify_release
+from synthmix_dagster.data.priority import sample_positions
 from synthmix_dagster.release.signing import HmacKey
 
 REASON = "ticket 418, agreed with the risk team"
@@ -180,3 +183,30 @@ def test_a_resource_signs_what_is_released(tmp_path: Path, instance: dg.DagsterI
     # Nothing of the key is stored with what was signed, nor in the records.
     stored = [path.read_bytes() for path in (tmp_path / "mixes").rglob("*") if path.is_file()]
     assert not any(key.key in content for content in stored)
+
+
+def test_garbage_placed_where_the_selection_takes_it_needs_a_reason(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    together = pd.concat([rows(500, seed=3, shift=4.0), rows(5_500, seed=4)], ignore_index=True)
+    options = {**write_inputs(tmp_path, synthetic=together), "threshold": 50.0, "sample_rows": 400}
+    rows(2_000, seed=0).to_parquet(tmp_path / "real.parquet")
+    path = tmp_path / "synthetic.parquet"
+    # The first rows of the public order: those that a selection by seed 0 takes.
+    order = sample_positions(open_dataset(path), len(together), 0)
+    moved = np.empty(len(together), dtype=int)
+    moved[order] = np.arange(len(together))
+    together.iloc[moved].to_parquet(path)
+    ops: dict[str, Any] = {"training_data": {"ratio": 0.25}}
+    said = failure(run(options, instance, ops=ops))
+    assert "the check 'released_rows' failed. The 500 synthetic rows to be released" in said
+    assert not (tmp_path / "mixes" / "demo" / "latest").exists()
+    ops["training_data"] |= {"release_anyway": REASON}
+    assert run(options, instance, "training_data", ops=ops).success
+    evidence = latest(tmp_path)["evidence"]
+    assert not evidence["checks"]["released_rows"]["passed"]
+    assert any("'released_rows' failed" in said for said in evidence["waiver"]["objections"])
+    # By another seed the rows are like those that were measured.
+    ops = {"training_data": {"ratio": 0.25, "seed": 1}}
+    assert run(options, instance, "training_data", ops=ops).success
+    assert latest(tmp_path)["evidence"]["checks"]["released_rows"]["passed"]
