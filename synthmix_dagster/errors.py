@@ -86,6 +86,14 @@ class StoreError(SynthMixError):
         self.transient = transient
 
 
+class InputError(SynthMixError):
+    """An asset of a mix cannot be loaded as the input of another asset."""
+
+    def __init__(self, problem: str, *, asset: str, fix: str) -> None:
+        super().__init__(problem, where=f"asset '{asset}'", fix=fix)
+        self.asset = asset
+
+
 def did_you_mean(value: object, known: Iterable[str]) -> str:
     """Name the nearest valid word, or the whole vocabulary when none is near.
 

@@ -5,23 +5,19 @@ the release, so `latest` is never asked. Nothing of a mix's settings is needed, 
 location, which knows the asset by its key alone, loads in the same way.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
 from dagster._core.definitions.metadata.metadata_set import UriMetadataSet
 
-from synthmix_dagster.errors import ConfigError, ReleaseError, SynthMixError
+from synthmix_dagster.errors import ConfigError, InputError, ReleaseError, did_you_mean
 from synthmix_dagster.orchestration.failures import at_the_edge
-from synthmix_dagster.orchestration.metadata_keys import ReleaseId, ReleaseTags, StoredResult
+from synthmix_dagster.orchestration.materialisations import Depended
+from synthmix_dagster.orchestration.metadata_keys import ReleaseId, StoredResult
 
 if TYPE_CHECKING:
     from synthmix_dagster.release.handle import Release
-
-#: Materialisations that are looked at together.
-_PAGE = 100
-#: Dagster's tag of a run that tries another one again.
-_PARENT_RUN = "dagster/parent_run_id"
 
 #: What a release is loaded as, by package and name of the type that a parameter is annotated with.
 _LOADERS: Mapping[str, tuple[str, Callable[["Release"], Any]]] = {
@@ -83,6 +79,12 @@ class SynthMixIOManager(dg.ConfigurableIOManager):
             wanted = _annotation(context)
             several = get_origin(wanted) is dict or wanted is dict
             if not context.has_asset_partitions:
+                if several:
+                    raise InputError(
+                        "it has no partitions, and its annotation is for several",
+                        asset=_asset(context),
+                        fix="Annotate the input with the type of one value",
+                    )
                 return _load(context, None, wanted)
             keys = list(context.asset_partition_keys)
             if len(keys) == 1 and not several:
@@ -115,50 +117,53 @@ def _load_each(
     The metadata of the input that allows it is the one that Dagster's own I/O managers know.
     """
     if wanted is not None and not several:
-        raise ConfigError(
-            f"{len(keys)} partitions are loaded, and its annotation is for one of them",
-            option=context.name,
-            fix=f"Annotate it as dict[str, {_name(wanted)}]",
+        raise InputError(
+            f"{len(keys)} partitions are loaded, and the annotation is for one of them",
+            asset=_asset(context),
+            fix=f"Annotate the input as dict[str, {_name(wanted)}]",
         )
     inner = get_args(wanted)[1] if get_args(wanted) else None
-    found, missing = {}, []
-    for key in keys:
-        if _materialisation(context, key) is None:
-            missing.append(key)
-        else:
-            found[key] = _load(context, key, inner)
+    depended = Depended.of(context)
+    found = {key: depended.on(key, alone=len(keys) == 1) for key in keys}
+    missing = [key for key, event in found.items() if event is None]
     if missing and not (context.definition_metadata or {}).get("allow_missing_partitions"):
+        # Nothing is loaded in vain.
         raise _nothing_yet(context, f"partitions {', '.join(missing)}", allowing=True)
-    return found
+    return {key: _value(context, event, inner) for key, event in found.items() if event is not None}
 
 
 def _load(context: dg.InputContext, partition: str | None, wanted: Any) -> Any:
-    event = _materialisation(context, partition)
+    event = Depended.of(context).on(partition, alone=True)
     if event is None:
         raise _nothing_yet(context, f"partition '{partition}'" if partition else "")
+    return _value(context, event, wanted)
+
+
+def _value(context: dg.InputContext, event: dg.AssetMaterialization, wanted: Any) -> Any:
     record = StoredResult.extract(event.metadata).stored_result
     if record is not None:
         return _stored_result(context, record.value, wanted)
     release_id = ReleaseId.extract(event.metadata).release_id
     place = UriMetadataSet.extract(event.metadata).uri
     if release_id is None or place is None:
-        raise ConfigError(
+        raise InputError(
             "its materialisation names no release and no result to load",
-            option=context.name,
+            asset=_asset(context),
             fix="Take 'training_data', 'distribution_distance' or 'optimal_ratio' of a mix as "
             "input, or depend on this asset with 'deps' and read its files",
         )
-    return _loader(context, wanted)(_release(place, release_id))
+    load = _loader(context, wanted)
+    context.log.info(f"{_asset(context)}: release {release_id} from {place}")
+    return load(_release(place, release_id))
 
 
 def _loader(context: dg.InputContext, wanted: Any) -> Callable[["Release"], Any]:
     name = "synthmix_dagster.Release" if wanted is None else _name(wanted)
     if name not in _LOADERS:
-        raise ConfigError(
+        raise InputError(
             f"a release cannot be loaded as {name}",
-            option=context.name,
-            fix="Annotate it with one of "
-            f"{', '.join(shown for shown, _ in _LOADERS.values())}, or leave the annotation out",
+            asset=_asset(context),
+            fix=did_you_mean(name, (shown for shown, _ in _LOADERS.values())),
         )
     return _LOADERS[name][1]
 
@@ -166,6 +171,10 @@ def _loader(context: dg.InputContext, wanted: Any) -> Callable[["Release"], Any]
 def _name(kind: Any) -> str:
     """Package and name of a type: packages move their types between modules."""
     return f"{kind.__module__.partition('.')[0]}.{getattr(kind, '__name__', kind)}"
+
+
+def _asset(context: dg.InputContext) -> str:
+    return context.asset_key.to_user_string()
 
 
 def _release(place: str, release_id: str) -> "Release":
@@ -199,10 +208,10 @@ def _stored_result(context: dg.InputContext, record: Any, wanted: Any) -> Any:
     kinds = {"distribution_distance": DistanceReport, "optimal_ratio": Recommendation}
     role, kind = record["role"], kinds[record["role"]]
     if wanted not in (None, kind):
-        raise ConfigError(
-            f"'{role}' cannot be loaded as {_name(wanted)}",
-            option=context.name,
-            fix=f"Annotate it as synthmix_dagster.{kind.__name__}, or leave the annotation out",
+        raise InputError(
+            f"it cannot be loaded as {_name(wanted)}",
+            asset=_asset(context),
+            fix=f"Annotate the input as {_name(kind)}, or leave the annotation out",
         )
     records = Records(open_store(record["output"]), record["mix"])
     if records.digest(role) != record["digest"]:
@@ -214,91 +223,15 @@ def _stored_result(context: dg.InputContext, record: Any, wanted: Any) -> Any:
     return kind.from_dict((records.read(role) or {})["result"])  # type: ignore[attr-defined]
 
 
-def _nothing_yet(
-    context: dg.InputContext, partition: str, *, allowing: bool = False
-) -> SynthMixError:
-    asset = context.asset_key.to_user_string()
+def _nothing_yet(context: dg.InputContext, partition: str, *, allowing: bool = False) -> InputError:
+    asset = _asset(context)
     allow = "; or set metadata={'allow_missing_partitions': True} of the input's AssetIn"
-    return ConfigError(
-        f"'{asset}' has not been materialised yet" + (f" in {partition}" if partition else ""),
-        option=context.name,
+    return InputError(
+        "it has not been materialised yet" + (f" in {partition}" if partition else ""),
+        asset=asset,
         fix=f"Materialise '{asset}' first; a failed gate may have refused it"
         + (allow if allowing else ""),
     )
-
-
-def _materialisation(
-    context: dg.InputContext, partition: str | None
-) -> dg.AssetMaterialization | None:
-    """The materialisation that a run depends on.
-
-    That is its own, or one of the run that it tries again; else that of the release in its tags;
-    else the newest from before it began. Outside of a run it is the newest.
-    """
-    instance, key = context.instance, context.asset_key
-    run = _run(context)
-    if run is None:
-        return next(_events(instance, key, partition), (None, None))[1]
-    lineage = set(_lineage(instance, run))
-    for run_id, event in _events(instance, key, partition, after=_begin(instance, lineage)):
-        if run_id in lineage:
-            return event
-    asked = ReleaseTags.extract(run.tags).release_id
-    if asked is not None:
-        for _, event in _events(instance, key, partition):
-            if ReleaseId.extract(event.metadata).release_id == asked:
-                return event
-    began = _begin(instance, {run.run_id})
-    return next(_events(instance, key, partition, before=began), (None, None))[1]
-
-
-def _run(context: dg.InputContext) -> dg.DagsterRun | None:
-    try:
-        return context.step_context.dagster_run
-    except dg.DagsterInvariantViolationError:
-        # Loaded by hand, as by `Definitions.load_asset_value`.
-        return None
-
-
-def _lineage(instance: dg.DagsterInstance, run: dg.DagsterRun | None) -> Iterator[str]:
-    """A run, the run that it tries again, and so on."""
-    while run is not None:
-        yield run.run_id
-        parent = run.tags.get(_PARENT_RUN)
-        run = None if parent is None else instance.get_run_by_id(parent)
-
-
-def _begin(instance: dg.DagsterInstance, run_ids: set[str]) -> float | None:
-    """When the first of some runs began; None if that is not known."""
-    records = [instance.get_run_record_by_id(run_id) for run_id in run_ids]
-    times = [record.start_time for record in records if record is not None and record.start_time]
-    return min(times) if times and len(times) == len(records) else None
-
-
-def _events(
-    instance: dg.DagsterInstance,
-    key: dg.AssetKey,
-    partition: str | None,
-    *,
-    after: float | None = None,
-    before: float | None = None,
-) -> Iterator[tuple[str, dg.AssetMaterialization]]:
-    """Materialisations with the runs that made them, the newest first."""
-    found = dg.AssetRecordsFilter(
-        asset_key=key,
-        asset_partitions=None if partition is None else [partition],
-        after_timestamp=after,
-        before_timestamp=before,
-    )
-    cursor = None
-    while True:
-        page = instance.fetch_materializations(found, limit=_PAGE, cursor=cursor)
-        for record in page.records:
-            if record.asset_materialization is not None:
-                yield record.run_id, record.asset_materialization
-        if not page.has_more:
-            return
-        cursor = page.cursor
 
 
 #: One object for all mixes: definitions that are merged may share a resource, not two of one key.

@@ -226,6 +226,7 @@ class ReleaseTags(NamespacedTagSet):
 
     release_id: str | None = None
     release_uri: str | None = None
+    release_of: str | None = None
 
     @classmethod
     def namespace(cls) -> str:

@@ -44,7 +44,13 @@ class NewRelease:
     @property
     def tags(self) -> dict[str, str]:
         """Tags that identify the release a run is for."""
-        return dict(ReleaseTags(release_id=self.release_id, release_uri=self.uri))
+        return dict(
+            ReleaseTags(
+                release_id=self.release_id,
+                release_uri=self.uri,
+                release_of=self.asset_key.to_user_string(),
+            )
+        )
 
 
 #: May return run requests, or nothing.

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,15 +110,16 @@ class Release:
 
     def to_polars(self, columns: Sequence[str] | None = None) -> Any:
         """All rows, as a polars frame."""
-        import polars as pl
-
-        return pl.from_arrow(self.to_arrow(columns))
+        return self._library("polars").from_arrow(self.to_arrow(columns))
 
     def to_lazyframe(self) -> Any:
         """All rows, as a polars frame that reads columns and rows when they are asked for."""
-        import polars as pl
-
-        return pl.scan_pyarrow_dataset(self.scan())
+        polars = self._library("polars")
+        if self._in_object_store:
+            # By way of Arrow, because polars looks for credentials of its own.
+            return polars.scan_pyarrow_dataset(self.scan())
+        # Nothing in the path of a release is a pattern, or a column.
+        return polars.scan_parquet(self.shards, glob=False, hive_partitioning=False)
 
     def to_torch(self, columns: Sequence[str]) -> dict[str, Any]:
         """Columns of numbers, as one torch tensor each.
@@ -127,8 +129,7 @@ class Release:
         ReleaseError
             A column holds something else, or whole numbers with missing values.
         """
-        import torch
-
+        torch = self._library("torch")
         tensors = {}
         table = self.to_arrow(columns)
         for name, column in zip(table.column_names, table.columns, strict=True):
@@ -144,10 +145,29 @@ class Release:
         return tensors
 
     def to_datasets(self) -> Any:
-        """All rows, as a dataset of Hugging Face's library, which keeps its own copy on disk."""
-        import datasets
+        """All rows, as a dataset of Hugging Face's library.
 
+        It keeps a copy of local files on disk, and rows from an object store in memory.
+        """
+        datasets = self._library("datasets")
+        if self._in_object_store:
+            return datasets.Dataset(self.to_arrow())
         return datasets.Dataset.from_parquet([str(shard) for shard in self.shards])
+
+    @property
+    def _in_object_store(self) -> bool:
+        _, _, bucket = self.store.filesystem()
+        return bool(bucket)
+
+    def _library(self, name: str) -> Any:
+        try:
+            return import_module(name)
+        except ModuleNotFoundError as error:
+            raise ReleaseError(
+                f"the package '{name}' is not installed ({error})",
+                path=self.uri,
+                fix=f"Install it with 'pip install {name}', or load the rows by other means",
+            ) from error
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw what share of the rows every input has."""

@@ -1,5 +1,6 @@
 """Assets downstream of a mix take its release, its distance and its ratio as inputs."""
 
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 from mix_runs import failure
+from mixes import publish_mix
 from scenario import good, rows, write_inputs
 
 from synthmix_dagster import (
     DistanceReport,
+    NewRelease,
     Recommendation,
     Release,
     SynthMixIOManager,
@@ -115,8 +118,13 @@ def test_distance_and_recommendation_are_loaded_as_well(made: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (str, "a release cannot be loaded as builtins.str. Annotate it with one of pandas.DataF"),
-        (DistanceReport, "a release cannot be loaded as synthmix_dagster.DistanceReport"),
+        (str, "a release cannot be loaded as builtins.str. Valid are: datasets.Dataset, pandas"),
+        (
+            pl.Series,
+            "a release cannot be loaded as polars.Series. Did you mean 'polars.DataFrame'?",
+        ),
+        (DistanceReport, "as synthmix_dagster.DistanceReport. Did you mean 'synthmix_dagster.Re"),
+        (dict[str, pd.DataFrame], "it has no partitions, and its annotation is for several"),
     ],
 )
 def test_a_type_that_no_release_has_is_named(made: Any, kind: Any, words: str) -> None:
@@ -273,7 +281,9 @@ def test_nothing_to_load_and_a_release_that_is_gone_are_named(tmp_path: Path) ->
     instance = dg.DagsterInstance.ephemeral()
     defs = project(options, downstream({}, pd.DataFrame))
     words = failure(execute(defs, instance, "model"))
-    assert "'demo/training_data' has not been materialised yet" in words
+    assert "asset 'demo/training_data': it has not been materialised yet" in words
+    with pytest.raises(dg.Failure, match="it has not been materialised yet"):
+        defs.load_asset_value(DEMO["training_data"], instance=instance)
     assert execute(project(options | {"keep_releases": 1}), instance).success
     gone = load_release(Path(options["output_root"]) / "demo").release_id
     good(360).to_parquet(tmp_path / "synthetic.parquet")
@@ -372,4 +382,118 @@ def test_partitions_without_a_release_are_named_and_so_is_a_wrong_annotation(day
     assert "allow_missing_partitions" in words
     words = failure(execute(project(options, downstream({}, pd.DataFrame)), instance, "model"))
     assert "3 partitions are loaded" in words
-    assert "Annotate it as dict[str, pandas.DataFrame]" in words
+    assert "Annotate the input as dict[str, pandas.DataFrame]" in words
+
+
+class Reported:
+    """Releases of one output, published without a run, and recorded as another process does."""
+
+    def __init__(self, output: str, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self.releases = {name: publish_mix(output, name) for name in ("old", "new")}
+
+    def ids(self, name: str) -> str:
+        return self.releases[name].release_id
+
+    def report(self, name: str) -> None:
+        found = {"synthmix/release_id": self.ids(name), "dagster/uri": self.releases[name].uri}
+        self._instance.report_runless_asset_event(
+            dg.AssetMaterialization(DEMO["training_data"], metadata=found)
+        )
+
+    def run(self, *assets: Any, **more: Any) -> Any:
+        spec = dg.AssetSpec(DEMO["training_data"]).with_io_manager_key("releases")
+        defs = dg.Definitions([spec, *assets], resources={"releases": SynthMixIOManager()})
+        names = [asset.key.to_user_string() for asset in assets]
+        return execute(defs, self._instance, *names, **more)
+
+
+@pytest.fixture
+def reported(tmp_path: Path, instance: dg.DagsterInstance) -> Reported:
+    return Reported(str(tmp_path / "mixes"), instance)
+
+
+def test_all_steps_of_a_run_have_the_same_rows(reported: Reported) -> None:
+    seen: dict[str, Any] = {}
+    reported.report("old")
+    first = downstream(seen, Release, "first")
+    publisher = dg.asset(name="publisher", deps=[first])(lambda: reported.report("new"))
+    second = downstream(seen, Release, "second", deps=[publisher])
+    assert reported.run(first, publisher, second).success
+    assert seen["first"].release_id == seen["second"].release_id == reported.ids("old")
+    assert reported.run(first).success
+    assert seen["first"].release_id == reported.ids("new")
+
+
+def test_a_mark_by_hand_is_no_release(reported: Reported, instance: dg.DagsterInstance) -> None:
+    seen: dict[str, Any] = {}
+    reported.report("new")
+    for _ in range(15):
+        instance.report_runless_asset_event(dg.AssetMaterialization(DEMO["training_data"]))
+    assert reported.run(downstream(seen, None)).success
+    assert seen["model"].release_id == reported.ids("new")
+
+
+def test_a_run_of_a_sensor_loads_the_release_that_it_is_for(reported: Reported) -> None:
+    seen: dict[str, Any] = {}
+    model = downstream(seen, None)
+    key, tags = DEMO["training_data"], {}
+    for name in ("old", "new"):
+        reported.report(name)
+        uri = reported.releases[name].uri
+        tags[name] = NewRelease(key, reported.ids(name), uri, None, "run", {}).tags
+    for name in ("old", "new"):
+        assert reported.run(model, tags=tags[name]).success
+        assert seen["model"].release_id == reported.ids(name)
+    # Two mixes of the same rows have releases of one id: the tag says whose it is.
+    of_another = tags["old"] | {"synthmix/release_of": "another/training_data"}
+    assert reported.run(model, tags=of_another).success
+    assert seen["model"].release_id == reported.ids("new")
+
+
+def test_a_run_that_is_tried_again_has_the_rows_that_were_there_at_first(
+    reported: Reported,
+) -> None:
+    seen: dict[str, Any] = {}
+    reported.report("old")
+
+    @dg.asset
+    def failing() -> None:
+        raise ValueError("the model does not fit")
+
+    failed = reported.run(failing)
+    assert not failed.success
+    reported.report("new")
+    tried = failed
+    for _ in range(2):
+        tried = reported.run(downstream(seen, None), tags={"dagster/parent_run_id": tried.run_id})
+        assert tried.success
+        assert seen["model"].release_id == reported.ids("old")
+
+
+def test_a_release_that_came_just_after_the_launch_is_better_than_none(reported: Reported) -> None:
+    """As where the clock of the launching machine is behind."""
+    seen: dict[str, Any] = {}
+    publisher = dg.asset(name="publisher")(lambda: reported.report("new"))
+    model = downstream(seen, None, deps=[publisher])
+    assert reported.run(publisher, model).success
+    assert seen["model"].release_id == reported.ids("new")
+
+
+def test_a_release_in_an_object_store_is_loaded_and_missed_like_any_other(
+    instance: dg.DagsterInstance,
+) -> None:
+    output = f"memory://{uuid.uuid4().hex}/mixes"
+    reported = Reported(output, instance)
+    reported.report("new")
+    seen: dict[str, Any] = {}
+    names = {f"model_{number}": kind for number, kind in enumerate(READERS)}
+    assert reported.run(*(downstream(seen, kind, name) for name, kind in names.items())).success
+    rows = reported.releases["new"].to_arrow()
+    for name, kind in names.items():
+        there = READERS[kind](seen[name]).select(rows.column_names)
+        assert there.to_pylist() == rows.to_pylist()
+    publish_mix(output, "old", keep_releases=1)
+    words = failure(reported.run(downstream(seen, None)))
+    assert reported.ids("new") in words
+    assert "If 'keep_releases' removed it" in words

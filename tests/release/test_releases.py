@@ -180,3 +180,12 @@ def test_an_altered_document_is_named(release, name):
     (release.path / name).unlink()
     with pytest.raises(ReleaseError, match=f"the file '{name}' is missing"):
         verify_release(release.path)
+
+
+@pytest.mark.parametrize("method", ["to_polars", "to_lazyframe", "to_datasets", "to_torch"])
+def test_a_package_that_is_not_installed_is_named(release, monkeypatch, method):
+    package = {"to_lazyframe": "polars"}.get(method, method.removeprefix("to_"))
+    monkeypatch.setitem(sys.modules, package, None)
+    given = {"columns": ["x"]} if method == "to_torch" else {}
+    with pytest.raises(ReleaseError, match=f"Install it with 'pip install {package}'"):
+        getattr(release, method)(**given)
