@@ -121,7 +121,7 @@ def test_distance_and_recommendation_are_loaded_as_well(made: Any) -> None:
         (str, "a release cannot be loaded as builtins.str. Valid are: datasets.Dataset, pandas"),
         (
             pl.Series,
-            "a release cannot be loaded as polars.Series. Did you mean 'polars.DataFrame'?",
+            "a release cannot be loaded as polars.Series. Did you mean 'polars.",
         ),
         (DistanceReport, "as synthmix_dagster.DistanceReport. Did you mean 'synthmix_dagster.Re"),
         (dict[str, pd.DataFrame], "it has no partitions, and its annotation is for several"),
