@@ -2,6 +2,7 @@
 # `__init__.py`, which imports a name when it is first used.
 from synthmix_dagster.data.dataset import open_dataset as open_dataset
 from synthmix_dagster.data.splitting import split_evaluation as split_evaluation
+from synthmix_dagster.data.store import StoreAccess as StoreAccess
 from synthmix_dagster.distance.report import DistanceReport as DistanceReport
 from synthmix_dagster.drift.report import DriftReport as DriftReport
 from synthmix_dagster.errors import SynthMixError as SynthMixError
@@ -17,6 +18,7 @@ from synthmix_dagster.orchestration.sensors import build_release_sensor as build
 from synthmix_dagster.orchestration.standalone_checks import (
     build_synthmix_checks as build_synthmix_checks,
 )
+from synthmix_dagster.orchestration.storage import SynthMixStorage as SynthMixStorage
 from synthmix_dagster.ratio.recommendation import Recommendation as Recommendation
 from synthmix_dagster.release.handle import Release as Release
 from synthmix_dagster.release.handle import load_release as load_release

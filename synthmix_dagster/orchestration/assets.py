@@ -181,7 +181,7 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
         can_subset=bool(checks),
         ins=ins,
         config_schema=config_schema_of(RUN_CONFIGS.get(role), thresholds_of(mix, role)),
-        required_resource_keys=set(mix._resources(role)),
+        required_resource_keys={*mix._resources(role), *mix.storages},
         backfill_policy=None if policy is None else policy.policy,
         partitions_def=spec.partitions_def,
         **op_options(mix.op),

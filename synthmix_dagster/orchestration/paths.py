@@ -9,6 +9,7 @@ from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import require_apart_on_disk
 from synthmix_dagster.orchestration.records import Records
+from synthmix_dagster.orchestration.storage import reached
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class MixPaths:
             A link leads out of `output_root`, or the directory lies in that of another mix.
         """
         name = config.qualified_name
-        output_root = open_store(config.output_root)
+        output_root = open_store(config.output_root, reached(config.storage))
         root = output_root.below(config.output or name)
         require_apart_on_disk(output_root, config.output or name)
         return cls(root, name, config.partition if isinstance(config, MixConfig) else None)

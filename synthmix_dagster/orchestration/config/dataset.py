@@ -45,6 +45,8 @@ class DatasetConfig(Settings):
         Number of rows to generate.
     deps : sequence of asset key
         Assets that write the files at `path`, for lineage.
+    storage : str, optional
+        Key of a `SynthMixStorage` resource, by which an object store at `path` is reached.
     partition_mapping : PartitionMapping, optional
         Which partitions of `asset` belong to a partition of the mix; Dagster's default if omitted.
     columns : sequence of str, optional
@@ -62,6 +64,7 @@ class DatasetConfig(Settings):
     generator: str | None = None
     generator_rows: int | None = None
     deps: Sequence[dg.ResolvedAssetKey] = ()
+    storage: str | None = None
     partition_mapping: PartitionMapping = None
     columns: Sequence[str] | None = None
     rename: Mapping[str, str] = {}
@@ -87,6 +90,8 @@ class DatasetConfig(Settings):
             )
         if self.deps and self.path is None:
             raise ValueError("'deps' requires 'path'; an 'asset' has its own lineage")
+        if self.storage is not None and self.path is None:
+            raise ValueError("'storage' goes with 'path'; an 'asset' is loaded by its I/O manager")
         if self.partition_mapping is not None and self.asset is None:
             raise ValueError("'partition_mapping' requires 'asset'")
         if (self.generator is None) != (self.generator_rows is None):
@@ -160,9 +165,13 @@ class DatasetConfig(Settings):
             No partition arrived, or the source cannot be read.
         """
         from synthmix_dagster.data.dataset import open_dataset
+        from synthmix_dagster.data.opening import open_store
+        from synthmix_dagster.orchestration.storage import reached
 
         if isinstance(source, Mapping):
             source = joined(source, name)
+        elif self.storage is not None and isinstance(source, str):
+            source = open_store(source, reached(self.storage))
         return open_dataset(
             source, name, columns=self.columns, rename=self.rename, filters=self.filters
         )

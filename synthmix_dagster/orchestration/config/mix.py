@@ -60,7 +60,11 @@ class MixConfig(
     task : {"regression", "classification"}
         Prediction task: whether the label column holds numbers or classes.
     output_root : str
-        Directory for everything that is written. Steps on several machines must share it.
+        Directory for everything that is written, or a URI such as ``s3://bucket/mixes``. Steps on
+        several machines must share it.
+    storage : str, optional
+        Key of a `SynthMixStorage` resource, by which an object store at `output_root` is reached;
+        by default credentials come from the environment of the step.
     output : str, optional
         Folder of this mix below `output_root`, by default its key prefix and name. Mixes with the
         same output share one ``latest``, which points to the last release that passed its gates.
@@ -87,6 +91,7 @@ class MixConfig(
     target: str
     task: Literal["regression", "classification"]
     output_root: str
+    storage: str | None = None
     output: str | None = None
     stratify: str | None = MixOptions.stratify
     mode: Mode = MixOptions.mode
@@ -197,6 +202,13 @@ class MixConfig(
             if source is not None and source.generator is not None:
                 raise ValueError(f"'{name}' has a 'generator'. Only 'synthetic' can be generated")
         return self
+
+    @property
+    def storages(self) -> list[str]:
+        """Keys of the resources by which object stores are reached."""
+        sources = (self.real, self.synthetic, self.evaluation)
+        keys = [self.storage, *(source.storage for source in sources if source is not None)]
+        return [key for key in dict.fromkeys(keys) if key is not None]
 
     def get_asset_spec(self, role: str) -> dg.AssetSpec:
         """Specification of one asset of the mix; `assets.Mix` fills it in."""

@@ -23,7 +23,10 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     real, synthetic : DatasetConfig, optional
         The datasets; at least one. A single dataset is compared with its own past.
     output_root : str
-        Directory in which the reference samples are stored.
+        Directory in which the reference samples are stored, or a URI such as ``s3://bucket/mixes``.
+    storage : str, optional
+        Key of a `SynthMixStorage` resource, by which an object store at `output_root` is reached;
+        by default credentials come from the environment of the step.
     output : str, optional
         Folder of this monitor below `output_root`, by default its key prefix and name.
     threshold : float, optional
@@ -31,6 +34,7 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     """
 
     output_root: str
+    storage: str | None = None
     real: DatasetConfig | None = None
     synthetic: DatasetConfig | None = None
     output: str | None = None
@@ -55,6 +59,12 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
         """The datasets that are watched, by name."""
         named = {"real": self.real, "synthetic": self.synthetic}
         return {name: side for name, side in named.items() if side is not None}
+
+    @property
+    def storages(self) -> list[str]:
+        """Keys of the resources by which object stores are reached."""
+        keys = [self.storage, *(side.storage for side in self.sides.values())]
+        return [key for key in dict.fromkeys(keys) if key is not None]
 
     @property
     def asset_key(self) -> dg.AssetKey:

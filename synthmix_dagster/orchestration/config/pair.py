@@ -47,6 +47,8 @@ class PairConfig(MeasureConfig, GateConfig):
     def _can_be_judged(self) -> Self:
         if self.synthetic.asset is None:
             raise ValueError("'synthetic' is not an asset. Give the key of the asset to check")
+        if self.real.storage is not None:
+            raise ValueError("'real' has a 'storage'. Here credentials come from the environment")
         if self.real.generator is not None:
             raise ValueError("'real' has a 'generator'. Give an asset or a path")
         if self.judged_after_ratio:

@@ -78,7 +78,7 @@ def watch_of(config: MixConfig, drift: DriftConfig) -> Watch:
     key = config.asset_key("distribution_distance")
     shown = config.threshold.limit()
     units = drift.units("real", "synthetic")
-    kept = KeptAlarms(MixPaths.of(config).drift_records)
+    kept = KeptAlarms(lambda: MixPaths.of(config).drift_records)
     return Watch(key, drift, units, kept, shown, config.partitions_def)
 
 

@@ -4,7 +4,7 @@ Materialisations can be wiped and a history can be cut; a record that an alarm w
 the project, which only whoever may write there can remove.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,11 @@ class KeptAlarms:
 
     Attributes
     ----------
-    records : Records
-        Over all partitions.
+    open_records : callable
+        Opens the records over all partitions; within a step, which knows how to reach them.
     """
 
-    records: Records
+    open_records: Callable[[], Records]
 
     def standing(self, drift: DriftConfig) -> "list[StandingAlarm]":
         """Alarms of the version and baseline that are declared now, the first of each series.
@@ -64,17 +64,18 @@ class KeptAlarms:
     def _all(self) -> "list[StandingAlarm]":
         from synthmix_dagster.drift.standing import StandingAlarm
 
+        records = self.open_records()
         try:
-            record = self.records.read(_RECORD)
+            record = records.read(_RECORD)
             if record is None:
                 return []
             return [StandingAlarm.from_dict(one) for one in record["alarms"]]
         except (ReleaseError, KeyError, TypeError, ValueError):
             raise ReleaseError(
                 f"the record '{_RECORD}' of drift alarms that stand cannot be read",
-                path=self.records.output.uri,
+                path=records.output.uri,
                 fix="Restore it from a backup; remove it only if you know that no alarm stands",
             ) from None
 
     def _write(self, alarms: "Sequence[StandingAlarm]") -> None:
-        self.records.write(_RECORD, {"alarms": [one.to_dict() for one in alarms]})
+        self.open_records().write(_RECORD, {"alarms": [one.to_dict() for one in alarms]})

@@ -67,7 +67,7 @@ def build_drift_monitor(
         config.asset_key,
         config,
         config.units(*config.sides),
-        KeptAlarms(MixPaths.of(config).drift_records),
+        KeptAlarms(lambda: MixPaths.of(config).drift_records),
         config.threshold,
         partitions_def,
     )
@@ -165,5 +165,6 @@ def _asset(
         check_specs=[drift_spec(watch)],
         can_subset=True,
         ins={name: dg.AssetIn(side.asset) for name, side in sources if side.asset is not None},
+        required_resource_keys=set(config.storages),
         partitions_def=partitions_def,
     )(compute)

@@ -254,7 +254,7 @@ def test_partitions_have_the_order_of_their_definition(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     record(instance, range(1, 6))
-    kept = KeptAlarms(Records(open_store(tmp_path), "watch"))
+    kept = KeptAlarms(lambda: Records(open_store(tmp_path), "watch"))
     backwards = dg.StaticPartitionsDefinition(DAYS.get_partition_keys()[::-1])
     found = Watch(KEY, DriftConfig(), {"generator": "batch"}, kept, partitions_def=backwards).judge(
         instance
