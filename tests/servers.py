@@ -102,9 +102,10 @@ import sys
 import dagster as dg
 import project
 
-keys = [dg.AssetKey(key.split("/")) for key in sys.argv[1:]]
+keys = [dg.AssetKey(key.split("/")) for key in sys.argv[1:] if "=" not in key]
+tags = dict(word.split("=") for word in sys.argv[1:] if "=" in word)
 with dg.DagsterInstance.get() as instance, dg.execute_job(
-    dg.reconstructable(project.job), instance, asset_selection=keys or None
+    dg.reconstructable(project.job), instance, asset_selection=keys or None, tags=tags
 ) as result:
     print("succeeded" if result.success else "failed")
 """
@@ -122,16 +123,17 @@ def execute(project: str, folder: Path, home: Path, *selection: str) -> tuple[bo
     home : Path
         Of the Dagster instance.
     *selection : str
-        Keys of assets, all by default.
+        Keys of assets, all by default, and tags of the run as ``name=value``.
     """
     (folder / "project.py").write_text(project)
+    places = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", _RUN, *selection],
         cwd=folder,
         env={
             **os.environ,
             "DAGSTER_HOME": str(home),
-            "PYTHONPATH": str(folder),
+            "PYTHONPATH": os.pathsep.join(places),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         },
         capture_output=True,

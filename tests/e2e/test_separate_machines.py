@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from machines import EXECUTOR
 from scenario import write_inputs
 from servers import execute
 
@@ -18,55 +19,9 @@ from synthmix_dagster import verify_release
 
 pytestmark = pytest.mark.slow
 
-PROJECT = """
-import json, os, pathlib, shutil, subprocess, tempfile
-import dagster as dg
-from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
-from dagster._core.execution.retries import RetryMode
-from dagster._core.executor.step_delegating import (
-    CheckStepHealthResult, StepDelegatingExecutor, StepHandler,
-)
-from synthmix_dagster import build_synthmix_defs
-
-GIVEN = json.loads(pathlib.Path({given!r}).read_text())
-
-
-class Machines(StepHandler):
-    @property
-    def name(self):
-        return "machines"
-
-    def launch_step(self, context):
-        (step,) = context.execute_step_args.step_keys_to_execute
-        machine = pathlib.Path(tempfile.mkdtemp(prefix="machine-", dir=GIVEN["machines"]))
-        for folder in ("home", "tmp", "work"):
-            (machine / folder).mkdir()
-        environment = {{
-            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "DAGSTER_HOME")
-        }}
-        environment |= {{"HOME": str(machine / "home"), "TMPDIR": str(machine / "tmp")}}
-        done = subprocess.run(
-            context.execute_step_args.get_command_args(),
-            cwd=machine / "work", env=environment, capture_output=True, text=True,
-        )
-        shutil.rmtree(machine)
-        with open(GIVEN["log"], "a") as log:
-            log.write(f"{{step}} {{done.returncode}}\\n")
-        yield from ()
-
-    def check_step_health(self, context):
-        return CheckStepHealthResult.healthy()
-
-    def terminate_step(self, context):
-        yield from ()
-
-
-@dg.executor(name="machines", requirements=multiple_process_executor_requirements())
-def machines(context):
-    return StepDelegatingExecutor(
-        Machines(), retries=RetryMode.DISABLED, max_concurrent=1, sleep_seconds=0.1
-    )
-
+PROJECT = (
+    EXECUTOR
+    + """
 
 class Nowhere(dg.IOManager):
     def handle_output(self, context, obj):
@@ -98,6 +53,7 @@ def job():
     )
     return defs.resolve_job_def("demo_job")
 """
+)
 
 
 def test_steps_share_nothing_but_the_output_and_the_instance(tmp_path: Path) -> None:
