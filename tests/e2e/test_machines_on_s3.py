@@ -29,7 +29,9 @@ PARTITIONS = dg.StaticPartitionsDefinition(["good", "poor", "worse"])
 
 
 @dg.asset(
-    deps=[dg.AssetKey(["demo", "training_data"])], partitions_def=PARTITIONS, required_resource_keys={{"lake"}}
+    deps=[dg.AssetKey(["demo", "training_data"])],
+    partitions_def=PARTITIONS,
+    required_resource_keys={{"lake"}},
 )
 def model(context):
     from sklearn.linear_model import LinearRegression

@@ -164,8 +164,8 @@ class OpConfig(Settings):
 
     Attributes
     ----------
-    tags : mapping of str to str
-        Tags of the steps, such as those read by an executor.
+    tags : mapping of str to object
+        Tags of the steps, such as those read by an executor; ``dagster-k8s/config`` is a mapping.
     pool : str, optional
         Pool that limits how many of the steps run concurrently.
     retry : RetryConfig, optional
@@ -174,7 +174,7 @@ class OpConfig(Settings):
         By default each partition is a separate run.
     """
 
-    tags: Mapping[str, str] = {}
+    tags: Mapping[str, Any] = {}
     pool: str | None = None
     retry: RetryConfig | None = None
     backfill_policy: BackfillConfig | None = None
