@@ -20,7 +20,7 @@ def run(options, instance, **resources):
     return dg.materialize(
         [*(defs.assets or ()), *(defs.asset_checks or ())],
         instance=instance,
-        resources=resources,
+        resources={**(defs.resources or {}), **resources},
         raise_on_error=False,
     )
 
