@@ -62,6 +62,13 @@ def sampling(command: Command) -> Command:
             help=f"{attribute_docs(Columns)['weights']} May be repeated.",
         ),
         declared(Columns, "scaling"),
+        click.option(
+            "--embed",
+            metavar="COLUMN=HOW",
+            multiple=True,
+            callback=_embeddings,
+            help=f"{attribute_docs(Columns)['embed'].replace('``', '')} May be repeated.",
+        ),
         declared(SampleOptions, "sample_rows"),
     )
 
@@ -173,3 +180,13 @@ def _weights(
         except ValueError:
             raise click.BadParameter(f"'{each}' is not COLUMN=NUMBER") from None
     return weights or None
+
+
+def _embeddings(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str] | None:
+    """How each column is embedded; the name of a column may hold an equals sign, a module not."""
+    found = dict(each.rpartition("=")[::2] for each in values)
+    if "" in found:
+        raise click.BadParameter(f"'{found['']}' is not COLUMN=HOW, such as review=text")
+    return found or None

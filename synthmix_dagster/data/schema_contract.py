@@ -88,7 +88,9 @@ class Violation:
     found: str
 
 
-def contract_of(real: Dataset, categorical: Collection[str] = ()) -> dict[str, ColumnContract]:
+def contract_of(
+    real: Dataset, categorical: Collection[str] = (), *, free: Collection[str] = ()
+) -> dict[str, ColumnContract]:
     """Derive the contract of every column from the real rows, which are all read in pieces.
 
     Parameters
@@ -96,12 +98,15 @@ def contract_of(real: Dataset, categorical: Collection[str] = ()) -> dict[str, C
     real : Dataset
     categorical : collection of str
         Columns that are categories although numbers.
+    free : collection of str
+        Columns of free text, whose values are no levels.
 
     Returns
     -------
     dict of str to ColumnContract
     """
-    seen = _Seen(real, _with_levels(real, categorical))
+    levelled = [name for name in _with_levels(real, categorical) if name not in free]
+    seen = _Seen(real, levelled)
     return {
         column.name: ColumnContract(
             kind_of(column.type),

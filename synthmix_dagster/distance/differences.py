@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from synthmix_dagster.encoding.codes import ColumnCode
-from synthmix_dagster.encoding.columns import as_numbers, as_vectors, level_names
+from synthmix_dagster.encoding.columns import as_numbers, level_names
 
 Value = float | str | None
 Row = tuple[str, Value, Value]
@@ -56,19 +56,20 @@ def differences(code: ColumnCode, real: pd.Series, synthetic: pd.Series) -> list
     if code.kind == "categorical":
         rows = _shares(real, synthetic)
     else:
-        ours, theirs = (_summary(code.kind, side) for side in (real, synthetic))
+        ours, theirs = (_summary(code, side) for side in (real, synthetic))
         rows = [(statistic, ours[statistic], theirs[statistic]) for statistic in ours]
     if real.isna().any() or synthetic.isna().any():
         rows.append(("missing", float(real.isna().mean()), float(synthetic.isna().mean())))
     return [Difference(code.column, *row) for row in rows]
 
 
-def _summary(kind: str, values: pd.Series) -> dict[str, Value]:
+def _summary(code: ColumnCode, values: pd.Series) -> dict[str, Value]:
+    kind = code.kind
     if kind == "presence":
         return {}
     if kind == "vector":
         # One mean a coordinate would not be read by anybody: the length of the mean is.
-        vectors = as_vectors(values)
+        vectors = code.vectors(values)
         if not len(vectors):
             return {"length of the mean": None, "spread": None}
         return {

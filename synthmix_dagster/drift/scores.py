@@ -74,8 +74,13 @@ class Score:
         }
 
 
-def schema_of(frame: pd.DataFrame, ignore: Collection[str], categorical: Collection[str]) -> str:
-    """Names and kinds of the columns that take part, in one line.
+def schema_of(
+    frame: pd.DataFrame,
+    ignore: Collection[str],
+    categorical: Collection[str],
+    embed: Collection[str] = (),
+) -> str:
+    """Names and kinds of the columns that take part, in one line; what is embedded is a vector.
 
     A column without any value says nothing of its kind, so it gets none: that a column went missing
     is drift, not another schema.
@@ -88,8 +93,11 @@ def schema_of(frame: pd.DataFrame, ignore: Collection[str], categorical: Collect
     kinds = {
         str(name): column_kind(frame[name], "batch", categorical=name in categorical)
         for name in frame.columns
-        if name not in ignore
+        if name not in ignore and name not in embed
     }
+    for name in embed:
+        if name in frame.columns:
+            kinds[str(name)] = "empty" if frame[name].isna().all() else "vector"
     return ", ".join(f"{name} {kind}" for name, kind in sorted(kinds.items()))
 
 
@@ -267,6 +275,7 @@ def _of_reference(columns: Columns, reference: pd.DataFrame) -> Columns:
         key=tuple(name for name in columns.key if name in there),
         weights={name: weight for name, weight in columns.weights.items() if name in there},
         groups=columns.groups if columns.groups in there else None,
+        embed={name: how for name, how in columns.embed.items() if name in there},
     )
 
 
@@ -280,6 +289,10 @@ def _probe(reference: pd.DataFrame, columns: Columns) -> pd.DataFrame:
         if name in columns.left_out:
             continue
         values = reference[name]
+        if name in columns.embed:
+            # Whatever a batch turns up with, the embedding makes a vector of it.
+            probes[str(name)] = pd.Series([None, *values.dropna()[:1]], name=name, dtype=object)
+            continue
         kind = column_kind(values, "reference", categorical=name in columns.categorical)
         known = values.dropna()
         other: Any = None

@@ -27,6 +27,7 @@ from synthmix_dagster.encoding.columns import (
     require_finite,
     some_names,
 )
+from synthmix_dagster.encoding.embed import Embedding, fit_embedding
 from synthmix_dagster.encoding.options import Scaling
 from synthmix_dagster.errors import DataError
 
@@ -87,6 +88,8 @@ class ColumnCode:
         real extremes, where ranks end.
     origin : float
         Subtracted from numbers, exactly, before anything else is done with them.
+    embedding : Embedding, optional
+        What makes vectors of the values.
     """
 
     column: str
@@ -104,6 +107,7 @@ class ColumnCode:
     unseen: int = 0
     clipped: int = 0
     origin: float = 0.0
+    embedding: Embedding | None = None
 
     @property
     def tells_missing(self) -> bool:
@@ -118,7 +122,7 @@ class ColumnCode:
             block[:, 0] = values.isna()
         elif self.kind == "vector":
             known = values.notna().to_numpy()
-            block[known, : len(self.center)] = self._scaled(as_vectors(values))
+            block[known, : len(self.center)] = self._scaled(self.vectors(values))
         else:
             numbers = as_numbers(values, self.origin)
             known = ~np.isnan(numbers)
@@ -131,6 +135,12 @@ class ColumnCode:
             block[values.isna().to_numpy(), -1] = 1.0
         if self.weight != 1.0:
             block *= np.sqrt(self.weight)
+
+    def vectors(self, values: pd.Series) -> Points:
+        """Vectors of the values that are there, before they are scaled."""
+        if self.embedding is None:
+            return as_vectors(values)
+        return as_vectors(embedded(values, self.embedding, "synthetic"))
 
     def _scaled(self, numbers: Points) -> Points:
         if self.ranks is not None:
@@ -166,6 +176,7 @@ def fit_code(
     categorical: bool = False,
     scaling: Scaling = "standard",
     weight: float = 1.0,
+    embed: str | None = None,
 ) -> tuple[ColumnCode | None, list[str]]:
     """Learn the code of one column, starting at coordinate 0.
 
@@ -178,6 +189,8 @@ def fit_code(
     scaling : {"standard", "robust", "rank"}
         See `Encoder.fit`.
     weight : float
+    embed : str, optional
+        How it becomes a vector, see `Columns`.
 
     Returns
     -------
@@ -192,6 +205,14 @@ def fit_code(
         The sides hold different types, values are infinite, or it is free text.
     """
     name = str(real.name)
+    if embed is not None and real.notna().any():
+        embedding = fit_embedding(embed, real)
+        sides = embedded(real, embedding, "real"), embedded(synthetic, embedding, "synthetic")
+        missing = bool(real.isna().any() or synthetic.isna().any())
+        code, notes = _fit_vectors(*sides, missing, weight)
+        if code is not None and code.kind == "vector":
+            code = replace(code, embedding=embedding)
+        return code, notes
     kind = column_kind(real, "real", categorical=categorical)
     other = column_kind(synthetic, "synthetic", categorical=categorical)
     if kind == "empty":
@@ -225,6 +246,14 @@ def fit_code(
     if len(others) and is_constant(others, rounded):
         notes.append(_constant_in_synthetic(name))
     return code, notes
+
+
+def embedded(values: pd.Series, embedding: Embedding, dataset: str) -> pd.Series:
+    """Values as vectors, what is missing kept missing; each distinct value is embedded once."""
+    codes, distinct = pd.factorize(values)
+    vectors = embedding.vectors(list(distinct), dataset)
+    made = [None if at < 0 else vectors[at] for at in codes]
+    return pd.Series(made, index=values.index, name=values.name, dtype=object)
 
 
 def _scaled(
@@ -310,7 +339,7 @@ def _fit_levels(
             f"it has {len(counts)} distinct values in {present} rows, an identifier or free text",
             dataset="real",
             column=name,
-            fix="Add it to 'ignore', name it as 'key', or replace text by an embedding",
+            fix="Add it to 'ignore', name it as 'key', or turn text into a vector by 'embed'",
         )
     least = max(RARE_COUNT, RARE_SHARE * present)
     levels = tuple(sorted(str(level) for level, count in counts.items() if count >= least))

@@ -28,7 +28,7 @@ def require_known(names: Collection[str], columns: Collection[str], option: str)
 
 def require_named(columns: Columns, names: Collection[str]) -> None:
     """Refuse options that name a column which no dataset has."""
-    for option in ("categorical", "ignore", "key", "weights"):
+    for option in ("categorical", "ignore", "key", "weights", "embed"):
         require_known(getattr(columns, option), names, option)
     if columns.groups is not None:
         require_known([columns.groups], names, "groups")

@@ -85,6 +85,7 @@ class Encoder:
                 categorical=name in columns.categorical,
                 scaling=columns.scaling,
                 weight=columns.weights.get(str(name), 1.0),
+                embed=columns.embed.get(str(name)),
             )
             notes += remarks
             if code is not None and synthetic[name].isna().all():
@@ -126,6 +127,10 @@ class Encoder:
                     fix="Add it, or add it to 'ignore'",
                 )
             values = frame[code.column]
+            if code.embedding is not None:
+                # What it cannot take, it refuses itself.
+                code.embedding.vectors(values.dropna().unique().tolist()[:1], dataset)
+                continue
             kind = column_kind(values, dataset, categorical=code.kind == "categorical")
             expected = "numeric" if code.kind == "constant" else code.kind
             if code.kind != "presence" and kind not in (expected, "empty"):

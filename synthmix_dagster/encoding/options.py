@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from synthmix_dagster.encoding.references import is_reference
 from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 
 Scaling = Literal["standard", "robust", "rank"]
@@ -18,6 +19,8 @@ Task = Literal["regression", "classification"]
 #: One column, several, or none.
 Names = str | Collection[str] | None
 
+#: How a column of text becomes a vector by its words, see `Columns`.
+TEXT = "text"
 #: Folds of fewer rows than this say nothing.
 MIN_ROWS = 10
 #: Units from the origin up to which single precision is good for products of coordinates.
@@ -44,6 +47,10 @@ class Columns:
     groups : str, optional
         Column of both datasets whose rows belong together, such as a session or a day. Whole groups
         are cut into folds and relabelled by the test; the column is left out of the distance.
+    embed : mapping of str to str
+        Columns to turn into vectors: ``text`` by their words (TF-IDF and a truncated SVD, learned
+        from the real rows), or ``module:object`` by a callable from a list of values to an array.
+        The column itself stays as it is.
 
     Examples
     --------
@@ -58,12 +65,27 @@ class Columns:
     weights: Mapping[str, float] = field(default_factory=dict)
     scaling: Scaling = "standard"
     groups: str | None = None
+    embed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("categorical", "ignore", "key"):
             object.__setattr__(self, name, listed(getattr(self, name)))
         object.__setattr__(self, "weights", dict(self.weights or {}))
+        object.__setattr__(self, "embed", dict(self.embed or {}))
         require_choice(self.scaling, Scaling, option="scaling")
+        for column, how in self.embed.items():
+            if how != TEXT and not is_reference(how):
+                raise ConfigError(
+                    f"'{column}' is to be embedded by {how!r}",
+                    option="embed",
+                    fix=f"Write '{TEXT}', or 'module:object' for a callable of your own",
+                )
+            if column in (*self.left_out, *self.categorical):
+                raise ConfigError(
+                    f"'{column}' is also left out or a category",
+                    option="embed",
+                    fix="Name it in one place",
+                )
         for column, weight in self.weights.items():
             if not (isinstance(weight, numbers.Real) and 0 < weight < math.inf):
                 raise ConfigError(

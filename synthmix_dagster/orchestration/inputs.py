@@ -74,7 +74,7 @@ def schema_violations(config: MixConfig | PairConfig, sides: Sides) -> list[Viol
     inferred = []
     if config.contract is None or config.contract.every_level:
         classes = [config.target] if config.task == "classification" and config.target else []
-        contract = contract_of(real, [*config.categorical, *classes])
+        contract = contract_of(real, [*config.categorical, *classes], free=config.embed)
         inferred = violations(synthetic, contract, optional=optional)
     if config.contract is None:
         return inferred

@@ -54,6 +54,7 @@ def measure_distance(
     weights: Mapping[str, float] | None = None,
     scaling: Scaling = Columns.scaling,
     groups: str | None = Columns.groups,
+    embed: Mapping[str, str] | None = None,
     method: Method = DistanceOptions.method,
     p: Order = DistanceOptions.p,
     rows: Rows = DistanceOptions.rows,
@@ -91,6 +92,9 @@ def measure_distance(
     groups : str, optional
         Column of both sides whose rows belong together, such as a session or a day. Whole groups
         are cut into folds and relabelled by the test; the column is left out of the distance.
+    embed : mapping of str to str, optional
+        Columns to turn into vectors: ``text`` by their words, learned from the real rows, or
+        ``module:object`` by a callable from a list of values to an array.
     method : {"sliced", "exact", "sinkhorn", "gaussian"}
         Estimator of the distance. ``exact`` and ``sinkhorn`` draw a bounded number of rows;
         ``gaussian`` sees means and covariances only and is a diagnostic.
@@ -138,6 +142,7 @@ def measure_distance(
         weights=weights or {},
         scaling=scaling,
         groups=groups,
+        embed=embed or {},
     )
     options = DistanceOptions(
         method=method,
@@ -189,6 +194,7 @@ def recommend_ratio(
     key: Names = None,
     weights: Mapping[str, float] | None = None,
     scaling: Scaling = Columns.scaling,
+    embed: Mapping[str, str] | None = None,
     evaluation: IntoDataset | None = None,
     evaluation_column: str | None = None,
     generator: Generator | None = None,
@@ -214,7 +220,7 @@ def recommend_ratio(
         Label column.
     task : str
         ``regression`` or ``classification``.
-    categorical, ignore, key, weights, scaling : see `measure_distance`
+    categorical, ignore, key, weights, scaling, embed : see `measure_distance`
     evaluation : path, DataFrame or Arrow table, optional
         Real rows, not in `real`, that the generator never saw. They judge the risk; without them
         each real row is judged by a fit that leaves it out. `split_evaluation` puts some aside.
@@ -284,6 +290,7 @@ def recommend_ratio(
         key=listed(key),
         weights=weights or {},
         scaling=scaling,
+        embed=embed or {},
     )
     options = RatioOptions(
         learner=learner,

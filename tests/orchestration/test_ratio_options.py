@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import dagster as dg
+import numpy as np
 import pytest
 from scenario import good, rows, write_inputs
 
@@ -119,6 +120,31 @@ def test_another_experience_makes_an_earlier_recommendation_stale(tmp_path, inst
     assert not again.success
     (failed,) = again.get_step_failure_events()
     assert "experience" in str(failed.step_failure_data.user_failure_data.description)
+
+
+def test_text_takes_part_in_all_that_is_measured_and_is_released_as_it_is(tmp_path, instance):
+    def with_text(frame, seed):
+        rng = np.random.default_rng(seed)
+        words = [["never", "late", "refund"], ["great", "fast", "lovely"]]
+        said = [
+            " ".join([*rng.choice(words[int(y > 0)], 3), *rng.choice(["a", "the"], 2)])
+            for y in frame.y
+        ]
+        return frame.assign(review=said)
+
+    options = write_inputs(tmp_path, synthetic=with_text(good(200), 2))
+    with_text(rows(100, seed=0), 1).to_parquet(tmp_path / "real.parquet")
+    # Texts differ from row to row, so without the setting they are levels that nobody has seen.
+    options |= {"embed": {"review": "text"}, "drift": {}}
+    result = run(instance, options)
+    assert result.success
+    (measured,) = result.asset_materializations_for_node("demo__distribution_distance")
+    assert "review" in str(measured.metadata["synthmix/columns"].value)
+    checks = {each.check_name: each for each in result.get_asset_check_evaluations()}
+    assert checks["schema_matches"].passed, checks["schema_matches"].description
+    release = verify_release(tmp_path / "mixes" / "demo" / "latest")
+    held = release.to_pandas()
+    assert held.review.str.split().str.len().eq(5).all()
 
 
 def test_one_kind_of_evaluation_rows_is_enough(tmp_path):

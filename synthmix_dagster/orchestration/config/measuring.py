@@ -24,6 +24,7 @@ class SampleConfig(Settings, described_by=(Columns, DistanceOptions)):
     weights: Mapping[str, float] = {}
     scaling: Scaling = Columns.scaling
     groups: str | None = Columns.groups
+    embed: Mapping[str, str] = {}
     sample_rows: int = SampleOptions.sample_rows
     directions: int = DistanceOptions.directions
     seed: int = SampleOptions.seed
@@ -49,6 +50,7 @@ class SampleConfig(Settings, described_by=(Columns, DistanceOptions)):
             weights=self.weights,
             scaling=self.scaling,
             groups=self.groups,
+            embed=self.embed,
         )
 
     @property

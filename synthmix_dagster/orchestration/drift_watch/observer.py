@@ -178,7 +178,7 @@ class Observer:
         left_out = [*options["ignore"], *options["key"], *filter(None, [options["groups"]])]
         return {
             **self.drift.declared(SERIES_OF[side]),
-            "schema": schema_of(rows, left_out, options["categorical"]),
+            "schema": schema_of(rows, left_out, options["categorical"], options["embed"]),
             "settings": self._settings(),
         }
 
