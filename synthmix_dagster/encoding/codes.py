@@ -27,7 +27,7 @@ from synthmix_dagster.encoding.columns import (
     require_finite,
     some_names,
 )
-from synthmix_dagster.encoding.embed import Embedding, fit_embedding
+from synthmix_dagster.encoding.embed import Embedding, embedded, fit_embedding
 from synthmix_dagster.encoding.options import Scaling
 from synthmix_dagster.errors import DataError
 
@@ -246,14 +246,6 @@ def fit_code(
     if len(others) and is_constant(others, rounded):
         notes.append(_constant_in_synthetic(name))
     return code, notes
-
-
-def embedded(values: pd.Series, embedding: Embedding, dataset: str) -> pd.Series:
-    """Values as vectors, what is missing kept missing; each distinct value is embedded once."""
-    codes, distinct = pd.factorize(values)
-    vectors = embedding.vectors(list(distinct), dataset)
-    made = [None if at < 0 else vectors[at] for at in codes]
-    return pd.Series(made, index=values.index, name=values.name, dtype=object)
 
 
 def _scaled(

@@ -62,6 +62,14 @@ def fit_embedding(how: str, real: pd.Series) -> Embedding:
     return CalledEmbedding(how, load_reference(how, option="embed"), str(real.name))
 
 
+def embedded(values: pd.Series, embedding: Embedding, dataset: str) -> pd.Series:
+    """Values as vectors, what is missing kept missing; each distinct value is embedded once."""
+    codes, distinct = pd.factorize(values)
+    vectors = embedding.vectors(list(distinct), dataset)
+    made = [None if at < 0 else vectors[at] for at in codes]
+    return pd.Series(made, index=values.index, name=values.name, dtype=object)
+
+
 @dataclass(frozen=True, eq=False)
 class TextEmbedding:
     """Texts by the words that they share: TF-IDF weights, reduced by a truncated SVD.
