@@ -284,10 +284,9 @@ def recommend_ratio(
     >>> recommend_ratio(draw(50), draw(400), target="y", task="regression").ratio
     8.0
     """
+    named = {"categorical": categorical, "ignore": ignore, "key": key}
     columns = Columns(
-        categorical=listed(categorical),
-        ignore=listed(ignore),
-        key=listed(key),
+        **{option: listed(names) for option, names in named.items()},
         weights=weights or {},
         scaling=scaling,
         embed=embed or {},
@@ -356,7 +355,9 @@ def _absent(
         for dataset, table in zip(pair, samples.tables, strict=True)
     ]
     categorical = [*columns.categorical, *([] if labels is None else [labels])]
-    return absent_levels(drawn[0], drawn[1], categorical, columns.left_out)
+    # Free text has no levels.
+    others = [*columns.left_out, *columns.embed]
+    return absent_levels(drawn[0], drawn[1], categorical, others)
 
 
 def _fingerprints(*datasets: Dataset) -> dict[str, str]:
