@@ -284,11 +284,8 @@ def recommend_ratio(
     >>> recommend_ratio(draw(50), draw(400), target="y", task="regression").ratio
     8.0
     """
-    named = {"categorical": categorical, "ignore": ignore, "key": key}
     columns = Columns(
-        **{option: listed(names) for option, names in named.items()},
-        weights=weights or {},
-        scaling=scaling,
+        *(listed(categorical), listed(ignore), listed(key), weights or {}, scaling),
         embed=embed or {},
     )
     options = RatioOptions(
