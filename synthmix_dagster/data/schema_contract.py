@@ -99,7 +99,7 @@ def contract_of(
     categorical : collection of str
         Columns that are categories although numbers.
     free : collection of str
-        Columns of free text, whose values are no levels.
+        Columns of free text; their values are not levels.
 
     Returns
     -------
