@@ -18,6 +18,8 @@ import pyarrow as pa
 from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.locations import find_files
+from synthmix_dagster.data.options import CsvOptions, ReadOptions
+from synthmix_dagster.data.plain_types import notes_on_types, plain_schema, plain_table
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.store import Store, is_store
 from synthmix_dagster.data.view import View
@@ -65,12 +67,15 @@ class Dataset:
         SHA-256 over the bytes of its files, or over its rows when it came from memory.
     files : tuple of SourceFile
         Where the rows came from, in the order of the rows; empty for rows from memory.
+    notes : tuple of str
+        What a reader should know of columns that were left out or changed.
     """
 
     name: str
     source: pa.Table | StoredRows
     fingerprint: str
     files: tuple[SourceFile, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -161,6 +166,9 @@ def open_dataset(
     columns: Sequence[str] | None = None,
     rename: Mapping[str, str] | None = None,
     filters: Sequence[Any] | None = None,
+    csv: CsvOptions | Mapping[str, Any] | None = None,
+    timezone: str | None = None,
+    key: Sequence[str] = (),
 ) -> Dataset:
     """Open files or a frame as a dataset.
 
@@ -178,6 +186,13 @@ def open_dataset(
     filters : sequence, optional
         Conditions such as ``("year", ">=", 2024)`` that every row must meet, by the names in
         `source`; a list of lists is several groups, of which a row must meet at least one.
+    csv : mapping, optional
+        The dialect of CSV files: ``delimiter``, ``decimal``, ``encoding``, ``quote``, ``header``,
+        ``names``, ``skip_rows``, ``null_values`` and ``types``.
+    timezone : str, optional
+        Time zone of timestamps that have none.
+    key : sequence of str
+        Columns that identify a row. An index that pandas stored is read only if it is one of them.
 
     Raises
     ------
@@ -194,19 +209,24 @@ def open_dataset(
     (2, ['x'])
     """
     view = View.of(columns, rename, filters)
+    options = ReadOptions.of(csv, timezone, key=key)
     if isinstance(source, Dataset):
-        if view:
+        if view or options.said:
             raise ConfigError(
                 f"dataset '{source.name}' is already open",
-                option="columns, rename or filters",
+                option="columns, rename, filters, csv or timezone",
                 fix="Pass these options to the call that opens it",
             )
         dataset = source
     elif isinstance(source, str | Path) or is_store(source):
-        dataset = _open_path(source, name, view)
+        dataset = _open_path(source, name, view, options)
     else:
-        table = _seen(_to_arrow(source, name), name, view)
-        dataset = Dataset(name, table, content_sha256(table))
+        raw = _to_arrow(source, name)
+        require_unique(raw.column_names, name)
+        plain = plain_schema(raw.schema, timezone)
+        notes = tuple(notes_on_types(raw.schema, timezone))
+        table = _seen(plain_table(raw, raw.schema, plain), name, view)
+        dataset = Dataset(name, table, content_sha256(table), notes=notes)
     if dataset.rows == 0:
         what = source if isinstance(source, str | Path) else "an empty frame"
         problem = "no rows match its filters" if view.filters else f"it has no rows ({what})"
@@ -219,15 +239,17 @@ def open_dataset(
     return dataset
 
 
-def _open_path(path: str | Path | Store, name: str, view: View) -> Dataset:
-    rows = StoredRows.open(find_files(path, name), name, view)
+def _open_path(path: str | Path | Store, name: str, view: View, options: ReadOptions) -> Dataset:
+    rows = StoredRows.open(find_files(path, name), name, view, options)
     files = tuple(SourceFile(file.location.name, file.kept, file.sha256) for file in rows.files)
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0{file.sha256}\n".encode(errors="surrogateescape"))
     if view:
         digest.update(json.dumps(view.to_dict(), sort_keys=True).encode())
-    return Dataset(name, rows, digest.hexdigest(), files)
+    if options.said:
+        digest.update(json.dumps(options.said, sort_keys=True).encode())
+    return Dataset(name, rows, digest.hexdigest(), files, rows.notes)
 
 
 def _seen(table: pa.Table, name: str, view: View) -> pa.Table:

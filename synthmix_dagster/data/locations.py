@@ -26,12 +26,18 @@ FORMATS = {
     ".pq": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".jsonl": "json lines",
-    ".ndjson": "json lines",
-    ".jsonl.gz": "json lines",
-    ".ndjson.gz": "json lines",
+    ".orc": "orc",
+    **{
+        f"{ending}{packed}": kind
+        for ending, kind in (
+            (".csv", "csv"),
+            (".tsv", "csv"),
+            (".jsonl", "json lines"),
+            (".ndjson", "json lines"),
+            (".json", "json lines"),
+        )
+        for packed in ("", ".gz", ".bz2", ".zst")
+    },
 }
 
 #: What fsspec needs for a protocol, where that is one package.
@@ -99,7 +105,7 @@ class Location:
         return self.filesystem.open_input_file(self.path)
 
     def stream(self, compression: str | None = None) -> pa.NativeFile:
-        """Open for reading from the beginning to the end; gzip only where it is asked for."""
+        """Open for reading from the beginning to the end; packed only where it is asked for."""
         return self.filesystem.open_input_stream(self.path, compression=compression)
 
     def state(self) -> tuple[Any, ...]:
@@ -261,7 +267,9 @@ def _listed(
         if entry.is_file and visible and wanted and format_of(name):
             shown = _shown(prefix, entry.path)
             files.append(Location(filesystem, entry.path, name, shown, address))
-    return sorted(files, key=lambda file: file.name)
+    # Beside rows in another format, JSON is about them: a schema, a manifest.
+    rows = [file for file in files if ".json" not in Path(file.name).suffixes]
+    return sorted(rows or files, key=lambda file: file.name)
 
 
 def _below(folder: str, path: str) -> str:

@@ -14,9 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from synthmix_dagster.data import left_out
 from synthmix_dagster.data.filtering import filter_mask
-from synthmix_dagster.data.formats import PIECE_ROWS, READERS, Ints, holds
+from synthmix_dagster.data.formats import PIECE_ROWS, reader_of
 from synthmix_dagster.data.locations import Location, is_local
+from synthmix_dagster.data.options import ReadOptions
+from synthmix_dagster.data.plain_types import notes_on_types, plain_schema, plain_table
+from synthmix_dagster.data.text_formats import Ints, UnreadableError, agreed_codes, holds
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import DataError, SynthMixError
 from synthmix_dagster.redaction import cause_of, without_secrets
@@ -42,6 +46,10 @@ class StoredFile:
         Size, time of the last change and the like, by which a later change is noticed.
     kept : int
         Rows that meet the filters.
+    raw : pyarrow.Schema
+        Columns as the file has them, before they became plain types.
+    notes : tuple of str
+        Columns that were left out or changed.
     """
 
     location: Location = field(compare=False)
@@ -50,6 +58,8 @@ class StoredFile:
     sha256: str
     state: tuple[Any, ...] = field(compare=False)
     kept: int
+    raw: pa.Schema = field(compare=False)
+    notes: tuple[str, ...] = ()
 
 
 class Piece(NamedTuple):
@@ -85,6 +95,7 @@ class StoredRows:
     names : tuple of (str, str)
         Columns to hand out: their name, and the one they have where they are stored.
     view : View
+    options : ReadOptions
     """
 
     dataset: str
@@ -92,10 +103,15 @@ class StoredRows:
     stored: pa.Schema
     names: tuple[tuple[str, str], ...]
     view: View
+    options: ReadOptions = field(default_factory=ReadOptions)
 
     @classmethod
     def open(
-        cls, locations: Sequence[Location], dataset: str, view: View | None = None
+        cls,
+        locations: Sequence[Location],
+        dataset: str,
+        view: View | None = None,
+        options: ReadOptions | None = None,
     ) -> "StoredRows":
         """Look at files. A column that some of them lack is missing in their rows.
 
@@ -104,12 +120,20 @@ class StoredRows:
         DataError
             A file cannot be read, or column types are incompatible.
         """
-        view = view or View()
+        view, options = view or View(), options or ReadOptions()
+        asking = replace(options, key=_asked(view, options))
         with ThreadPoolExecutor(_READERS) as pool:
-            files = list(pool.map(lambda location: _open_file(location, dataset), locations))
+            files = list(
+                pool.map(lambda location: _open_file(location, dataset, asking), locations)
+            )
+        agreed = agreed_codes([file.raw for file in files])
+        files = [
+            replace(file, raw=raw, schema=plain_schema(raw, options.timezone))
+            for file, raw in zip(files, agreed, strict=True)
+        ]
         stored = _common_schema(files, dataset)
         names = tuple(view.handed_out(stored.names, dataset).items())
-        rows = cls(dataset, tuple(files), stored, names, view)
+        rows = cls(dataset, tuple(files), stored, names, view, options)
         rows._require_lossless()
         if not view.filters:
             return rows
@@ -133,6 +157,11 @@ class StoredRows:
         """Names and types of the columns."""
         fields = [self.stored.field(column).with_name(name) for name, column in self.names]
         return pa.schema(fields, self.stored.metadata)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of columns that were left out or changed."""
+        return tuple(dict.fromkeys(note for file in self.files for note in file.notes))
 
     def select(self, columns: Sequence[str]) -> "StoredRows":
         """The same rows with some of the columns; the others are not read."""
@@ -191,7 +220,7 @@ class StoredRows:
     ) -> Iterator[Piece]:
         needed = dict.fromkeys([column for _, column in self.names] + self.view.filtered_columns)
         in_file = set(file.schema.names)
-        there = pa.schema([file.schema.field(c) for c in needed if c in in_file])
+        there = pa.schema([file.raw.field(c) for c in needed if c in in_file])
         with _naming(file.location, self.dataset):
             _require_unchanged(file.location, file.state, self.dataset)
             for start, piece in self._raw_pieces(file, there, rows, wanted):
@@ -208,7 +237,9 @@ class StoredRows:
         self, file: StoredFile, there: pa.Schema, rows: int, wanted: Ints | None
     ) -> Iterator[tuple[int, pa.Table]]:
         if there.names:
-            yield from READERS[file.location.format].pieces(file.location, there, rows, wanted)
+            reader = reader_of(file.location.format, self.options)
+            for start, piece in reader.pieces(file.location, there, rows, wanted):
+                yield start, plain_table(piece, file.raw, file.schema)
             return
         # Only columns of the folder's name are needed: nothing has to be read.
         for start in range(0, file.rows, rows):
@@ -266,13 +297,28 @@ def require_unique(columns: Sequence[str], dataset: str) -> None:
         seen.add(column)
 
 
-def _open_file(location: Location, dataset: str) -> StoredFile:
+def _open_file(location: Location, dataset: str, options: ReadOptions) -> StoredFile:
+    reader = reader_of(location.format, options)
     with _naming(location, dataset):
         state, digest = location.state(), _sha256(location)
-        schema, rows = READERS[location.format].look(location)
-        require_unique(schema.names, dataset)
+        raw, rows = reader.look(location)
+        require_unique(raw.names, dataset)
+        numbers = left_out.stored_index(raw, options.key)
+        counting = left_out.running_number(
+            raw, lambda schema: reader.pieces(location, schema, PIECE_ROWS, None)
+        )
+        if counting is not None and counting not in options.key:
+            numbers.append(counting)
         _require_unchanged(location, state, dataset)
-    return StoredFile(location, rows, schema, digest, state, kept=rows)
+    raw = pa.schema([each for each in raw if each.name not in numbers], raw.metadata)
+    notes = (*map(left_out.note, numbers), *notes_on_types(raw, options.timezone))
+    schema = plain_schema(raw, options.timezone)
+    return StoredFile(location, rows, schema, digest, state, kept=rows, raw=raw, notes=notes)
+
+
+def _asked(view: View, options: ReadOptions) -> tuple[str, ...]:
+    """Columns that are read although they look like an index: the key, and what is asked for."""
+    return (*options.key, *(view.columns or ()), *view.rename, *view.filtered_columns)
 
 
 def _sha256(location: Location) -> str:
@@ -286,7 +332,7 @@ def _sha256(location: Location) -> str:
 def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
     """All columns of all files, and those of their folders' names."""
     try:
-        empty = [file.schema.empty_table() for file in files]
+        empty = [schema.empty_table() for schema in _agreed_categories(files)]
         schema = pa.concat_tables(empty, promote_options="permissive").schema
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise _clash(dataset, error) from error
@@ -297,6 +343,24 @@ def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
             whole = all(_is_whole(value) for value in values)
             schema = schema.append(pa.field(column, pa.int64() if whole else pa.string()))
     return schema
+
+
+def _agreed_categories(files: Sequence[StoredFile]) -> list[pa.Schema]:
+    """Columns that are categories in some files only are the values they stand for."""
+    packed: set[str] = set()
+    plain: set[str] = set()
+    for file in files:
+        for each in file.schema:
+            dictionary = pa.types.is_dictionary(each.type)
+            if not pa.types.is_null(each.type):
+                (packed if dictionary else plain).add(each.name)
+    mixed = packed & plain
+
+    def agreed(each: pa.Field) -> pa.Field:
+        dictionary = each.name in mixed and pa.types.is_dictionary(each.type)
+        return each.with_type(each.type.value_type) if dictionary else each
+
+    return [pa.schema(map(agreed, file.schema), file.schema.metadata) for file in files]
 
 
 def _clash(dataset: str, error: BaseException) -> DataError:
@@ -316,6 +380,8 @@ def _promoted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """A column in a type that holds the values of other files as well."""
     if values.type == kind:
         return values
+    if pa.types.is_dictionary(values.type) and not pa.types.is_dictionary(kind):
+        return _promoted(values.cast(values.type.value_type), kind)
     field = pa.schema([("x", kind)])
     both = [field.empty_table(), pa.table({"x": values})]
     return pa.concat_tables(both, promote_options="permissive").column("x")
@@ -343,8 +409,9 @@ def _naming(location: Location, dataset: str) -> Iterator[None]:
         if is_local(location.filesystem) and not known:
             raise
         said = without_secrets(str(error), location.address)
+        again = "Write the file again; it may be damaged or incomplete"
         raise DataError(
             f"the file '{location.shown}' cannot be read as {location.format} ({said})",
             dataset=dataset,
-            fix="Write the file again; it may be damaged or incomplete",
+            fix=error.fix if isinstance(error, UnreadableError) else again,
         ) from cause_of(error, location.address)

@@ -55,7 +55,8 @@ def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
     """Open one dataset, whole."""
     source = config.dataset(side)
     place = source.path if source.generator is None else MixPaths.of(config).generated
-    return source.open(place if source.asset is None else frames[side], side)
+    rows = place if source.asset is None else frames[side]
+    return source.open(rows, side, config.columns.key)
 
 
 def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
+from synthmix_dagster.data.alignment import require_pair
+from synthmix_dagster.data.dataset import Dataset, IntoDataset
 from synthmix_dagster.data.identity import digest
 from synthmix_dagster.data.priority import salted
 from synthmix_dagster.data.profile import Profile
@@ -37,7 +38,8 @@ from synthmix_dagster.verbs.samples import (
     Samples,
     draw_samples,
     judges_of,
-    require_usable,
+    notes_of,
+    open_pair,
     sizes_of,
 )
 
@@ -155,8 +157,7 @@ def measure_distance(
         classifier=classifier,
         seed=seed,
     )
-    pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    require_usable(pair, columns, target)
+    pair = open_pair(real, synthetic, columns, target)
     if target is not None:
         shared_columns(pair[0].columns, pair[1].columns, [*columns.left_out, target])
         columns = _with_levels(columns, target, task)
@@ -165,6 +166,7 @@ def measure_distance(
     if target is not None and task is not None:
         # Whether the target can be learnt is worth knowing before a ratio is asked for.
         TargetCode.fit(samples.labels[0], target, task)
+    require_pair(*pair)
     with one_thread():
         report = measure(
             *samples.frames,
@@ -173,7 +175,7 @@ def measure_distance(
             target=target,
             every_row=(pair[0].batches, pair[1].batches) if rows == "all" else None,
             fold_seed=digest(salted(seed, [dataset.fingerprint for dataset in pair]), 60),
-            notes=samples.notes,
+            notes=(*samples.notes, *notes_of(pair)),
         )
     used = [column.column for column in report.columns]
     return replace(
@@ -299,8 +301,7 @@ def recommend_ratio(
         sample_rows=sample_rows,
         seed=seed,
     )
-    pair = open_dataset(real, "real"), open_dataset(synthetic, "synthetic")
-    require_usable(pair, columns, target)
+    pair = open_pair(real, synthetic, columns, target)
     inputs = _fingerprints(*pair)
     judges = judges_of(pair[0], evaluation, evaluation_column)
     pair = judges.rest, pair[1]
@@ -312,6 +313,7 @@ def recommend_ratio(
     options = replace(
         options, max_ratio=available if max_ratio is None else min(max_ratio, available)
     )
+    require_pair(*pair)
     with one_thread():
         if distance is None:
             gap = measure_gap(
@@ -332,7 +334,7 @@ def recommend_ratio(
             generator=generator,
             estimator=estimator,
             experience=Experience.read(experience) if isinstance(experience, str) else experience,
-            notes=(*samples.notes, *sizes.notes),
+            notes=(*samples.notes, *sizes.notes, *notes_of(pair)),
         )
     absent = _absent(pair, samples, columns, target if task == "classification" else None)
     return replace(

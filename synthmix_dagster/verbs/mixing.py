@@ -151,11 +151,13 @@ def mix(
     )
     store = open_store(output, storage)
     evidence = _judged(store.name, distance, recommendation, gates)
-    opened = open_dataset(real, "real")
+    opened = open_dataset(real, "real", key=listed(key))
     if isinstance(synthetic, Mapping):
-        generators = {name: open_dataset(rows, name) for name, rows in synthetic.items()}
+        generators = {
+            name: open_dataset(rows, name, key=listed(key)) for name, rows in synthetic.items()
+        }
     else:
-        generators = {"synthetic": open_dataset(synthetic, "synthetic")}
+        generators = {"synthetic": open_dataset(synthetic, "synthetic", key=listed(key))}
     if distance is not None and gates:
         _require_of_these_rows(distance, opened, generators)
     plan = plan_mix(

@@ -44,6 +44,23 @@ class Samples:
     labels: tuple[pd.DataFrame, ...]
 
 
+def open_pair(
+    real: IntoDataset, synthetic: IntoDataset, columns: Columns, target: str | None
+) -> tuple[Dataset, Dataset]:
+    """Open both sides, and refuse what `require_usable` refuses."""
+    pair = (
+        open_dataset(real, "real", key=columns.key),
+        open_dataset(synthetic, "synthetic", key=columns.key),
+    )
+    require_usable(pair, columns, target)
+    return pair
+
+
+def notes_of(datasets: Sequence[Dataset]) -> list[str]:
+    """What a reader should know of columns that were left out or changed, on either side."""
+    return [f"{dataset.name}: {note}" for dataset in datasets for note in dataset.notes]
+
+
 def require_usable(datasets: Sequence[Dataset], columns: Columns, target: str | None) -> None:
     """Refuse too few rows, a key and a target that are not there, before any row is read.
 

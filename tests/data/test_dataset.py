@@ -130,13 +130,13 @@ def empty_folder(path):
 
 
 def only_foreign_files(path):
-    (path / "a.json").write_text("{}")
+    (path / "a.yaml").write_text("{}")
     return path
 
 
 def unknown_ending(path):
-    (path / "a.json").write_text("{}")
-    return path / "a.json"
+    (path / "a.yaml").write_text("{}")
+    return path / "a.yaml"
 
 
 def empty_csv(path):

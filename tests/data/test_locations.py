@@ -21,7 +21,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
 from synthmix_dagster import measure_distance, mix, recommend_ratio
-from synthmix_dagster.data import formats, locations
+from synthmix_dagster.data import locations, text_formats
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.errors import DataError
 
@@ -76,7 +76,7 @@ def test_every_format_gives_the_same_rows(tmp_path, ending):
 
 
 def test_lines_of_json_are_read_a_block_at_a_time_with_the_types_of_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "TEXT_BLOCK", 64)
+    monkeypatch.setattr(text_formats, "TEXT_BLOCK", 64)
     rows = [{"a": i, "t": "2024-01-02" if i < 50 else "soon"} for i in range(100)]
     rows += [{"a": i / 2, "b": [i]} for i in range(100)]
     path = tmp_path / "rows.jsonl"
@@ -353,7 +353,8 @@ def test_every_verb_takes_every_kind_of_handle(tmp_path, kind):
 
 
 def test_a_dataset_that_was_opened_with_a_view_goes_into_every_verb(tmp_path):
-    frames = [numbers(0.0).assign(part=list(itertools.islice(itertools.cycle("ab"), 60)))] * 2
+    part = list(itertools.islice(itertools.cycle("ab"), 60))
+    frames = [numbers(shift).assign(part=part) for shift in (0.0, 0.01)]
     sides = [
         open_dataset(f, n, filters=[("part", "==", "a")], columns=["x", "y"], rename={"x": "z"})
         for f, n in zip(frames, ("real", "synthetic"), strict=True)

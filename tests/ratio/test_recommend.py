@@ -167,7 +167,7 @@ def test_a_highest_ratio_is_no_disagreement_of_the_bound(real, synthetic):
 
 @pytest.mark.parametrize("rows", [290, 490])
 def test_a_bound_that_pools_everything_agrees_with_using_everything(rows, synthetic):
-    distance = measure_distance(synthetic, synthetic, permutations=1)
+    distance = measure_distance(synthetic, synthetic.iloc[1:], permutations=1)
     found = ask(table(150, 4), table(rows, 5), distance=distance)
     assert found.ratio == found.interval[1] == rows / 150
     assert not any("bound" in note for note in found.notes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import dagster as dg
 from pydantic import field_validator, model_validator
 
+from synthmix_dagster.data.options import CsvOptions, ReadOptions
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
@@ -26,16 +27,47 @@ PartitionMapping = Annotated[
 ]
 
 
+class CsvConfig(Settings, described_by=(CsvOptions,)):
+    """The dialect of CSV files."""
+
+    delimiter: str | None = CsvOptions.delimiter
+    decimal: str = CsvOptions.decimal
+    encoding: str = CsvOptions.encoding
+    quote: str = CsvOptions.quote
+    header: bool = CsvOptions.header
+    names: Sequence[str] = CsvOptions.names
+    skip_rows: int = CsvOptions.skip_rows
+    null_values: Sequence[str] = CsvOptions.null_values
+    types: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _is_a_dialect(self) -> "CsvConfig":
+        try:
+            _ = self.options
+        except ConfigError as error:
+            raise ValueError(f"{error.problem}. {error.fix}") from None
+        return self
+
+    @property
+    def options(self) -> CsvOptions:
+        """The dialect as the readers take it."""
+        return CsvOptions(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class DatasetConfig(Settings):
     """Where one dataset comes from: set `path`, `asset` or `generator`.
 
     Attributes
     ----------
     path : str, optional
-        A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, CSV or JSON
-        lines, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` is replaced by
-        the partition key; with multi-dimensional partitions, ``{day}`` and the like are replaced by
-        the key of the dimension of that name.
+        A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, ORC, CSV, JSON
+        lines or JSON, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` is
+        replaced by the partition key; with multi-dimensional partitions, ``{day}`` and the like are
+        replaced by the key of the dimension of that name.
+    csv : CsvConfig, optional
+        The dialect of CSV files at `path`.
+    timezone : str, optional
+        Time zone of timestamps that have none, such as ``UTC``.
     asset : asset key, optional
         An existing asset, loaded through its own I/O manager.
     generator : str, optional
@@ -60,6 +92,8 @@ class DatasetConfig(Settings):
     """
 
     path: str | None = None
+    csv: CsvConfig | None = None
+    timezone: str | None = None
     asset: dg.ResolvedAssetKey | None = None
     generator: str | None = None
     generator_rows: int | None = None
@@ -88,6 +122,8 @@ class DatasetConfig(Settings):
             raise ValueError(
                 "set exactly one of 'path' and 'asset', or 'generator' for 'synthetic'"
             )
+        if self.csv is not None and self.path is None:
+            raise ValueError("'csv' requires 'path'. Remove it")
         if self.deps and self.path is None:
             raise ValueError("'deps' requires 'path'; an 'asset' has its own lineage")
         if self.storage is not None and self.path is None:
@@ -105,6 +141,7 @@ class DatasetConfig(Settings):
         # What is wrong with a condition is said when the project loads, not when a run starts.
         try:
             View.of(self.columns, self.rename, self.filters)
+            ReadOptions.of(timezone=self.timezone)
         except ConfigError as error:
             raise ValueError(f"{error.problem}. {error.fix}") from None
         return self
@@ -156,7 +193,7 @@ class DatasetConfig(Settings):
             path = path.replace(placeholder, value)
         return self.model_copy(update={"path": path, "filters": _filled(self.filters, values)})
 
-    def open(self, source: Any, name: str) -> "Dataset":
+    def open(self, source: Any, name: str, key: Sequence[str] = ()) -> "Dataset":
         """Open a path, a frame, or the frames of several partitions as these settings want them.
 
         Raises
@@ -173,7 +210,14 @@ class DatasetConfig(Settings):
         elif self.storage is not None and isinstance(source, str):
             source = open_store(source, reached(self.storage))
         return open_dataset(
-            source, name, columns=self.columns, rename=self.rename, filters=self.filters
+            source,
+            name,
+            columns=self.columns,
+            rename=self.rename,
+            filters=self.filters,
+            csv=None if self.csv is None else self.csv.options,
+            timezone=self.timezone,
+            key=key,
         )
 
 

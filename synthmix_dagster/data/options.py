@@ -1,0 +1,165 @@
+"""How files are read: options of a dataset, each declared once for Python, YAML and command line.
+
+Everything here is plain Python, so that settings can be read without loading an engine.
+"""
+
+import codecs
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from synthmix_dagster.errors import ConfigError, did_you_mean
+
+#: What a CSV file has in the place of a missing value, unless it is said.
+NULLS = ("", "NaN", "nan", "NULL", "null")
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """The dialect of CSV files.
+
+    Attributes
+    ----------
+    delimiter : str, optional
+        What separates columns, such as ``;`` or a tab; a comma by default.
+    decimal : str
+        Decimal point.
+    encoding : str
+        Encoding of the text, such as ``latin-1``.
+    quote : str, optional
+        What encloses text that holds a delimiter; none at all with an empty text.
+    header : bool
+        Whether the first line has the names of the columns.
+    names : sequence of str
+        Names of the columns, if there is no header or in its place.
+    skip_rows : int
+        Lines to skip before the header.
+    null_values : sequence of str
+        What stands for a missing value.
+    types : mapping of str to str
+        Arrow types of columns, such as ``{zip: string}``; the others are inferred.
+    """
+
+    delimiter: str | None = None
+    decimal: str = "."
+    encoding: str = "utf-8"
+    quote: str = '"'
+    header: bool = True
+    names: tuple[str, ...] = ()
+    skip_rows: int = 0
+    null_values: tuple[str, ...] = NULLS
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("names", "null_values"):
+            value = getattr(self, name)
+            listed = (value,) if isinstance(value, str) else tuple(map(str, value))
+            object.__setattr__(self, name, listed)
+        object.__setattr__(self, "types", dict(self.types))
+        for name in ("delimiter", "decimal"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or len(value) != 1):
+                _refuse(name, f"it is {value!r}", "Set it to a single character")
+        if not isinstance(self.quote, str) or len(self.quote) > 1:
+            _refuse("quote", f"it is {self.quote!r}", "Set it to a single character, or to ''")
+        if self.decimal == (self.delimiter or ","):
+            _refuse(
+                "delimiter",
+                f"'{self.decimal}' is the decimal point as well",
+                "Set 'delimiter' to what separates the columns, such as ';'",
+            )
+        try:
+            codecs.lookup(self.encoding)
+        except (LookupError, TypeError):
+            _refuse("encoding", f"unknown encoding {self.encoding!r}", "Use one such as latin-1")
+        if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
+            _refuse("skip_rows", f"it is {self.skip_rows!r}", "Set it to 0 or more")
+
+    @classmethod
+    def of(cls, values: "CsvOptions | Mapping[str, Any] | None") -> "CsvOptions":
+        """Read what a user wrote.
+
+        Raises
+        ------
+        ConfigError
+            An option is unknown or wrong.
+
+        Examples
+        --------
+        >>> CsvOptions.of({"delimiter": ";", "decimal": ","}).delimiter
+        ';'
+        """
+        if isinstance(values, CsvOptions):
+            return values
+        known = [each.name for each in fields(cls)]
+        for name in values or {}:
+            if name not in known:
+                _refuse(name, f"unknown option '{name}'", did_you_mean(name, known))
+        return cls(**(values or {}))
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the rows of a dataset are read.
+
+    Attributes
+    ----------
+    csv : CsvOptions
+        The dialect of CSV files.
+    timezone : str, optional
+        Time zone of timestamps that have none, such as ``UTC``.
+    version : int, optional
+        Version of a Delta table, or snapshot of an Iceberg table; the current one by default.
+    key : sequence of str
+        Columns that identify a row. An index that pandas stored is read only if it is one of them.
+    """
+
+    csv: CsvOptions = CsvOptions()
+    timezone: str | None = None
+    version: int | None = None
+    key: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        csv: CsvOptions | Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        version: int | None = None,
+        key: Sequence[str] = (),
+    ) -> "ReadOptions":
+        """Read what a user wrote.
+
+        Raises
+        ------
+        ConfigError
+            An option is unknown or wrong.
+        """
+        if timezone is not None:
+            _require_zone(timezone)
+        return cls(CsvOptions.of(csv), timezone, version, tuple(key))
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What differs from the defaults and changes rows, as plain values for a fingerprint."""
+        dialect = asdict(self.csv)
+        usual = asdict(CsvOptions())
+        changed = {name: value for name, value in dialect.items() if value != usual[name]}
+        said = {"csv": changed, "timezone": self.timezone, "version": self.version}
+        return {name: value for name, value in said.items() if value not in ({}, None)}
+
+
+def _require_zone(timezone: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(timezone)
+    except (ValueError, OSError, KeyError, TypeError):
+        raise ConfigError(
+            f"unknown time zone {timezone!r}",
+            option="timezone",
+            fix="Use a name such as 'UTC' or 'Europe/Berlin'",
+        ) from None
+
+
+def _refuse(name: str, problem: str, fix: str) -> None:
+    raise ConfigError(problem, option=f"csv.{name}", fix=fix)
