@@ -165,7 +165,7 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
     if "dagster/io_manager_key" not in spec.metadata:
         # Without the name of an I/O manager Dagster takes an asset to have no value.
         own = role != "generator_input"
-        spec = spec.with_io_manager_key(mix.io_manager_key if own else "io_manager")
+        spec = spec.with_io_manager_key(mix.used_io_manager_key if own else "io_manager")
     ins, deps = _inputs(mix, role)
     # A translation may state dependencies; what is loaded must be among them.
     stated = {dep.asset_key for dep in spec.deps}

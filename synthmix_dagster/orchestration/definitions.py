@@ -8,7 +8,7 @@ from synthmix_dagster.orchestration.assets import Mix, build_assets
 from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY
 from synthmix_dagster.orchestration.directories import claim
-from synthmix_dagster.orchestration.io_manager import IO_MANAGER
+from synthmix_dagster.orchestration.io_manager import io_manager_for
 from synthmix_dagster.orchestration.schedules import build_job, build_schedules
 
 
@@ -60,9 +60,10 @@ def definitions_of(mix: Mix) -> dg.Definitions:
     claim(mix)
     job = build_job(mix)
     brings_its_own = mix.io_manager_key == IO_MANAGER_KEY
+    own = {mix.used_io_manager_key: io_manager_for(mix.storage)}
     return dg.Definitions(
         assets=build_assets(mix),
         jobs=[job],
         schedules=build_schedules(mix, job),
-        resources={IO_MANAGER_KEY: IO_MANAGER} if brings_its_own else None,
+        resources=own if brings_its_own else None,
     )

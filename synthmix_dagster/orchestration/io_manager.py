@@ -6,15 +6,19 @@ location, which knows the asset by its key alone, loads in the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import dagster as dg
 from dagster._core.definitions.metadata.metadata_set import UriMetadataSet
+from pydantic import PrivateAttr
 
+from synthmix_dagster.data.store import StoreAccess
 from synthmix_dagster.errors import ConfigError, InputError, ReleaseError, did_you_mean
 from synthmix_dagster.orchestration.failures import at_the_edge
 from synthmix_dagster.orchestration.materialisations import Depended
 from synthmix_dagster.orchestration.metadata_keys import ReleaseId, StoredResult
+from synthmix_dagster.orchestration.storage import access_of
 
 if TYPE_CHECKING:
     from synthmix_dagster.release.handle import Release
@@ -49,6 +53,14 @@ class SynthMixIOManager(dg.ConfigurableIOManager):
     >>> spec = dg.AssetSpec(["flights", "training_data"]).with_io_manager_key("releases")
     >>> defs = dg.Definitions(assets=[spec], resources={"releases": SynthMixIOManager()})
     """
+
+    _access: StoreAccess | None = PrivateAttr(None)
+
+    def reaching(self, access: StoreAccess) -> "SynthMixIOManager":
+        """The same for releases in an object store with an endpoint or credentials of its own."""
+        copy = SynthMixIOManager()
+        copy._access = access
+        return copy
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Do nothing: assets of a mix have stored themselves by now.
@@ -85,11 +97,11 @@ class SynthMixIOManager(dg.ConfigurableIOManager):
                         asset=_asset(context),
                         fix="Annotate the input with the type of one value",
                     )
-                return _load(context, None, wanted)
+                return _load(context, None, wanted, self._access)
             keys = list(context.asset_partition_keys)
             if len(keys) == 1 and not several:
-                return _load(context, keys[0], wanted)
-            return _load_each(context, keys, wanted, several)
+                return _load(context, keys[0], wanted, self._access)
+            return _load_each(context, keys, wanted, several, self._access)
 
 
 def _is_of_a_mix(value: Any) -> bool:
@@ -110,7 +122,11 @@ def _annotation(context: dg.InputContext) -> Any:
 
 
 def _load_each(
-    context: dg.InputContext, keys: Sequence[str], wanted: Any, several: bool
+    context: dg.InputContext,
+    keys: Sequence[str],
+    wanted: Any,
+    several: bool,
+    access: StoreAccess | None,
 ) -> dict[str, Any]:
     """Several partitions by their keys. One that never had a release is an error, unless allowed.
 
@@ -129,20 +145,28 @@ def _load_each(
     if missing and not (context.definition_metadata or {}).get("allow_missing_partitions"):
         # Nothing is loaded in vain.
         raise _nothing_yet(context, f"partitions {', '.join(missing)}", allowing=True)
-    return {key: _value(context, event, inner) for key, event in found.items() if event is not None}
+    there = {key: event for key, event in found.items() if event is not None}
+    return {key: _value(context, event, inner, access) for key, event in there.items()}
 
 
-def _load(context: dg.InputContext, partition: str | None, wanted: Any) -> Any:
+def _load(
+    context: dg.InputContext, partition: str | None, wanted: Any, access: StoreAccess | None
+) -> Any:
     event = Depended.of(context).on(partition, alone=True)
     if event is None:
         raise _nothing_yet(context, f"partition '{partition}'" if partition else "")
-    return _value(context, event, wanted)
+    return _value(context, event, wanted, access)
 
 
-def _value(context: dg.InputContext, event: dg.AssetMaterialization, wanted: Any) -> Any:
+def _value(
+    context: dg.InputContext,
+    event: dg.AssetMaterialization,
+    wanted: Any,
+    access: StoreAccess | None,
+) -> Any:
     record = StoredResult.extract(event.metadata).stored_result
     if record is not None:
-        return _stored_result(context, record.value, wanted)
+        return _stored_result(context, record.value, wanted, access)
     release_id = ReleaseId.extract(event.metadata).release_id
     place = UriMetadataSet.extract(event.metadata).uri
     if release_id is None or place is None:
@@ -154,7 +178,7 @@ def _value(context: dg.InputContext, event: dg.AssetMaterialization, wanted: Any
         )
     load = _loader(context, wanted)
     context.log.info(f"{_asset(context)}: release {release_id} from {place}")
-    return load(_release(place, release_id))
+    return load(_release(place, release_id, access))
 
 
 def _loader(context: dg.InputContext, wanted: Any) -> Callable[["Release"], Any]:
@@ -177,11 +201,11 @@ def _asset(context: dg.InputContext) -> str:
     return context.asset_key.to_user_string()
 
 
-def _release(place: str, release_id: str) -> "Release":
+def _release(place: str, release_id: str, access: StoreAccess | None) -> "Release":
     from synthmix_dagster.release.handle import load_release
 
     try:
-        release = load_release(place)
+        release = load_release(place, access)
     except ReleaseError as error:
         raise ReleaseError(
             f"the run depends on this release, and it cannot be loaded ({error.problem})",
@@ -198,7 +222,9 @@ def _release(place: str, release_id: str) -> "Release":
     return release
 
 
-def _stored_result(context: dg.InputContext, record: Any, wanted: Any) -> Any:
+def _stored_result(
+    context: dg.InputContext, record: Any, wanted: Any, access: StoreAccess | None
+) -> Any:
     """A distance report or a recommendation, from the record that its step stored."""
     from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.distance.report import DistanceReport
@@ -213,7 +239,7 @@ def _stored_result(context: dg.InputContext, record: Any, wanted: Any) -> Any:
             asset=_asset(context),
             fix=f"Annotate the input as {_name(kind)}, or leave the annotation out",
         )
-    records = Records(open_store(record["output"]), record["mix"])
+    records = Records(open_store(record["output"], access), record["mix"])
     if records.digest(role) != record["digest"]:
         raise ReleaseError(
             f"the result of '{role}' that the run depends on was replaced or removed since",
@@ -234,5 +260,17 @@ def _nothing_yet(context: dg.InputContext, partition: str, *, allowing: bool = F
     )
 
 
-#: One object for all mixes: definitions that are merged may share a resource, not two of one key.
-IO_MANAGER = SynthMixIOManager()
+@cache
+def io_manager_for(storage: str | None) -> Any:
+    """The I/O manager of all mixes whose output is reached by one resource.
+
+    One object: definitions that are merged may share a resource, not have two of one key.
+    """
+    if storage is None:
+        return SynthMixIOManager()
+
+    @dg.io_manager(required_resource_keys={storage})
+    def reaching(context: dg.InitResourceContext) -> SynthMixIOManager:
+        return SynthMixIOManager().reaching(access_of(getattr(context.resources, storage), storage))
+
+    return reaching

@@ -67,11 +67,21 @@ def reached(key: str | None) -> StoreAccess | None:
     Raises
     ------
     ConfigError
-        The resource is another one.
+        See `access_of`.
     """
     if key is None:
         return None
-    resource = getattr(dg.OpExecutionContext.get().resources, key)
+    return access_of(getattr(dg.OpExecutionContext.get().resources, key), key)
+
+
+def access_of(resource: Any, key: str) -> StoreAccess:
+    """How a resource reaches a store.
+
+    Raises
+    ------
+    ConfigError
+        The resource is another one.
+    """
     if not isinstance(resource, SynthMixStorage):
         raise ConfigError(
             f"the resource '{key}' is a {type(resource).__name__}",

@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 from s3 import BUCKET, KEY, SECRET, access, s3_server
 from scenario import write_inputs
@@ -60,6 +61,24 @@ def test_a_storage_without_a_path_and_another_resource_are_refused(
         options | {"storage": "lake", "output_root": "memory://x/y"}, instance, lake="text"
     )
     assert "the resource 'lake' is a str" in said(result)
+
+
+def test_what_is_downstream_loads_the_release_by_the_storage_of_its_mix(tmp_path: Path) -> None:
+    options = write_inputs(tmp_path) | {"permutations": 0, "directions": 5}
+    options |= {"output_root": f"memory://{uuid.uuid4().hex}/mixes", "storage": "lake"}
+
+    @dg.asset(ins={"rows": dg.AssetIn(["demo", "training_data"])})
+    def model(rows: pd.DataFrame) -> int:
+        return len(rows)
+
+    defs = build_synthmix_defs(**options)
+    assert list(defs.resources or ()) == ["synthmix_io_manager__lake"]
+    result = dg.materialize(
+        [*(defs.assets or ()), model],
+        resources={**(defs.resources or {}), "lake": SynthMixStorage()},
+    )
+    release = load_release(f"{options['output_root']}/demo")
+    assert result.output_for_node("model") == release.details.realised.rows
 
 
 @pytest.mark.server

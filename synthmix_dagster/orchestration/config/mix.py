@@ -17,7 +17,7 @@ from synthmix_dagster.orchestration.config.dataset import DatasetConfig, require
 from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig, keywords
-from synthmix_dagster.orchestration.config.orchestration import OrchestrationConfig
+from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY, OrchestrationConfig
 from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule
 from synthmix_dagster.release.options import MixOptions, Mode
 
@@ -202,6 +202,12 @@ class MixConfig(
             if source is not None and source.generator is not None:
                 raise ValueError(f"'{name}' has a 'generator'. Only 'synthetic' can be generated")
         return self
+
+    @property
+    def used_io_manager_key(self) -> str:
+        """Key of the I/O manager; the one that comes along reaches what `storage` reaches."""
+        own = self.io_manager_key == IO_MANAGER_KEY and self.storage is not None
+        return f"{IO_MANAGER_KEY}__{self.storage}" if own else self.io_manager_key
 
     @property
     def storages(self) -> list[str]:
