@@ -78,7 +78,7 @@ def rules(
 
     def of_posterior(record: Record) -> float:
         grid = candidates(record)
-        return float(grid[posterior[key(record)].best(grid)])
+        return float(grid[posterior[key(record)].chosen(grid)])
 
     def of_other_draws(record: Record) -> float:
         curves = [
