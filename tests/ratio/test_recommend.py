@@ -340,7 +340,7 @@ def test_without_sampling_all_rows_are_used(good):
 
 
 def test_a_synthetic_copy_does_not_break_it(real):
-    found = ask(real, real.copy())
+    found = ask(real, real.iloc[1:])
     assert np.isfinite([point.risk for point in found.curve]).all()
 
 
