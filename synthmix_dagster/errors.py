@@ -8,6 +8,7 @@ constructors take those as data and write the sentence themselves. Dagster is no
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from unicodedata import normalize
 
 from synthmix_dagster.redaction import without_secrets
 
@@ -106,3 +107,20 @@ def did_you_mean(value: object, known: Iterable[str]) -> str:
     near = get_close_matches(str(value), words, n=1)
     vocabulary = "Valid are: " + ", ".join(words)
     return f"Did you mean '{near[0]}'? {vocabulary}" if near else vocabulary
+
+
+def look_alikes(values: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Values that differ from a known one in spaces, case or the coding of characters only.
+
+    Examples
+    --------
+    >>> look_alikes(["B", "a ", "c"], ["a", "b"])
+    {'B': 'b', 'a ': 'a'}
+    """
+    plain = {_plainly(each): each for each in known}
+    found = {value: plain[_plainly(value)] for value in values if _plainly(value) in plain}
+    return {value: level for value, level in found.items() if value != level}
+
+
+def _plainly(text: str) -> str:
+    return " ".join(normalize("NFKC", text).casefold().split())

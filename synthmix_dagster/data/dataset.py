@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
@@ -310,9 +312,35 @@ def _without_views(table: pa.Table) -> pa.Table:
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:
-    """Rows as the numerics take them: decimals as floats, dates as times."""
-    fields = [
-        pa.field(f.name, pa.float64()) if pa.types.is_decimal(f.type) else f for f in table.schema
-    ]
-    plain = table.cast(pa.schema(fields))
-    return plain.to_pandas(date_as_object=False, ignore_metadata=True)
+    """Rows as the numerics take them: decimals as numbers, dates as times.
+
+    Whole numbers stay whole where a float would not hold them, beside missing values as well.
+    """
+    numbers = {place: _number(column) for place, column in enumerate(table.columns)}
+    for place, column in numbers.items():
+        table = table.set_column(place, table.column_names[place], column)
+    frame = table.to_pandas(date_as_object=False, ignore_metadata=True)
+    for place, column in numbers.items():
+        if pa.types.is_integer(column.type) and column.null_count and _beyond_floats(column):
+            unsigned = pa.types.is_unsigned_integer(column.type)
+            values = column.fill_null(0).to_numpy().astype(np.uint64 if unsigned else np.int64)
+            nullable = pd.arrays.IntegerArray(values, column.is_null().to_numpy())
+            frame.isetitem(place, nullable)
+    return frame
+
+
+def _number(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A decimal as an integer where it is one of 64 bits, as a float otherwise."""
+    if not pa.types.is_decimal(column.type):
+        return column
+    if column.type.scale <= 0:
+        try:
+            return column.cast(pa.int64())
+        except pa.ArrowInvalid:
+            pass
+    return column.cast(pa.float64())
+
+
+def _beyond_floats(column: pa.ChunkedArray) -> bool:
+    ends = pc.min_max(column)
+    return any(abs(end) > 2**53 for end in ends.as_py().values() if end is not None)

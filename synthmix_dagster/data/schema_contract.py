@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from synthmix_dagster.data.alignment import unpacked
 from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.errors import look_alikes
 
 #: A column with more different texts than this has no contract of levels.
 MAX_LEVELS = 1_000
@@ -270,7 +271,9 @@ def _new_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> s
     new = sorted(level for level, count in counts.items() if held.broken_by(count, rows))
     if not new:
         return ""
-    return f"{_some([repr(level) for level in new])} {'is' if len(new) == 1 else 'are'} new"
+    named = f"{_some([repr(level) for level in new])} {'is' if len(new) == 1 else 'are'} new"
+    alike = list(look_alikes(new, sorted(known)).items())[:_NAMED]
+    return named + "".join(f"; {level!r} looks like {old!r}" for level, old in alike)
 
 
 def _absent_levels(held: ColumnContract, seen: Counter[str] | None, rows: int) -> str:

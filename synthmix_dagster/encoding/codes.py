@@ -24,7 +24,9 @@ from synthmix_dagster.encoding.columns import (
     is_constant,
     level_names,
     origin_of,
+    reading_hint,
     require_finite,
+    same_levels,
     some_names,
 )
 from synthmix_dagster.encoding.embed import Embedding, embedded, fit_embedding
@@ -218,11 +220,12 @@ def fit_code(
     if kind == "empty":
         return None, [f"dropped, no value in real: {name}"]
     if other not in (kind, "empty"):
+        hint = reading_hint(real if kind == "categorical" else synthetic, {kind, other})
         raise DataError(
             f"it is {other} ({synthetic.dtype}) but {kind} ({real.dtype}) in the real dataset",
             dataset="synthetic",
             column=name,
-            fix="Convert one of them, or add the column to 'ignore'",
+            fix=hint or "Convert one of them, or add the column to 'ignore'",
         )
     missing = bool(real.isna().any() or synthetic.isna().any())
     if kind == "categorical":
@@ -241,7 +244,9 @@ def fit_code(
         if not np.any(_differs(others, center, rounded)):
             return _without_values(name, missing, weight)
         code = plain if kind == "boolean" else replace(plain, kind="constant", center=center)
-        return code, [f"{name} is constant in real but not in synthetic"]
+        both = len(others) > 0 and is_constant(others, rounded)
+        what = "another constant in synthetic" if both else "not in synthetic"
+        return code, [f"{name} is constant in real but {what}"]
     code, notes = (plain, []) if kind == "boolean" else _scaled(plain, numbers, others, scaling)
     if len(others) and is_constant(others, rounded):
         notes.append(_constant_in_synthetic(name))
@@ -331,7 +336,8 @@ def _fit_levels(
             f"it has {len(counts)} distinct values in {present} rows, an identifier or free text",
             dataset="real",
             column=name,
-            fix="Add it to 'ignore', name it as 'key', or turn text into a vector by 'embed'",
+            fix=reading_hint(real, {"categorical"})
+            or "Add it to 'ignore', name it as 'key', or turn text into a vector by 'embed'",
         )
     least = max(RARE_COUNT, RARE_SHARE * present)
     levels = tuple(sorted(str(level) for level, count in counts.items() if count >= least))
@@ -359,6 +365,7 @@ def _fit_levels(
     if unseen:
         notes.append(
             f"{name}: {rows} synthetic rows have levels unseen in real: {some_names(unseen)}"
+            + same_levels(unseen, map(str, counts.index))
         )
     if not levels and slots == [_RARE]:
         return None, [*notes, f"dropped, every level is rare in real (text? embed it): {name}"]

@@ -1,6 +1,7 @@
 """What a column holds: its kind, its values as numbers or as level names, and what is refused."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -8,11 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.options import MIN_ROWS, Columns
-from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean, look_alikes
 
 Kind = Literal[
     "numeric", "boolean", "datetime", "categorical", "vector", "constant", "presence", "empty"
 ]
+
+#: Pairs of levels that a message shows, and texts that may mean a missing value.
+_MAX_ALIKE, _MAX_MARKS = 3, 3
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 def require_known(names: Collection[str], columns: Collection[str], option: str) -> None:
@@ -243,6 +249,50 @@ def some_names(names: Collection[Any], max_names: int = 5) -> str:
     ordered = sorted(str(name) for name in names)
     more = f" and {len(ordered) - max_names} more" if len(ordered) > max_names else ""
     return ", ".join(ordered[:max_names]) + more
+
+
+def same_levels(unseen: Iterable[str], known: Iterable[str]) -> str:
+    """Guess which levels are meant to be known ones; empty if none looks like one.
+
+    Examples
+    --------
+    >>> same_levels(["a ", "x"], ["a", "b"])
+    " ('a ' looks like 'a')"
+    """
+    alike = sorted(look_alikes(sorted(unseen), known).items())
+    shown = [f"{new!r} looks like {level!r}" for new, level in alike[:_MAX_ALIKE]]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def number_hint(levels: Iterable[Any]) -> str:
+    """How to read levels that look like numbers as numbers; empty if they do not.
+
+    Examples
+    --------
+    >>> number_hint(["0,5", "-1,25"])
+    "its values look like numbers with a decimal comma: set csv: {decimal: ','}"
+    >>> number_hint(["1", "2.5", "n/a"])
+    "its values are numbers except 'n/a': set csv: {null_values: ['', 'n/a']}"
+    """
+    texts = [str(level) for level in levels]
+    others = [text for text in texts if not _NUMBER.fullmatch(text.strip())]
+    if others and all(_COMMA.fullmatch(text.strip()) for text in others):
+        return "its values look like numbers with a decimal comma: set csv: {decimal: ','}"
+    if 0 < len(others) <= _MAX_MARKS and len(texts) > 2 * len(others):
+        marks = ["", *sorted(others)]
+        return (
+            f"its values are numbers except {', '.join(map(repr, marks[1:]))}: set csv: "
+            f"{{null_values: {marks}}}"
+        )
+    return ""
+
+
+def reading_hint(texts: "pd.Series[Any]", kinds: Collection[str]) -> str:
+    """What to do about numbers that were read as text."""
+    if "categorical" not in kinds or pd.api.types.is_numeric_dtype(texts.dtype):
+        return ""
+    hint = number_hint(texts.dropna().unique())
+    return f"{hint[0].upper()}{hint[1:]}" if hint else ""
 
 
 def require_rows(rows: int, dataset: str) -> None:

@@ -86,7 +86,11 @@ def test_a_mistyped_schedule_is_named(schedule: dict[str, Any], named: str) -> N
     ("partitions", "path", "said"),
     [
         (None, "in/{partition_key}.csv", "Set 'partitions_def'"),
-        (DAILY, "in/{partition}.csv", r"Valid placeholders: \{partition_key\}\."),
+        (
+            DAILY,
+            "in/{partition}.csv",
+            r"Valid placeholders: \{partition_key\}, \{partition_start\}, \{partition_end\}\.",
+        ),
         (DAILY, "in/{day}/{partition_key}.csv", r"'\{day\}'"),
         (
             MULTI,

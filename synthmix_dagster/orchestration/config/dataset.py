@@ -1,6 +1,5 @@
 """Where a dataset comes from: files, an existing asset, or a generator."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +10,17 @@ from synthmix_dagster.data.options import CsvOptions, ReadOptions
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
+from synthmix_dagster.orchestration.config.placeholders import (
+    filled,
+    is_named,
+    path_of,
+    require_filled,
+    values_of,
+)
 from synthmix_dagster.redaction import cause_of
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.dataset import Dataset
-
-#: Stands for the key of the partition in paths and filters.
-PARTITION = "{partition_key}"
-
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 #: An object of Dagster's, given in Python or by a template in YAML.
 PartitionMapping = Annotated[
@@ -161,7 +162,7 @@ class DatasetConfig(Settings):
     @property
     def is_filtered_by_partition(self) -> bool:
         """Whether a condition picks the rows of a partition."""
-        return PARTITION in str(self.filters)
+        return is_named(self.filters)
 
     def at(
         self, partition: str, partitions_def: dg.PartitionsDefinition[Any] | None = None
@@ -179,19 +180,10 @@ class DatasetConfig(Settings):
         ConfigError
             The key would lead a path elsewhere.
         """
-        values = {PARTITION: partition, **_dimensions(partition, partitions_def)}
-        path = self.path
-        for placeholder, value in values.items():
-            if path is None or placeholder not in path:
-                continue
-            if not re.fullmatch(r"[^/\\*?\[\]]+", value) or set(value) == {"."}:
-                raise ConfigError(
-                    f"the partition key '{value}' cannot be part of a path",
-                    option="path",
-                    fix="Use keys without slashes and wildcards, or select the rows with 'filters'",
-                )
-            path = path.replace(placeholder, value)
-        return self.model_copy(update={"path": path, "filters": _filled(self.filters, values)})
+        values = values_of(partition, partitions_def)
+        return self.model_copy(
+            update={"path": path_of(self.path, values), "filters": filled(self.filters, values)}
+        )
 
     def open(self, source: Any, name: str, key: Sequence[str] = ()) -> "Dataset":
         """Open a path, a frame, or the frames of several partitions as these settings want them.
@@ -242,21 +234,6 @@ def joined(frames: Mapping[str, Any], name: str) -> Any:
         ) from cause_of(error)
 
 
-def placeholders(partitions_def: dg.PartitionsDefinition[Any] | None) -> list[str]:
-    """What partitions fill in: their key and, where they have several, each of their dimensions.
-
-    Examples
-    --------
-    >>> placeholders(dg.StaticPartitionsDefinition(["a"])), placeholders(None)
-    (['{partition_key}'], [])
-    """
-    if partitions_def is None:
-        return []
-    multiple = isinstance(partitions_def, dg.MultiPartitionsDefinition)
-    names = partitions_def.partition_dimension_names if multiple else []  # type: ignore[attr-defined]
-    return [PARTITION, *(f"{{{name}}}" for name in names)]
-
-
 def require_placeholders(
     name: str, source: DatasetConfig, partitions_def: dg.PartitionsDefinition[Any] | None
 ) -> None:
@@ -267,27 +244,7 @@ def require_placeholders(
     ConfigError
         A name in braces is unknown in the path, or there are no partitions.
     """
-    known = placeholders(partitions_def)
-    used = [("path", each) for each in _PLACEHOLDER.findall(source.path or "")]
-    used += [("filters", PARTITION)] if source.is_filtered_by_partition else []
-    for option, placeholder in used:
-        if placeholder not in known:
-            valid = f"Valid placeholders: {', '.join(known)}"
-            raise ConfigError(
-                f"unknown placeholder '{placeholder}' in '{option}'",
-                option=name,
-                fix=valid if known else "Set 'partitions_def', or write the value instead",
-            )
-
-
-def _dimensions(
-    partition: str, partitions_def: dg.PartitionsDefinition[Any] | None
-) -> dict[str, str]:
-    """Keys of the dimensions of a partition, by their placeholders."""
-    if not isinstance(partitions_def, dg.MultiPartitionsDefinition):
-        return {}
-    keys = partitions_def.get_partition_key_from_str(partition).keys_by_dimension
-    return {f"{{{name}}}": key for name, key in keys.items()}
+    require_filled(name, source.path, source.filters, partitions_def)
 
 
 def asset_key_of(value: Any) -> dg.AssetKey:
@@ -307,13 +264,3 @@ def an_asset(value: Any) -> Any:
     if isinstance(value, str | dg.AssetKey):
         return {"asset": value}
     return {"asset": value.key} if isinstance(value, dg.AssetsDefinition | dg.AssetSpec) else value
-
-
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        for placeholder, key in values.items():
-            value = value.replace(placeholder, key)
-        return value
-    if isinstance(value, list | tuple):
-        return [_filled(part, values) for part in value]
-    return value
