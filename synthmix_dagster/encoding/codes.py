@@ -147,8 +147,7 @@ class ColumnCode:
     def _scaled(self, numbers: Points) -> Points:
         if self.ranks is not None:
             numbers = self.ranks.transform(numbers[:, None])[:, 0] if len(numbers) else numbers
-        scaled: Points = (numbers - self.center) / self.scale
-        return scaled
+        return np.asarray((numbers - self.center) / self.scale)
 
     def _fill_levels(self, block: Points, values: pd.Series) -> None:
         codes, distinct = pd.factorize(level_names(values))
@@ -220,12 +219,13 @@ def fit_code(
     if kind == "empty":
         return None, [f"dropped, no value in real: {name}"]
     if other not in (kind, "empty"):
-        hint = reading_hint(real if kind == "categorical" else synthetic, {kind, other})
+        text = real if kind == "categorical" else synthetic
         raise DataError(
             f"it is {other} ({synthetic.dtype}) but {kind} ({real.dtype}) in the real dataset",
             dataset="synthetic",
             column=name,
-            fix=hint or "Convert one of them, or add the column to 'ignore'",
+            fix=reading_hint(text, {kind, other})
+            or "Convert one of them, or add the column to 'ignore'",
         )
     missing = bool(real.isna().any() or synthetic.isna().any())
     if kind == "categorical":
@@ -244,9 +244,9 @@ def fit_code(
         if not np.any(_differs(others, center, rounded)):
             return _without_values(name, missing, weight)
         code = plain if kind == "boolean" else replace(plain, kind="constant", center=center)
-        both = len(others) > 0 and is_constant(others, rounded)
-        what = "another constant in synthetic" if both else "not in synthetic"
-        return code, [f"{name} is constant in real but {what}"]
+        both = len(others) and is_constant(others, rounded)
+        other = "another one" if both else "not"
+        return code, [f"{name} is constant in real but {other} in synthetic"]
     code, notes = (plain, []) if kind == "boolean" else _scaled(plain, numbers, others, scaling)
     if len(others) and is_constant(others, rounded):
         notes.append(_constant_in_synthetic(name))
@@ -422,5 +422,4 @@ def _rounded(values: pd.Series, origin: float) -> float:
 def _differs(numbers: Points, constant: float, rounded: float = 0.0) -> NDArray[np.bool_]:
     """Whether numbers are another than a constant, both without an origin that was `rounded`."""
     size = max(abs(constant + rounded), 1e-300)
-    differs: NDArray[np.bool_] = np.abs(numbers - constant) > 1e-9 * size
-    return differs
+    return np.asarray(np.abs(numbers - constant) > 1e-9 * size)
