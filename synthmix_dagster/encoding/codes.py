@@ -245,8 +245,8 @@ def fit_code(
             return _without_values(name, missing, weight)
         code = plain if kind == "boolean" else replace(plain, kind="constant", center=center)
         both = len(others) and is_constant(others, rounded)
-        other = "another one" if both else "not"
-        return code, [f"{name} is constant in real but {other} in synthetic"]
+        what = "another one" if both else "not"
+        return code, [f"{name} is constant in real but {what} in synthetic"]
     code, notes = (plain, []) if kind == "boolean" else _scaled(plain, numbers, others, scaling)
     if len(others) and is_constant(others, rounded):
         notes.append(_constant_in_synthetic(name))
