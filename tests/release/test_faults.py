@@ -7,7 +7,6 @@ import re
 import resource
 import shutil
 import signal
-import statistics
 import sys
 import tempfile
 import time
@@ -87,9 +86,12 @@ def test_a_mix_killed_at_random_moments_never_shows_half_a_release(
         took.append(time.perf_counter() - begun)
     delays = random.Random(5)
     killed = 0
-    for seed in range(kills):
+    # A busy machine may end some before their time has come, so there are more than are killed.
+    for seed in range(4 * kills):
+        if killed == kills:
+            break
         child = started(children, inputs, output, seed)
-        child.join(delays.uniform(0, statistics.median(took)))
+        child.join(delays.uniform(0, min(took)))
         child.kill()
         child.join()
         killed += child.exitcode == -signal.SIGKILL
@@ -98,7 +100,7 @@ def test_a_mix_killed_at_random_moments_never_shows_half_a_release(
         for name in entries(output / "releases"):
             if not name.startswith("."):
                 verify_release(output / "releases" / name)
-    assert killed >= kills // 2
+    assert killed == kills
     child = started(children, inputs, output, 2000)
     child.join()
     assert child.exitcode == 0
