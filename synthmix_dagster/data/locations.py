@@ -167,6 +167,7 @@ def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
             dataset=dataset,
             fix="Check the address, the network and the credentials in the environment",
         ) from cause_of(error, address)
+    _require_no_table(filesystem, path, shown, dataset)
     if found is None:
         raise DataError(
             f"there is no file or folder '{shown}'",
@@ -181,6 +182,21 @@ def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
         )
     _require_one_format(found, shown, dataset)
     return found
+
+
+def _require_no_table(filesystem: pa_fs.FileSystem, path: str, shown: str, dataset: str) -> None:
+    """Refuse the folder of a table: its files also hold rows that were deleted long ago."""
+    if not is_local(filesystem) or _WILDCARD.search(path):
+        return
+    folder = Path(path)
+    delta = (folder / "_delta_log").is_dir()
+    if delta or any(folder.glob("metadata/*.metadata.json")):
+        kind, library = ("a Delta", "deltalake") if delta else ("an Iceberg", "pyiceberg")
+        raise DataError(
+            f"'{shown}' is {kind} table, whose files also hold rows that were deleted",
+            dataset=dataset,
+            fix=f"Load one version of it with {library}, and pass the rows as an Arrow table",
+        )
 
 
 def resolve(source: str | Path | Store, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
