@@ -16,8 +16,10 @@ from synthmix_dagster.errors import ConfigError, UnknownChoiceError
 Scaling = Literal["standard", "robust", "rank"]
 #: What is predicted: a number or a class.
 Task = Literal["regression", "classification"]
+#: One column; pandas also has numbers for names, which are taken as text.
+Name = str | int
 #: One column, several, or none.
-Names = str | Collection[str] | None
+Names = Name | Collection[Name] | None
 
 #: How a column of text becomes a vector by its words, see `Columns`.
 TEXT = "text"
@@ -70,8 +72,10 @@ class Columns:
     def __post_init__(self) -> None:
         for name in ("categorical", "ignore", "key"):
             object.__setattr__(self, name, listed(getattr(self, name)))
-        object.__setattr__(self, "weights", dict(self.weights or {}))
+        weights = {str(column): weight for column, weight in (self.weights or {}).items()}
+        object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "embed", dict(self.embed or {}))
+        object.__setattr__(self, "groups", None if self.groups is None else str(self.groups))
         require_choice(self.scaling, Scaling, option="scaling")
         for column, how in self.embed.items():
             if how != TEXT and not is_reference(how):
@@ -125,10 +129,12 @@ def listed(names: Names) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> listed("id"), listed(["a", "b"]), listed(None)
-    (('id',), ('a', 'b'), ())
+    >>> listed("id"), listed(["a", 2]), listed(0), listed(None)
+    (('id',), ('a', '2'), ('0',), ())
     """
-    return (names,) if isinstance(names, str) else tuple(names or ())
+    if names is None:
+        return ()
+    return (str(names),) if isinstance(names, str | int) else tuple(map(str, names))
 
 
 def require_choice(value: object, choices: Any, *, option: str) -> None:

@@ -21,6 +21,7 @@ from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.columns import shared_columns
 from synthmix_dagster.encoding.options import (
     Columns,
+    Name,
     Names,
     Scaling,
     Task,
@@ -48,7 +49,7 @@ def measure_distance(
     real: IntoDataset,
     synthetic: IntoDataset,
     *,
-    target: str | None = None,
+    target: Name | None = None,
     task: Task | None = None,
     categorical: Names = None,
     ignore: Names = None,
@@ -137,6 +138,7 @@ def measure_distance(
     >>> round(report.gap, 1), report.p_value
     (0.5, 0.005)
     """
+    target = None if target is None else str(target)
     columns = Columns(
         categorical=listed(categorical),
         ignore=listed(ignore),
@@ -189,7 +191,7 @@ def recommend_ratio(
     real: IntoDataset,
     synthetic: IntoDataset,
     *,
-    target: str,
+    target: Name,
     task: Task,
     categorical: Names = None,
     ignore: Names = None,
@@ -286,6 +288,7 @@ def recommend_ratio(
     >>> recommend_ratio(draw(50), draw(400), target="y", task="regression").ratio
     8.0
     """
+    target = str(target)
     columns = Columns(
         *(listed(categorical), listed(ignore), listed(key), weights or {}, scaling),
         embed=embed or {},
