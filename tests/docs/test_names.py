@@ -22,7 +22,8 @@ def free_names(sources: list[str]) -> set[str]:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
                 late.append(statement)
                 for outside in (*statement.decorator_list, *_annotations(statement)):
-                    free |= _loaded(outside) - known
+                    own = {name for node in ast.walk(outside) for name in _bound(node)}
+                    free |= _loaded(outside) - known - own
             else:
                 inner = {name for node in ast.walk(statement) for name in _bound(node)}
                 free |= _loaded(statement) - known - inner

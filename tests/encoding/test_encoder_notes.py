@@ -161,7 +161,7 @@ def test_an_identifier_is_refused():
 @pytest.mark.parametrize("rows", [12, 400])
 def test_free_text_is_refused_however_few_rows_there_are(rows):
     texts = [f"the parcel of order {i} came late again" for i in range(rows)]
-    with pytest.raises(DataError, match=r"free text.*replace text by an embedding") as caught:
+    with pytest.raises(DataError, match=r"free text.*turn text into a vector by 'embed'") as caught:
         Encoder.fit(frame(review=texts), frame(review=texts))
     assert (caught.value.dataset, caught.value.column) == ("real", "review")
 

@@ -60,7 +60,9 @@ def test_a_storage_without_a_path_and_another_resource_are_refused(
     result = run(
         options | {"storage": "lake", "output_root": "memory://x/y"}, instance, lake="text"
     )
-    assert "the resource 'lake' is a str" in said(result)
+    # The I/O manager of the mix needs it before any step does.
+    failed = [event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE"]
+    assert "the resource 'lake' is a str" in failed[0].job_failure_data.error.to_string()
 
 
 def test_what_is_downstream_loads_the_release_by_the_storage_of_its_mix(tmp_path: Path) -> None:
