@@ -8,7 +8,7 @@ they are needed (`data.reading`).
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -19,14 +19,15 @@ import pyarrow.compute as pc
 
 from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
+from synthmix_dagster.data.lake_tables import open_table, table_kind
 from synthmix_dagster.data.locations import find_files
-from synthmix_dagster.data.options import CsvOptions, ReadOptions
+from synthmix_dagster.data.options import TABLES, CsvOptions, FormatName, ReadOptions
 from synthmix_dagster.data.plain_types import notes_on_types, plain_schema, plain_table
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.store import Store, is_store
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
-from synthmix_dagster.redaction import cause_of
+from synthmix_dagster.redaction import cause_of, without_secrets
 
 
 class ArrowStream(Protocol):
@@ -71,6 +72,8 @@ class Dataset:
         Where the rows came from, in the order of the rows; empty for rows from memory.
     notes : tuple of str
         What a reader should know of columns that were left out or changed.
+    options : ReadOptions
+        How it was read; of a table, with the version that was found.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Dataset:
     fingerprint: str
     files: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = ()
+    options: ReadOptions = field(default_factory=ReadOptions)
 
     @property
     def rows(self) -> int:
@@ -170,6 +174,8 @@ def open_dataset(
     filters: Sequence[Any] | None = None,
     csv: CsvOptions | Mapping[str, Any] | None = None,
     timezone: str | None = None,
+    version: int | str | None = None,
+    format: FormatName | None = None,  # noqa: A002
     key: Sequence[str] = (),
 ) -> Dataset:
     """Open files or a frame as a dataset.
@@ -177,8 +183,9 @@ def open_dataset(
     Parameters
     ----------
     source : path, URI, pandas.DataFrame, pyarrow.Table or any frame with the Arrow stream protocol
-        A path is a file, a folder, also a Hive-partitioned one, or a glob of Parquet, Arrow, CSV
-        or JSON lines; a URI is one on an object store, such as ``s3://bucket/folder``.
+        A path is a file, a folder, also a Hive-partitioned one, or a glob of Parquet, Arrow, ORC,
+        CSV or JSON; or the folder of a Delta or Iceberg table. A URI is one on an object store,
+        such as ``s3://bucket/folder``.
     name : str
         What messages should call the dataset.
     columns : sequence of str, optional
@@ -193,6 +200,11 @@ def open_dataset(
         ``names``, ``skip_rows``, ``null_values`` and ``types``.
     timezone : str, optional
         Time zone of timestamps that have none.
+    version : int or str, optional
+        Version of a Delta table; snapshot, branch or tag of an Iceberg table; the newest by
+        default.
+    format : {"parquet", "arrow", "csv", "json", "orc", "delta", "iceberg"}, optional
+        Format of the files; by default what their names end in, and what lies in the folder.
     key : sequence of str
         Columns that identify a row. An index that pandas stored is read only if it is one of them.
 
@@ -211,24 +223,25 @@ def open_dataset(
     (2, ['x'])
     """
     view = View.of(columns, rename, filters)
-    options = ReadOptions.of(csv, timezone, key=key)
+    options = ReadOptions.of(csv, timezone, version, format, key)
     if isinstance(source, Dataset):
         if view or options.said:
             raise ConfigError(
                 f"dataset '{source.name}' is already open",
-                option="columns, rename, filters, csv or timezone",
+                option="columns, rename, filters, csv, timezone, version or format",
                 fix="Pass these options to the call that opens it",
             )
         dataset = source
     elif isinstance(source, str | Path) or is_store(source):
         dataset = _open_path(source, name, view, options)
     else:
+        _require_files(options, name)
         raw = _to_arrow(source, name)
         require_unique(raw.column_names, name)
         plain = plain_schema(raw.schema, timezone)
         notes = tuple(notes_on_types(raw.schema, timezone))
         table = _seen(plain_table(raw, raw.schema, plain), name, view)
-        dataset = Dataset(name, table, content_sha256(table), notes=notes)
+        dataset = Dataset(name, table, content_sha256(table), notes=notes, options=options)
     if dataset.rows == 0:
         what = source if isinstance(source, str | Path) else "an empty frame"
         problem = "no rows match its filters" if view.filters else f"it has no rows ({what})"
@@ -242,7 +255,27 @@ def open_dataset(
 
 
 def _open_path(path: str | Path | Store, name: str, view: View, options: ReadOptions) -> Dataset:
-    rows = StoredRows.open(find_files(path, name), name, view, options)
+    found = table_kind(path, name)
+    kind = options.format or found
+    if found and kind not in TABLES:
+        raise DataError(
+            f"'{without_secrets(str(path))}' is a table, whose files also hold rows that were "
+            "deleted",
+            dataset=name,
+            fix=f"Set 'format' to {found}, or leave it out",
+        )
+    if kind in TABLES:
+        table = open_table(path, kind, options.version, name)
+        options = replace(options, format=kind, version=table.version)  # type: ignore[arg-type]
+        rows = StoredRows.open(table.locations, name, view, options, table)
+    elif options.version is not None:
+        raise ConfigError(
+            f"'{without_secrets(str(path))}' is not a Delta or Iceberg table",
+            option="version",
+            fix="Leave it out, or set 'format' to delta or iceberg",
+        )
+    else:
+        rows = StoredRows.open(find_files(path, name, kind), name, view, options)
     files = tuple(SourceFile(file.location.name, file.kept, file.sha256) for file in rows.files)
     digest = hashlib.sha256()
     for file in files:
@@ -251,7 +284,18 @@ def _open_path(path: str | Path | Store, name: str, view: View, options: ReadOpt
         digest.update(json.dumps(view.to_dict(), sort_keys=True).encode())
     if options.said:
         digest.update(json.dumps(options.said, sort_keys=True).encode())
-    return Dataset(name, rows, digest.hexdigest(), files, rows.notes)
+    return Dataset(name, rows, digest.hexdigest(), files, rows.notes, options)
+
+
+def _require_files(options: ReadOptions, name: str) -> None:
+    """Refuse options that only files and tables have."""
+    for option in ("version", "format"):
+        if getattr(options, option) is not None:
+            raise ConfigError(
+                f"dataset '{name}' is a frame, which has none",
+                option=option,
+                fix="Leave it out",
+            )
 
 
 def _seen(table: pa.Table, name: str, view: View) -> pa.Table:

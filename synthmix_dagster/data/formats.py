@@ -118,6 +118,7 @@ _READERS: dict[str, Format] = {
     "arrow": Arrow(),
     "orc": Orc(),
     "json lines": JsonLines(),
+    "json": JsonLines(),
 }
 
 

@@ -78,6 +78,10 @@ class Location:
         As messages spell it, without anything secret.
     address : str
         Path or URI of the dataset, as it was given: what is secret in it shall not be quoted.
+    forced : str
+        Format that a user or a table states, whatever the name ends in.
+    values : mapping of str to str, optional
+        Columns that a table states of the file, in the place of those that its path spells.
     """
 
     filesystem: pa_fs.FileSystem = field(compare=False, repr=False)
@@ -85,15 +89,19 @@ class Location:
     name: str
     shown: str
     address: str = field(default="", compare=False, repr=False)
+    forced: str = field(default="", compare=False)
+    values: Mapping[str, str | None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def format(self) -> str:
-        """Format by the ending of the name, or nothing."""
-        return format_of(self.name)
+        """The format that is stated, or the one that the name ends in, or nothing."""
+        return self.forced or format_of(self.name)
 
     @property
     def partition(self) -> Mapping[str, str | None]:
-        """Columns that a Hive-partitioned folder spells in its path."""
+        """Columns that a Hive-partitioned folder spells in its path, or that a table states."""
+        if self.values is not None:
+            return self.values
         parts = [part.partition("=") for part in self.name.split("/")[:-1] if "=" in part]
         return {
             unquote(column): None if value == _HIVE_NULL else unquote(value)
@@ -137,7 +145,7 @@ def format_of(path: str) -> str:
     return next((kind for ending, kind in FORMATS.items() if lowered.endswith(ending)), "")
 
 
-def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
+def find_files(source: str | Path | Store, dataset: str, forced: str = "") -> list[Location]:
     """List the files of a dataset, sorted by name.
 
     Parameters
@@ -147,6 +155,8 @@ def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
         ``s3://bucket/folder``.
     dataset : str
         What messages call it.
+    forced : str
+        Format of the files, whatever their names end in.
 
     Raises
     ------
@@ -157,7 +167,7 @@ def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
     address = source.uri if is_store(source) else str(source)
     shown = _shown(prefix, path)
     try:
-        found = _listed(filesystem, path, prefix, address)
+        found = _listed(filesystem, path, prefix, address, forced)
     except Exception as error:
         # Clients of object stores have exceptions of their own.
         if is_local(filesystem) and not isinstance(error, OSError | pa.ArrowException):
@@ -167,7 +177,6 @@ def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
             dataset=dataset,
             fix="Check the address, the network and the credentials in the environment",
         ) from cause_of(error, address)
-    _require_no_table(filesystem, path, shown, dataset)
     if found is None:
         raise DataError(
             f"there is no file or folder '{shown}'",
@@ -182,21 +191,6 @@ def find_files(source: str | Path | Store, dataset: str) -> list[Location]:
         )
     _require_one_format(found, shown, dataset)
     return found
-
-
-def _require_no_table(filesystem: pa_fs.FileSystem, path: str, shown: str, dataset: str) -> None:
-    """Refuse the folder of a table: its files also hold rows that were deleted long ago."""
-    if not is_local(filesystem) or _WILDCARD.search(path):
-        return
-    folder = Path(path)
-    delta = (folder / "_delta_log").is_dir()
-    if delta or any(folder.glob("metadata/*.metadata.json")):
-        kind, library = ("a Delta", "deltalake") if delta else ("an Iceberg", "pyiceberg")
-        raise DataError(
-            f"'{shown}' is {kind} table, whose files also hold rows that were deleted",
-            dataset=dataset,
-            fix=f"Load one version of it with {library}, and pass the rows as an Arrow table",
-        )
 
 
 def resolve(source: str | Path | Store, dataset: str) -> tuple[pa_fs.FileSystem, str, str]:
@@ -258,14 +252,14 @@ def _shown(prefix: str, path: str) -> str:
 
 
 def _listed(
-    filesystem: pa_fs.FileSystem, path: str, prefix: str, address: str
+    filesystem: pa_fs.FileSystem, path: str, prefix: str, address: str, forced: str
 ) -> list[Location] | None:
     """Files at a path; None if nothing exists there."""
     (info,) = filesystem.get_file_info([path])
     if info.type == pa_fs.FileType.File:
         # Of an address with a token the name is what stands before it, today and tomorrow.
         name = without_secrets(path).rsplit("/", 1)[-1]
-        return [Location(filesystem, path, name, _shown(prefix, path), address)]
+        return [Location(filesystem, path, name, _shown(prefix, path), address, forced)]
     pattern, folder = None, path
     if info.type == pa_fs.FileType.NotFound:
         if not _WILDCARD.search(path):
@@ -280,12 +274,12 @@ def _listed(
         name = _below(folder, entry.path)
         visible = not any(part[0] in "._" for part in name.split("/"))
         wanted = pattern is None or pattern.fullmatch(f"{folder}/{name}".removeprefix("./"))
-        if entry.is_file and visible and wanted and format_of(name):
+        if entry.is_file and visible and wanted and (forced or format_of(name)):
             shown = _shown(prefix, entry.path)
-            files.append(Location(filesystem, entry.path, name, shown, address))
+            files.append(Location(filesystem, entry.path, name, shown, address, forced))
     # Beside rows in another format, JSON is about them: a schema, a manifest.
     rows = [file for file in files if ".json" not in Path(file.name).suffixes]
-    return sorted(rows or files, key=lambda file: file.name)
+    return sorted(files if forced else rows or files, key=lambda file: file.name)
 
 
 def _below(folder: str, path: str) -> str:
@@ -306,7 +300,7 @@ def _require_one_format(found: Sequence[Location], shown: str, dataset: str) -> 
         raise DataError(
             f"the file '{shown}' has an unknown extension",
             dataset=dataset,
-            fix=f"Use one of {', '.join(FORMATS)}",
+            fix=f"Use one of {', '.join(FORMATS)}, or set 'format', such as csv",
         )
     if len(kinds) > 1:
         raise DataError(

@@ -6,9 +6,14 @@ Everything here is plain Python, so that settings can be read without loading an
 import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from synthmix_dagster.errors import ConfigError, did_you_mean
+
+#: Formats of files, and of tables, that a user can state.
+FormatName: TypeAlias = Literal["parquet", "arrow", "csv", "json", "orc", "delta", "iceberg"]
+#: Those that are tables of several files and have versions.
+TABLES = ("delta", "iceberg")
 
 #: What a CSV file has in the place of a missing value, unless it is said.
 NULLS = ("", "NaN", "nan", "NULL", "null")
@@ -108,15 +113,19 @@ class ReadOptions:
         The dialect of CSV files.
     timezone : str, optional
         Time zone of timestamps that have none, such as ``UTC``.
-    version : int, optional
-        Version of a Delta table, or snapshot of an Iceberg table; the current one by default.
+    version : int or str, optional
+        Version of a Delta table; snapshot, branch or tag of an Iceberg table; the newest by
+        default.
+    format : {"parquet", "arrow", "csv", "json", "orc", "delta", "iceberg"}, optional
+        Format of the files; by default what their names end in, and what lies in the folder.
     key : sequence of str
         Columns that identify a row. An index that pandas stored is read only if it is one of them.
     """
 
     csv: CsvOptions = CsvOptions()
     timezone: str | None = None
-    version: int | None = None
+    version: int | str | None = None
+    format: FormatName | None = None
     key: tuple[str, ...] = ()
 
     @classmethod
@@ -124,7 +133,8 @@ class ReadOptions:
         cls,
         csv: CsvOptions | Mapping[str, Any] | None = None,
         timezone: str | None = None,
-        version: int | None = None,
+        version: int | str | None = None,
+        format: FormatName | None = None,  # noqa: A002
         key: Sequence[str] = (),
     ) -> "ReadOptions":
         """Read what a user wrote.
@@ -136,15 +146,39 @@ class ReadOptions:
         """
         if timezone is not None:
             _require_zone(timezone)
-        return cls(CsvOptions.of(csv), timezone, version, tuple(key))
+        if format is not None and format not in get_args(FormatName):
+            raise ConfigError(
+                f"unknown format {format!r}",
+                option="format",
+                fix=did_you_mean(str(format), get_args(FormatName)),
+            )
+        if version is not None and format is not None and format not in TABLES:
+            raise ConfigError(
+                f"files of the format {format} have no versions",
+                option="version",
+                fix="Leave it out, or set 'format' to delta or iceberg",
+            )
+        return cls(CsvOptions.of(csv), timezone, version, format, tuple(key))
 
     @property
     def said(self) -> dict[str, Any]:
         """What differs from the defaults and changes rows, as plain values for a fingerprint."""
-        dialect = asdict(self.csv)
-        usual = asdict(CsvOptions())
-        changed = {name: value for name, value in dialect.items() if value != usual[name]}
-        said = {"csv": changed, "timezone": self.timezone, "version": self.version}
+        dialect = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self.csv).items()
+        }
+        usual = CsvOptions()
+        changed = {
+            name: dialect[name]
+            for name in dialect
+            if getattr(self.csv, name) != getattr(usual, name)
+        }
+        said = {
+            "csv": changed,
+            "timezone": self.timezone,
+            "version": self.version,
+            "format": self.format,
+        }
         return {name: value for name, value in said.items() if value not in ({}, None)}
 
 

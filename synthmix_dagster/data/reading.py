@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from synthmix_dagster.data import left_out
+from synthmix_dagster.data.common_schema import clash, common_schema, promoted
 from synthmix_dagster.data.filtering import filter_mask
-from synthmix_dagster.data.formats import PIECE_ROWS, reader_of
+from synthmix_dagster.data.formats import PIECE_ROWS, Format, reader_of
+from synthmix_dagster.data.lake_tables import LakeTable
 from synthmix_dagster.data.locations import Location, is_local
 from synthmix_dagster.data.options import ReadOptions
 from synthmix_dagster.data.plain_types import notes_on_types, plain_schema, plain_table
@@ -48,6 +50,8 @@ class StoredFile:
         Rows that meet the filters.
     raw : pyarrow.Schema
         Columns as the file has them, before they became plain types.
+    reader : Format
+        What reads it.
     notes : tuple of str
         Columns that were left out or changed.
     """
@@ -59,6 +63,7 @@ class StoredFile:
     state: tuple[Any, ...] = field(compare=False)
     kept: int
     raw: pa.Schema = field(compare=False)
+    reader: Format = field(compare=False, repr=False)
     notes: tuple[str, ...] = ()
 
 
@@ -112,8 +117,11 @@ class StoredRows:
         dataset: str,
         view: View | None = None,
         options: ReadOptions | None = None,
+        table: LakeTable | None = None,
     ) -> "StoredRows":
-        """Look at files. A column that some of them lack is missing in their rows.
+        """Look at files, or at those of a table, which says what columns there are.
+
+        A column that some of them lack is missing in their rows.
 
         Raises
         ------
@@ -121,17 +129,30 @@ class StoredRows:
             A file cannot be read, or column types are incompatible.
         """
         view, options = view or View(), options or ReadOptions()
-        asking = replace(options, key=_asked(view, options))
+        columns = () if table is None else tuple(table.schema.names)
+        asking = replace(options, key=(*_asked(view, options), *columns))
+        readers = {} if table is None else table.readers
         with ThreadPoolExecutor(_READERS) as pool:
             files = list(
-                pool.map(lambda location: _open_file(location, dataset, asking), locations)
+                pool.map(
+                    lambda each: _open_file(each, dataset, asking, readers.get(each.name)),
+                    locations,
+                )
             )
         agreed = agreed_codes([file.raw for file in files])
         files = [
             replace(file, raw=raw, schema=plain_schema(raw, options.timezone))
             for file, raw in zip(files, agreed, strict=True)
         ]
-        stored = _common_schema(files, dataset)
+        stored = (
+            common_schema(
+                [file.schema for file in files],
+                [file.location.partition for file in files],
+                dataset,
+            )
+            if table is None
+            else plain_schema(table.schema, options.timezone)
+        )
         names = tuple(view.handed_out(stored.names, dataset).items())
         rows = cls(dataset, tuple(files), stored, names, view, options)
         rows._require_lossless()
@@ -237,8 +258,7 @@ class StoredRows:
         self, file: StoredFile, there: pa.Schema, rows: int, wanted: Ints | None
     ) -> Iterator[tuple[int, pa.Table]]:
         if there.names:
-            reader = reader_of(file.location.format, self.options)
-            for start, piece in reader.pieces(file.location, there, rows, wanted):
+            for start, piece in file.reader.pieces(file.location, there, rows, wanted):
                 yield start, plain_table(piece, file.raw, file.schema)
             return
         # Only columns of the folder's name are needed: nothing has to be read.
@@ -252,7 +272,7 @@ class StoredRows:
         for column in needed:
             kind = self.stored.field(column).type
             if column in in_file:
-                columns.append(_promoted(piece.column(column), kind))
+                columns.append(promoted(piece.column(column), kind))
             else:
                 value = pa.scalar(file.location.partition.get(column)).cast(kind)
                 columns.append(pa.repeat(value, piece.num_rows))
@@ -280,7 +300,7 @@ class StoredRows:
             except DataError as error:
                 if not isinstance(error.__context__, pa.ArrowInvalid | pa.ArrowTypeError):
                     raise
-                raise _clash(self.dataset, error.__context__) from error
+                raise clash(self.dataset, error.__context__) from error
 
 
 def require_unique(columns: Sequence[str], dataset: str) -> None:
@@ -297,8 +317,10 @@ def require_unique(columns: Sequence[str], dataset: str) -> None:
         seen.add(column)
 
 
-def _open_file(location: Location, dataset: str, options: ReadOptions) -> StoredFile:
-    reader = reader_of(location.format, options)
+def _open_file(
+    location: Location, dataset: str, options: ReadOptions, reader: Format | None
+) -> StoredFile:
+    reader = reader or reader_of(location.format, options)
     with _naming(location, dataset):
         state, digest = location.state(), _sha256(location)
         raw, rows = reader.look(location)
@@ -313,7 +335,7 @@ def _open_file(location: Location, dataset: str, options: ReadOptions) -> Stored
     raw = pa.schema([each for each in raw if each.name not in numbers], raw.metadata)
     notes = (*map(left_out.note, numbers), *notes_on_types(raw, options.timezone))
     schema = plain_schema(raw, options.timezone)
-    return StoredFile(location, rows, schema, digest, state, kept=rows, raw=raw, notes=notes)
+    return StoredFile(location, rows, schema, digest, state, rows, raw, reader, notes)
 
 
 def _asked(view: View, options: ReadOptions) -> tuple[str, ...]:
@@ -327,64 +349,6 @@ def _sha256(location: Location) -> str:
         while block := handle.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _common_schema(files: Sequence[StoredFile], dataset: str) -> pa.Schema:
-    """All columns of all files, and those of their folders' names."""
-    try:
-        empty = [schema.empty_table() for schema in _agreed_categories(files)]
-        schema = pa.concat_tables(empty, promote_options="permissive").schema
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise _clash(dataset, error) from error
-    folders = [file.location.partition for file in files]
-    for column in dict.fromkeys(name for folder in folders for name in folder):
-        if column not in schema.names:
-            values = [folder[column] for folder in folders if folder.get(column) is not None]
-            whole = all(_is_whole(value) for value in values)
-            schema = schema.append(pa.field(column, pa.int64() if whole else pa.string()))
-    return schema
-
-
-def _agreed_categories(files: Sequence[StoredFile]) -> list[pa.Schema]:
-    """Columns that are categories in some files only are the values they stand for."""
-    packed: set[str] = set()
-    plain: set[str] = set()
-    for file in files:
-        for each in file.schema:
-            dictionary = pa.types.is_dictionary(each.type)
-            if not pa.types.is_null(each.type):
-                (packed if dictionary else plain).add(each.name)
-    mixed = packed & plain
-
-    def agreed(each: pa.Field) -> pa.Field:
-        dictionary = each.name in mixed and pa.types.is_dictionary(each.type)
-        return each.with_type(each.type.value_type) if dictionary else each
-
-    return [pa.schema(map(agreed, file.schema), file.schema.metadata) for file in files]
-
-
-def _clash(dataset: str, error: BaseException) -> DataError:
-    return DataError(
-        f"its files have columns of incompatible types ({error})",
-        dataset=dataset,
-        fix="Write all files with one schema",
-    )
-
-
-def _is_whole(text: str | None) -> bool:
-    """Whether a text is a whole number as Python would write it, so that nothing gets lost."""
-    return text is not None and text.lstrip("-").isdecimal() and text == str(int(text))
-
-
-def _promoted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """A column in a type that holds the values of other files as well."""
-    if values.type == kind:
-        return values
-    if pa.types.is_dictionary(values.type) and not pa.types.is_dictionary(kind):
-        return _promoted(values.cast(values.type.value_type), kind)
-    field = pa.schema([("x", kind)])
-    both = [field.empty_table(), pa.table({"x": values})]
-    return pa.concat_tables(both, promote_options="permissive").column("x")
 
 
 def _require_unchanged(location: Location, state: tuple[Any, ...], dataset: str) -> None:

@@ -127,8 +127,9 @@ def _gate(config: MixConfig, options: Mapping[str, Any], *, name: str) -> Judged
 
 def _schema(config: MixConfig, options: Mapping[str, Any]) -> Judged:
     if config.from_files:
-        real, _ = put_aside(config, open_side(config, {}, "real"))
-        violations = schema_violations(config, (real, open_side(config, {}, "synthetic")))
+        real, _ = put_aside(config, open_side(config, {}, "real", as_ingested=True))
+        synthetic = open_side(config, {}, "synthetic", as_ingested=True)
+        violations = schema_violations(config, (real, synthetic))
     else:
         violations = [Violation(**values) for values in _result(config, "schema")]
     severity, _ = config.acts("schema_matches")

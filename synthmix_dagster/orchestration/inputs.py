@@ -40,7 +40,9 @@ def open_inputs(config: MixConfig, frames: Frames) -> Opened:
     GateError
         The files changed since they were ingested.
     """
-    all_real, synthetic = (open_side(config, frames, side) for side in ("real", "synthetic"))
+    all_real, synthetic = (
+        open_side(config, frames, side, as_ingested=True) for side in ("real", "synthetic")
+    )
     for side in (all_real, synthetic):
         if config.dataset(side.name).asset is None:
             _require_ingested(config, side)
@@ -51,9 +53,25 @@ def open_inputs(config: MixConfig, frames: Frames) -> Opened:
     return Opened((real, synthetic), evaluation)
 
 
-def open_side(config: MixConfig, frames: Frames, side: str) -> Dataset:
-    """Open one dataset, whole."""
+def open_side(
+    config: MixConfig, frames: Frames, side: str, *, as_ingested: bool = False
+) -> Dataset:
+    """Open one dataset, whole.
+
+    Parameters
+    ----------
+    config : MixConfig
+    frames : mapping of str to frame
+    side : str
+    as_ingested : bool
+        Whether a table is opened at the version that was ingested: it may have moved on since.
+    """
     source = config.dataset(side)
+    if as_ingested and source.path is not None:
+        ingested = (MixPaths.of(config).records.read(side) or {}).get("table", {})
+        # Another version in the settings is another dataset, which has to be ingested first.
+        if ingested and ingested["requested"] == source.version:
+            source = source.model_copy(update={"version": ingested["version"]})
     place = source.path if source.generator is None else MixPaths.of(config).generated
     rows = place if source.asset is None else frames[side]
     return source.open(rows, side, config.columns.key)

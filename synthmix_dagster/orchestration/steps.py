@@ -64,7 +64,7 @@ def ingest_real(config: MixConfig, inputs: Inputs) -> Outcome:
 
 def make_generator_input(config: MixConfig, inputs: Inputs) -> Outcome:
     """Hand on the real rows without the evaluation rows, as the kind of frame they came in."""
-    rest, evaluation = put_aside(config, open_side(config, inputs.frames, "real"))
+    rest, evaluation = put_aside(config, open_side(config, inputs.frames, "real", as_ingested=True))
     return Outcome(
         metadata.of_dataset(rest, evaluation_rows=0 if evaluation is None else evaluation.rows),
         rest.fingerprint,
@@ -76,7 +76,7 @@ def ingest_synthetic(config: MixConfig, inputs: Inputs) -> Outcome:
     """Read the synthetic rows from files, or have a generator make them."""
     if config.synthetic.generator is not None:
         generator = inputs.resources[config.synthetic.generator]
-        real, _ = put_aside(config, open_side(config, inputs.frames, "real"))
+        real, _ = put_aside(config, open_side(config, inputs.frames, "real", as_ingested=True))
         generate(config, generator, real)
     return _ingested(config, "synthetic")
 
@@ -249,7 +249,11 @@ def _warning(waiver: Waiver | None) -> str | None:
 
 def _ingested(config: MixConfig, side: str) -> Outcome:
     dataset = open_side(config, {}, side)
-    MixPaths.of(config).records.write(side, {"fingerprint": dataset.fingerprint})
+    record: dict[str, Any] = {"fingerprint": dataset.fingerprint}
+    if dataset.options.version is not None:
+        requested = config.dataset(side).version
+        record["table"] = {"requested": requested, "version": dataset.options.version}
+    MixPaths.of(config).records.write(side, record)
     place = config.dataset(side).path or MixPaths.of(config).generated.uri
     return Outcome(metadata.of_dataset(dataset, place), dataset.fingerprint)
 

@@ -138,6 +138,21 @@ class Input(_Record):
     ]
     view: InputView | None
     files: tuple[InputFile, ...]
+    reading: Annotated[
+        Mapping[str, Any] | None,
+        Field(
+            json_schema_extra=lambda schema: schema.pop("default"),
+            description="Options it was read with, and the version or snapshot of a table; absent "
+            "if there were none.",
+        ),
+    ] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without what is absent."""
+        values = asdict(self)
+        if self.reading is None:
+            del values["reading"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -315,7 +330,10 @@ class Manifest(_Record):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the file holds: plain JSON-serialisable values, keys in order."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
+        inputs = {name: given.to_dict() for name, given in self.inputs.items()}
+        values: dict[str, Any] = json.loads(
+            json.dumps({**asdict(self), "inputs": inputs}, sort_keys=True)
+        )
         if self.previous == NOT_RECORDED:
             del values["previous"]
         if self.digest is None:

@@ -26,7 +26,7 @@ def release_id_of(
     """
     identified: dict[str, Any] = {
         "mix": asdict(request),
-        "inputs": {name: asdict(given) for name, given in inputs.items()},
+        "inputs": {name: given.to_dict() for name, given in inputs.items()},
         "notes": list(notes),
         "version": MANIFEST_VERSION,
         "shards": SHARDS_VERSION,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import dagster as dg
 from pydantic import field_validator, model_validator
 
-from synthmix_dagster.data.options import CsvOptions, ReadOptions
+from synthmix_dagster.data.options import CsvOptions, FormatName, ReadOptions
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
@@ -64,11 +64,17 @@ class DatasetConfig(Settings):
         A file, a folder (also a Hive-partitioned one) or a glob of Parquet, Arrow, ORC, CSV, JSON
         lines or JSON, or a URI of one, such as ``s3://bucket/folder``. ``{partition_key}`` is
         replaced by the partition key; with multi-dimensional partitions, ``{day}`` and the like are
-        replaced by the key of the dimension of that name.
+        replaced by the key of the dimension of that name. Or the folder of a Delta or Iceberg
+        table.
     csv : CsvConfig, optional
         The dialect of CSV files at `path`.
     timezone : str, optional
         Time zone of timestamps that have none, such as ``UTC``.
+    version : int or str, optional
+        Version of a Delta table, or snapshot, branch or tag of an Iceberg table, at `path`; the
+        newest by default.
+    format : {"parquet", "arrow", "csv", "json", "orc", "delta", "iceberg"}, optional
+        Format of what is at `path`; by default what names end in, and what lies in the folder.
     asset : asset key, optional
         An existing asset, loaded through its own I/O manager.
     generator : str, optional
@@ -95,6 +101,8 @@ class DatasetConfig(Settings):
     path: str | None = None
     csv: CsvConfig | None = None
     timezone: str | None = None
+    version: int | str | None = None
+    format: FormatName | None = None
     asset: dg.ResolvedAssetKey | None = None
     generator: str | None = None
     generator_rows: int | None = None
@@ -123,8 +131,9 @@ class DatasetConfig(Settings):
             raise ValueError(
                 "set exactly one of 'path' and 'asset', or 'generator' for 'synthetic'"
             )
-        if self.csv is not None and self.path is None:
-            raise ValueError("'csv' requires 'path'. Remove it")
+        for option in ("csv", "version", "format"):
+            if getattr(self, option) is not None and self.path is None:
+                raise ValueError(f"'{option}' requires 'path'. Remove it")
         if self.deps and self.path is None:
             raise ValueError("'deps' requires 'path'; an 'asset' has its own lineage")
         if self.storage is not None and self.path is None:
@@ -142,7 +151,7 @@ class DatasetConfig(Settings):
         # What is wrong with a condition is said when the project loads, not when a run starts.
         try:
             View.of(self.columns, self.rename, self.filters)
-            ReadOptions.of(timezone=self.timezone)
+            ReadOptions.of(None, self.timezone, self.version, self.format)
         except ConfigError as error:
             raise ValueError(f"{error.problem}. {error.fix}") from None
         return self
@@ -209,6 +218,8 @@ class DatasetConfig(Settings):
             filters=self.filters,
             csv=None if self.csv is None else self.csv.options,
             timezone=self.timezone,
+            version=self.version,
+            format=self.format,
             key=key,
         )
 

@@ -42,8 +42,10 @@ def program(manifest: Manifest) -> str:
 
 def _opened(manifest: Manifest, name: str) -> str:
     view = manifest.inputs[name].view
-    options = {} if view is None else vars(view)
-    given = "".join(f", {key}={_plain(options[key])!r}" for key in sorted(options) if options[key])
+    options = {**({} if view is None else vars(view)), **(manifest.inputs[name].reading or {})}
+    # Version 0 of a table is an option, an empty list of filters is none.
+    said = {key: value for key, value in sorted(options.items()) if value or value == 0}
+    given = "".join(f", {key}={_plain(value)!r}" for key, value in said.items())
     return f"{_variable(name)} = open_dataset('PATH OR FRAME', {name!r}{given})"
 
 
