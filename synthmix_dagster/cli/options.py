@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from synthmix_dagster.cli.declared import declared
+from synthmix_dagster.cli.reading import reading
 from synthmix_dagster.data.store import is_uri
 from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.encoding.option_docs import attribute_docs
@@ -26,8 +27,8 @@ class ReleasePlace(click.Path):
 
 
 def datasets(command: Command) -> Command:
-    """The two datasets."""
-    return _with(command, click.argument("real"), click.argument("synthetic"))
+    """The two datasets, and how they are read."""
+    return _with(reading(command), click.argument("real"), click.argument("synthetic"))
 
 
 def target(*, required: bool) -> Callable[[Command], Command]:

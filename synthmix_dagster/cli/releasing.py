@@ -11,6 +11,7 @@ from synthmix_dagster.cli import answers, options
 from synthmix_dagster.cli.declared import declared, values_of
 from synthmix_dagster.cli.group import Refused, main
 from synthmix_dagster.cli.progress import progress
+from synthmix_dagster.cli.reading import opened
 from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.encoding.options import Columns
 from synthmix_dagster.ratio.options import RatioOptions
@@ -74,7 +75,6 @@ def mix(
     With a ratio of your own, nothing measured:
       synthmix mix real.csv generated.csv --ratio 0.5 --output mixes/churn
     """  # noqa: D301
-    from synthmix_dagster.data.dataset import open_dataset
     from synthmix_dagster.gates.evidence import gates_of
     from synthmix_dagster.gates.other_verdicts import judge_recommendation
     from synthmix_dagster.verbs import core, mixing
@@ -84,9 +84,9 @@ def mix(
     )
     _require_consistent(ratio, gates, settings)
     key = _hmac_key(hmac_key_env)
-    rows, judges = _evaluation_rows(real, evaluation, evaluation_column)
+    rows, judges = _evaluation_rows(opened(real, "real", settings), evaluation, evaluation_column)
     # Opened once: what is measured is what is mixed.
-    generated = open_dataset(synthetic, "synthetic")
+    generated = opened(synthetic, "synthetic", settings)
     distance = advice = None
     with progress(1 + (ratio is None or bool(gates)) + (ratio is None)) as step, _as_json(as_json):
         if ratio is None or gates:
@@ -226,12 +226,12 @@ def _require_consistent(
         raise click.UsageError("--threshold auto needs a recommendation. Remove --ratio.")
 
 
-def _evaluation_rows(real: str, path: str | None, column: str | None) -> tuple["Dataset", Any]:
+def _evaluation_rows(
+    rows: "Dataset", path: str | None, column: str | None
+) -> tuple["Dataset", Any]:
     """The real rows to mix, and those to judge by: they are neither measured nor mixed."""
-    from synthmix_dagster.data.dataset import open_dataset
     from synthmix_dagster.data.splitting import split_by_column
 
-    rows = open_dataset(real, "real")
     if column is None:
         return rows, path
     if path is not None:

@@ -1,0 +1,125 @@
+"""How datasets are read: ``--read csv.delimiter=;`` and the like, from the declared options."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
+
+import click
+
+from synthmix_dagster.data.options import CsvOptions, ReadOptions
+from synthmix_dagster.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from synthmix_dagster.data.dataset import Dataset
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SHOWN = "such as csv.delimiter=';', csv.types.zip=string, timezone=UTC or version=3."
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def reading(command: Command) -> Command:
+    """Add the options, and hand the command datasets that were opened with them.
+
+    A dataset for which no option is given stays the path that it is.
+    """
+
+    @wraps(command)
+    def opening(real: str, synthetic: str, **settings: Any) -> Any:
+        both = settings.pop("read")
+        sides = {name: [*both, *settings.pop(f"read_{name}")] for name in ("real", "synthetic")}
+        given: dict[str, Any] = {"real": real, "synthetic": synthetic}
+        if settings.get("evaluation") is not None:
+            # Rows to judge by are real rows, and come from where these do.
+            given["evaluation"], sides["evaluation"] = settings.pop("evaluation"), sides["real"]
+        datasets = {
+            name: opened(path, name, settings, sides[name]) if sides[name] else path
+            for name, path in given.items()
+        }
+        return command(**settings, **datasets)
+
+    for flag, what in (
+        ("--read-synthetic", "How the synthetic rows are read"),
+        ("--read-real", "How the real rows are read"),
+        ("--read", "How both datasets are read"),
+    ):
+        option = click.option(
+            flag,
+            metavar="OPTION=VALUE",
+            multiple=True,
+            help=f"{what}, {_SHOWN} May be repeated.",
+        )
+        opening = option(opening)
+    return opening  # type: ignore[return-value]
+
+
+def opened(
+    source: "str | Dataset", name: str, settings: Mapping[str, Any], pairs: Sequence[str] = ()
+) -> "Dataset":
+    """Open a dataset with options of the command line, or return the one that is open.
+
+    Parameters
+    ----------
+    source : str or Dataset
+    name : str
+    settings : mapping
+        Other options of the command, of which the key matters.
+    pairs : sequence of str
+        Options such as ``csv.decimal=,``.
+    """
+    from synthmix_dagster.data.dataset import open_dataset
+
+    if not isinstance(source, str):
+        return source
+    return open_dataset(source, name, key=settings.get("key", ()), **options_of(pairs))
+
+
+def options_of(pairs: Sequence[str]) -> dict[str, Any]:
+    r"""Read options as they are written on the command line.
+
+    Raises
+    ------
+    ConfigError
+        One is not of the form ``option=value``, or unknown.
+
+    Examples
+    --------
+    >>> options_of(["csv.delimiter=\\t", "csv.types.zip=string", "csv.null_values=NA,-"])
+    {'csv': {'delimiter': '\t', 'types': {'zip': 'string'}, 'null_values': ['NA', '-']}}
+    """
+    known = {
+        **dict.fromkeys(("format", "timezone", "version"), ReadOptions),
+        **{f"csv.{each.name}": CsvOptions for each in fields(CsvOptions)},
+    }
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        group, _, rest = name.partition(".")
+        option, _, column = rest.partition(".")
+        full = f"csv.{option}" if group == "csv" else name
+        if not equals or full not in known or bool(column) != (full == "csv.types"):
+            raise ConfigError(
+                f"unknown option '{pair}'", option="read", fix=did_you_mean(name, known)
+            )
+        target = found.setdefault("csv", {}) if group == "csv" else found
+        if column:
+            target.setdefault("types", {})[column] = value
+        else:
+            key = option or name
+            target[key] = _typed(pair, value, get_type_hints(known[full])[key])
+    return found
+
+
+def _typed(pair: str, value: str, type_: Any) -> Any:
+    if type_ is bool:
+        if value.lower() not in _WORDS:
+            raise ConfigError(
+                f"'{pair}' is not a yes or a no", option="read", fix="Use true or false"
+            )
+        return _WORDS[value.lower()]
+    if type_ is int:
+        return int(value) if value.isdecimal() else value
+    if get_origin(type_) is tuple:
+        return value.split(",")
+    return value.replace("\\t", "\t")
