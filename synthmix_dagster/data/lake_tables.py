@@ -292,6 +292,12 @@ class IcebergFile:
         return kinds, sum(batch.num_rows for batch in self._batches(first))
 
     def pieces(self, file: Location, schema: pa.Schema, rows: int, wanted: Ints | None) -> Pieces:
+        stored = self._names_in(file, schema)
+        if stored is not None:
+            as_stored = pa.schema([(stored[each.name], each.type) for each in schema])
+            for first, piece in Parquet().pieces(file, as_stored, rows, wanted):
+                yield first, piece.select(as_stored.names).rename_columns(schema.names).cast(schema)
+            return
         first = 0
         for batch in self._batches(self._schema.select(*schema.names)):
             for start in range(0, batch.num_rows, rows):
@@ -299,6 +305,24 @@ class IcebergFile:
                 if holds(wanted, first, first + piece.num_rows):
                     yield first, pa.Table.from_batches([piece]).select(schema.names).cast(schema)
                 first += piece.num_rows
+
+    def _names_in(self, file: Location, schema: pa.Schema) -> dict[str, str] | None:
+        """Names that columns have in the file, if its bytes alone are the rows.
+
+        The library holds all rows of a file in memory; without deletions, nested columns and
+        columns that were added later it is not needed.
+        """
+        if self._task.delete_files or self._task.file.file_format != "PARQUET":
+            return None
+        stored, _ = Parquet().look(file)
+        by_id = {(each.metadata or {}).get(b"PARQUET:field_id"): each for each in stored}
+        names = {}
+        for each in schema:
+            there = by_id.get(str(self._schema.find_field(each.name).field_id).encode())
+            if there is None or pa.types.is_nested(each.type) or not _widens(there.type, each.type):
+                return None
+            names[each.name] = there.name
+        return names
 
     def _batches(self, schema: Any) -> Any:
         from pyiceberg.expressions import AlwaysTrue
@@ -324,6 +348,17 @@ def _metadata_files(filesystem: pa_fs.FileSystem, path: str) -> Sequence[str]:
         if (found := _METADATA.fullmatch(entry.base_name))
     ]
     return [path for _, path in sorted(numbered)]
+
+
+def _widens(stored: pa.DataType, kind: pa.DataType) -> bool:
+    """Whether a column is of a type, or of a narrower one that the table had before."""
+    families = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    text = (pa.string(), pa.large_string())
+    return (
+        stored == kind
+        or any(of(stored) and of(kind) for of in families)
+        or (stored in text and kind in text)
+    )
 
 
 def _usual(schema: pa.Schema) -> pa.Schema:

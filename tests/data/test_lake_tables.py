@@ -4,6 +4,7 @@ import builtins
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -262,3 +263,32 @@ def test_pieces_of_an_iceberg_table_are_bounded(iceberg):
         pieces[4].table["x"][0].as_py(),
         pieces[0].table["x"][0].as_py(),
     ]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_large_file_is_not_held_in_memory(tmp_path, renamed):
+    catalogs = pytest.importorskip("pyiceberg.catalog.sql")
+    catalog = catalogs.SqlCatalog(
+        "large", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}"
+    )
+    catalog.create_namespace("lake")
+    numbers = np.arange(2_000_000, dtype=np.int32) // 1_000
+    rows = pa.table({"x": numbers, "s": pa.repeat("a", len(numbers))})
+    table = catalog.create_table("lake.rows", schema=rows.schema)
+    table.append(rows)
+    if renamed:
+        with table.update_schema() as update:
+            update.update_column("x", pytest.importorskip("pyiceberg.types").LongType())
+            update.rename_column("x", "z")
+        # A snapshot has the columns that the table had when it was written.
+        table.append(pa.table({"z": [0], "s": ["b"]}))
+    source = open_dataset(table.location(), "real").source
+    before = pa.total_allocated_bytes()
+    pieces = (piece for piece in source.pieces(1_000) if piece.file.rows > 1)
+    first = next(pieces)
+    assert first.table.num_rows == 1_000
+    assert pa.total_allocated_bytes() - before < rows.nbytes / 2
+    assert source.schema.names == ["z" if renamed else "x", "s"]
+    assert source.schema.types == [pa.int64() if renamed else pa.int32(), pa.string()]
+    assert first.table.column(0).to_pylist() == [0] * 1_000
+    assert source.take([1_999_999]).column(0).to_pylist() == [1_999]
