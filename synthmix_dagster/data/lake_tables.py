@@ -4,6 +4,7 @@ Both libraries are extras. Which files belong to a version is theirs to say; the
 piece at a time like those of any other dataset.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from synthmix_dagster.errors import DataError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
 _CATALOG = "iceberg://"
+#: Their errors are coloured, and hold whole answers of stores.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST = 300
 _METADATA = re.compile(r"v?(\d+)(?:-[^/]*)?(?:\.gz)?\.metadata\.json")
 
 
@@ -114,7 +118,8 @@ def open_table(
         raise
     except Exception as error:
         # Both libraries have exceptions of their own, and so do their stores and catalogs.
-        said = " ".join(without_secrets(str(error), str(source)).split())
+        said = " ".join(_COLOURS.sub("", without_secrets(str(error), str(source))).split())
+        said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]} …"
         raise DataError(
             f"the {kind.title()} table '{shown}' cannot be opened ({said})",
             dataset=dataset,
@@ -136,7 +141,13 @@ def _delta(source: str | Path, version: int | str | None, dataset: str) -> LakeT
     from deltalake.exceptions import DeltaError
 
     filesystem, path, prefix = places.resolve(source, dataset)
-    table = DeltaTable(str(source) if prefix else path)
+    address = str(source) if prefix else path
+    try:
+        table = DeltaTable(address)
+    except DeltaError as error:
+        if DeltaTable.is_deltatable(address):
+            raise
+        raise _gone(address, "Delta", dataset) from cause_of(error, str(source))
     if version is not None:
         newest = table.version()
         try:
@@ -220,19 +231,25 @@ def _iceberg_table(source: str | Path, dataset: str) -> Any:
         try:
             return load_catalog(catalog).load_table(name.replace("/", "."))
         except NoSuchTableError as error:
-            raise _gone(text, dataset) from error
+            raise _gone(text, "Iceberg", dataset) from error
     if text.endswith(".metadata.json"):
-        return StaticTable.from_metadata(text)
+        return StaticTable.from_metadata(text, _reached())
     filesystem, path, prefix = places.resolve(source, dataset)
     found = _metadata_files(filesystem, path)
     if not found:
-        raise _gone(text, dataset)
-    return StaticTable.from_metadata(f"{prefix}{found[-1]}")
+        raise _gone(text, "Iceberg", dataset)
+    return StaticTable.from_metadata(f"{prefix}{found[-1]}", _reached())
 
 
-def _gone(source: str, dataset: str) -> DataError:
+def _reached() -> dict[str, str]:
+    """What pyiceberg does not find in the environment, and every other reader here does."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return {"s3.endpoint": endpoint} if endpoint else {}
+
+
+def _gone(source: str, kind: str, dataset: str) -> DataError:
     return DataError(
-        f"there is no Iceberg table '{without_secrets(source)}'",
+        f"there is no {kind} table '{without_secrets(source)}'",
         dataset=dataset,
         fix="Check the path or the name, or run what writes it first",
     )

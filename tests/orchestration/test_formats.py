@@ -40,6 +40,12 @@ def test_steps_read_the_version_that_was_ingested(tmp_path: Any, instance: Any) 
     inputs = load_release(tmp_path / "mixes" / "demo").manifest["inputs"]
     assert inputs["real"]["rows"] == 100
     assert inputs["real"]["reading"] == {"format": "delta", "version": 0}
+    # Another version in the settings is another dataset, which was never ingested.
+    options["real"] = {"path": table, "version": 1}
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    measuring = [dg.AssetKey(["demo", "distribution_distance"])]
+    with pytest.raises(dg.Failure, match="changed since it was ingested"):
+        job.execute_in_process(instance=instance, asset_selection=measuring)
     csv = {"delimiter": ";", "decimal": ","}
     assert inputs["synthetic"]["reading"] == {"csv": csv, "format": "csv"}
 
