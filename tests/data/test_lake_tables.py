@@ -14,6 +14,7 @@ from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.local_store import LocalStore
 from synthmix_dagster.errors import ConfigError, DataError
+from synthmix_dagster.release.report.reproducing import program
 
 ROWS = pa.table({"x": [1, 2, 3, 4], "day": ["01", "02", "a b", "02"], "s": ["a", "b", None, "d"]})
 MORE = pa.table({"x": [5], "day": [None], "s": ["e"]}, schema=ROWS.schema)
@@ -183,6 +184,14 @@ def test_the_feature_alone_deletes_nothing(protocol):
     assert open_dataset(protocol(["deletionVectors"], {}), "real").rows == 3
 
 
+def test_a_file_has_the_types_of_the_table(protocol):
+    path = protocol([], {})
+    pq.write_table(pa.table({"x": pa.array([1, None, 3], pa.int32())}), path / "a.parquet")
+    dataset = open_dataset(path, "real")
+    assert dataset.schema.types == [pa.int64()]
+    assert dataset.table.to_pydict() == {"x": [1, None, 3]}
+
+
 def test_a_table_with_mapped_columns_is_refused(protocol):
     path = protocol(["columnMapping"], {"delta.columnMapping.mode": "name"})
     with pytest.raises(DataError, match=r"maps its columns to other names.*Rewrite it"):
@@ -220,6 +229,7 @@ def test_the_manifest_states_the_version(delta, tmp_path):
     )
     assert release.manifest["inputs"]["real"]["reading"] == {"format": "delta", "version": 0}
     assert "reading" not in release.manifest["inputs"]["synthetic"]
+    assert "format='delta', version=0)" in program(release.details)
 
 
 # --- Iceberg -------------------------------------------------------------------------------------
