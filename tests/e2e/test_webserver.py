@@ -24,16 +24,16 @@ defs = build_synthmix_defs(**json.loads(pathlib.Path({options!r}).read_text()))
 
 
 @pytest.fixture
-def server(tmp_path: Path, instance: dg.DagsterInstance) -> Iterator[str]:
+def server(tmp_path: Path, instance_on_disk: dg.DagsterInstance) -> Iterator[str]:
     """Serve an instance in which one mix was refused at its gate."""
     options = write_inputs(tmp_path / "data", synthetic=bad())
     job = build_synthmix_defs(**options).resolve_job_def("demo_job")
-    assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    assert not job.execute_in_process(instance=instance_on_disk, raise_on_error=False).success
     (tmp_path / "options.json").write_text(json.dumps(options))
     module = tmp_path / "project.py"
     module.write_text(MODULE.format(options=str(tmp_path / "options.json")))
     port = free_port()
-    home = instance.root_directory
+    home = instance_on_disk.root_directory
     process = subprocess.Popen(
         [
             str(Path(sys.executable).parent / "dagster-webserver"),
