@@ -156,7 +156,14 @@ def test_a_cause_is_kept_unless_it_tells() -> None:
 # The verbs and the settings
 
 
-@pytest.mark.parametrize("address", PLANTED)
+@pytest.mark.parametrize(
+    "address",
+    [
+        # Its client tries for seconds.
+        pytest.param(each, marks=pytest.mark.slow) if each.startswith("abfs") else each
+        for each in PLANTED
+    ],
+)
 def test_no_error_of_a_dataset_shows_a_secret(address: str) -> None:
     with pytest.raises(DataError) as caught:
         open_dataset(address, "real")

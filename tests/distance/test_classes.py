@@ -35,6 +35,7 @@ def shifts(real, synthetic, names=NAMES, seed=0):
     return class_shifts(*real, *synthetic, names, sides, np.random.default_rng(seed))
 
 
+@pytest.mark.slow
 def test_without_a_shift_the_mean_square_of_a_class_is_zero():
     found = [
         {
@@ -163,6 +164,7 @@ def test_labels_are_kept_where_only_the_inputs_differ():
         assert shift.moved() < 0.05
 
 
+@pytest.mark.slow
 def test_intervals_of_kept_labels_hold_one_where_nothing_moved():
     held = [
         shift.moved() == 0

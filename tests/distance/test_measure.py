@@ -55,6 +55,7 @@ def test_only_the_shifted_column_stands_out():
     assert report.gap == pytest.approx(1.0, abs=0.15)
 
 
+@pytest.mark.slow
 def test_the_gap_of_a_category_is_the_root_of_the_total_variation():
     rng = np.random.default_rng(0)
     real = pd.DataFrame({"c": rng.choice(list("abc"), 20_000, p=[0.5, 0.3, 0.2])})
@@ -69,6 +70,7 @@ def test_equal_distributions_have_a_gap_below_the_floor_and_no_small_p_value():
     assert report.p_value > 0.05
 
 
+@pytest.mark.slow
 def test_more_synthetic_rows_than_real_ones_make_no_gap():
     rng = np.random.default_rng(0)
     squares = [

@@ -27,7 +27,16 @@ NOT_RUN = {
 }
 
 #: Pages with more than a few seconds of work.
-LONG = ["docs/tutorial.md", "docs/cli.md"]
+LONG = [
+    "docs/tutorial.md",
+    "docs/cli.md",
+    "docs/dagster.md",
+    "docs/index.md",
+    "docs/mixing.md",
+    "docs/security.md",
+    "docs/how-to/load.md",
+    "docs/how-to/text.md",
+]
 
 _NUMBER = re.compile(r"[-+\u2212]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 

@@ -181,6 +181,7 @@ def test_a_strong_change_is_found_from_five_batches_of_history() -> None:
     assert np.mean(np.any(capital(scores) >= np.log(100), axis=1)) > 0.9
 
 
+@pytest.mark.slow
 def test_a_fall_is_seen_by_the_two_sided_bet_only() -> None:
     rng = np.random.default_rng(8)
     scores = rng.standard_normal((100, 60))
@@ -207,6 +208,7 @@ def test_a_change_that_recurs_is_found_though_better_batches_lie_between(
     assert np.mean(np.any(capital(scores)[:, 30:] >= np.log(100), axis=1)) >= 0.8
 
 
+@pytest.mark.slow
 def test_bad_batches_without_a_pattern_are_found_after_a_long_history() -> None:
     """A third of the batches at two deviations, after 100; chance alone alarms for 1 of 100."""
     rng = np.random.default_rng(13)

@@ -101,6 +101,7 @@ def test_missing_texts_have_a_slot_and_equal_ones_one_vector():
     assert np.sum(np.var(own, axis=0)) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_distance_and_ratio_see_what_texts_say():
     real = reviews(80, 0)
     good, swapped = reviews(320, 1), reviews(320, 2, swapped=True)

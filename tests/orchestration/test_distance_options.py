@@ -153,8 +153,13 @@ def swapped_kinds() -> pd.DataFrame:
     ("check", "gate", "made"),
     [
         ("class_gap", {"class_threshold": 0.15}, swapped_kinds()),
-        ("classifier_accuracy", {"classifier_threshold": 0.7}, bad()),
-        ("distinct_rows", {"min_distinct_share": 0.5}, pd.concat([good(50)] * 8)),
+        pytest.param(
+            *("classifier_accuracy", {"classifier_threshold": 0.7}, bad()), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            *("distinct_rows", {"min_distinct_share": 0.5}, pd.concat([good(50)] * 8)),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_each_optional_gate_stops_a_release(

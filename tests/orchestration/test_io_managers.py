@@ -60,7 +60,7 @@ def test_assets_of_the_project_are_mixed_in_a_later_run(
     )
 
 
-@pytest.mark.parametrize("name", ["duckdb", "polars"])
+@pytest.mark.parametrize("name", ["duckdb", pytest.param("polars", marks=pytest.mark.slow)])
 def test_a_bad_asset_is_refused_in_this_run_and_the_next(
     tmp_path: Path, instance: dg.DagsterInstance, name: str
 ) -> None:
@@ -152,6 +152,7 @@ def test_partitions_with_other_columns_are_named(
     assert "the 2 partitions do not have the same columns" in said(result)
 
 
+@pytest.mark.slow
 def test_a_partition_mapping_says_which_partitions_belong_to_one_of_the_mix(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

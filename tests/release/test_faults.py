@@ -73,7 +73,8 @@ def started(children, *arguments):
 
 
 @pytest.mark.draws  # as the process that is killed does
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [100])
 def test_a_mix_killed_at_random_moments_never_shows_half_a_release(
     output, tmp_path, inputs, children, kills
 ):

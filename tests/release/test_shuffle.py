@@ -148,6 +148,7 @@ def test_the_rows_do_not_depend_on_row_groups_and_the_order_of_listing(tmp_path,
     assert second.release_id != first.release_id
 
 
+@pytest.mark.slow
 def test_the_memory_that_is_planned_bounds_what_arrow_holds(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("real", "synthetic"):
