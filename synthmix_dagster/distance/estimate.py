@@ -238,7 +238,8 @@ def from_every_row(
     share = max(len(points.real) / whole.n_real, len(points.synthetic) / whole.n_synthetic)
     variance = share * sampled.variance
     if scales is not None:
-        variance += influence_variance(scales.influences_on(sampled.parts))
+        groups = None if points.groups is None else points.groups[0]
+        variance += influence_variance(scales.influences_on(sampled.parts), groups)
     return replace(
         sampled,
         square=float(np.mean(whole.squares)) * d,

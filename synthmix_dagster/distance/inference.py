@@ -125,9 +125,9 @@ def squared_interval(
     square : float
         The estimate.
     variance : float
-        Its variance by the jackknife.
+        Its variance, from influences or the jackknife.
     blocks : int
-        Blocks of the jackknife; one less is the degrees of freedom.
+        Rows, groups or blocks that the variance is from; one less is the degrees of freedom.
     level : float
         Confidence level, such as 0.95.
     null_variance : float
@@ -144,7 +144,7 @@ def squared_interval(
     from scipy.stats import t
 
     reach = float(t.ppf(0.5 + level / 2, blocks - 1))
-    # Near equality a jackknife counts what variance there is twice [2]_.
+    # Near equality influences count what variance there is twice [2]_.
     at_estimate = max(variance - null_variance, null_variance)
     spread = float(np.sqrt(at_estimate))
     slope = (
