@@ -118,13 +118,18 @@ def open_table(
         raise
     except Exception as error:
         # Both libraries have exceptions of their own, and so do their stores and catalogs.
-        said = " ".join(_COLOURS.sub("", without_secrets(str(error), str(source))).split())
-        said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]} …"
+        said = said_by_library(error, str(source))
         raise DataError(
             f"the {kind.title()} table '{shown}' cannot be opened ({said})",
             dataset=dataset,
             fix="Check the path, the credentials, or run what writes it first",
         ) from cause_of(error, str(source))
+
+
+def said_by_library(error: Exception, *addresses: str) -> str:
+    """What a library of tables says, in one line and without secrets."""
+    said = " ".join(_COLOURS.sub("", without_secrets(str(error), *addresses)).split())
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]} …"
 
 
 def _no_version(version: object, kind: str, known: str, dataset: str) -> DataError:

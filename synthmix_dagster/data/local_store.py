@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.fs as pa_fs
 
+    from synthmix_dagster.data.lake_access import Library
+
 #: Prefix of names that readers ignore.
 HIDDEN = ".writing-"
 #: Held by the writer of an output, and the mark of one.
@@ -128,6 +130,9 @@ class LocalStore:
         import pyarrow.fs as pa_fs
 
         return pa_fs.LocalFileSystem(), str(self.path), ""
+
+    def lake_options(self, library: "Library") -> dict[str, str]:
+        return {}
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

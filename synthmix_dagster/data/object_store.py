@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from synthmix_dagster.data.lake_access import Library, options_of
 from synthmix_dagster.data.object_files import ObjectSink, Reader
 from synthmix_dagster.data.refusals import first_line, refusals
 from synthmix_dagster.data.store import SCHEMES, Held, Sink, StoreAccess, Stored, names_of
@@ -192,6 +193,10 @@ class ObjectStore:
         bucket = self.uri.removesuffix(self.key).rstrip("/")
         whole = ObjectStore(bucket, "", self.client, self.access)
         return pa_fs.PyFileSystem(StoreHandler(whole)), self.key, f"{bucket}/"
+
+    def lake_options(self, library: Library) -> dict[str, str]:
+        kind = SCHEMES[self.uri.partition("://")[0].lower()]
+        return options_of(library, kind, self.access)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

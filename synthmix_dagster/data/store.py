@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.fs as pa_fs
 
+    from synthmix_dagster.data.lake_access import Library
+
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 #: Schemes, and how `obstore` spells those that it does not know.
 SCHEMES = {
@@ -244,6 +246,9 @@ class Store(Protocol):
 
     def filesystem(self) -> "tuple[pa_fs.FileSystem, str, str]":
         """The same folder as pyarrow knows it: filesystem, path, and what stands before it."""
+
+    def lake_options(self, library: "Library") -> dict[str, str]:
+        """Options by which a library of tables reaches this folder; none on a local disk."""
 
     def scratch(self) -> AbstractContextManager[Path]:
         """A local directory for what is written and read once on the way here."""

@@ -170,6 +170,13 @@ class ReleaseMetadata(RealisedMetadata, ReleaseId):
     shards: int | None = None
 
 
+class PublishedMetadata(SynthMixMetadata):
+    """Of ``training_data``: where else the release is."""
+
+    delta_table: str | None = None
+    delta_version: int | None = None
+
+
 class OverridesMetadata(SynthMixMetadata):
     """Options set for one run only."""
 

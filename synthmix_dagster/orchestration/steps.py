@@ -31,6 +31,7 @@ from synthmix_dagster.orchestration.inputs import (
 )
 from synthmix_dagster.orchestration.outcome import Inputs, Outcome
 from synthmix_dagster.orchestration.paths import MixPaths
+from synthmix_dagster.orchestration.publishing import send
 from synthmix_dagster.orchestration.release_gates import (
     drift_failures,
     failures_of,
@@ -183,6 +184,7 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
         {
             **metadata.of_release(published, _lineage(config, opened.sides)),
             **metadata.of_overrides(options),
+            **send(config, published),
         },
         published.release_id,
         value=published,

@@ -20,6 +20,7 @@ from synthmix_dagster.orchestration.config import (
     monitor,
     orchestration,
     pair,
+    publish,
 )
 from synthmix_dagster.orchestration.config.base import Settings
 
@@ -55,7 +56,18 @@ def test_every_public_name_setting_and_error_is_in_the_reference(site: Path) -> 
     reference = "".join(page.read_text() for page in (site / "reference").glob("*.html"))
     for name in synthmix_dagster.__all__:
         assert re.search(rf'id="synthmix_dagster(\.\w+)*\.{name}"', reference), name
-    modules = (contract, dataset, drift, gates, measuring, mix, monitor, orchestration, pair)
+    modules = (
+        contract,
+        dataset,
+        drift,
+        gates,
+        measuring,
+        mix,
+        monitor,
+        orchestration,
+        pair,
+        publish,
+    )
     settings = {
         value
         for module in modules

@@ -18,6 +18,7 @@ from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.gates import GateConfig
 from synthmix_dagster.orchestration.config.measuring import MeasureConfig, keywords
 from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY, OrchestrationConfig
+from synthmix_dagster.orchestration.config.publish import PublishConfig
 from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule
 from synthmix_dagster.release.options import MixOptions, Mode
 
@@ -81,6 +82,9 @@ class MixConfig(
     sign : str, optional
         Key of a resource that signs each release: a callable that takes the digest of the manifest,
         32 bytes, and returns the bytes of a signature, or an object with such a method ``sign``.
+    publish : PublishConfig, optional
+        Places outside of `output_root` that receive each release after its gates, such as a Delta
+        table.
     translation : mapping or function, optional
         Attributes of the assets, such as ``key`` or ``metadata``. A YAML template may use ``role``
         and ``spec``; in Python it is a function of the specification and the role.
@@ -113,6 +117,7 @@ class MixConfig(
     experience: str | None = RatioOptions.experience
     drift: DriftConfig | None = None
     sign: str | None = None
+    publish: PublishConfig | None = None
     translation: Translation = None
 
     _partition: str | None = PrivateAttr(None)
@@ -212,7 +217,7 @@ class MixConfig(
     @property
     def storages(self) -> list[str]:
         """Keys of the resources by which object stores are reached."""
-        sources = (self.real, self.synthetic, self.evaluation)
+        sources = (self.real, self.synthetic, self.evaluation, self.publish)
         keys = [self.storage, *(source.storage for source in sources if source is not None)]
         return [key for key in dict.fromkeys(keys) if key is not None]
 
