@@ -22,7 +22,14 @@ from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.lake_tables import open_table, table_kind
 from synthmix_dagster.data.locations import find_files
 from synthmix_dagster.data.options import TABLES, CsvOptions, FormatName, ReadOptions
-from synthmix_dagster.data.plain_types import notes_on_types, plain_schema, plain_table
+from synthmix_dagster.data.plain_types import (
+    notes_on_types,
+    plain_schema,
+    plain_table,
+    ranges_of,
+    with_precision,
+    without_precision,
+)
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.store import Store, is_store
 from synthmix_dagster.data.view import View
@@ -238,9 +245,10 @@ def open_dataset(
         _require_files(options, name)
         raw = _to_arrow(source, name)
         require_unique(raw.column_names, name)
-        plain = plain_schema(raw.schema, timezone)
-        notes = tuple(notes_on_types(raw.schema, timezone))
-        table = _seen(plain_table(raw, raw.schema, plain), name, view)
+        ranges = ranges_of([raw], without_precision(raw.schema))
+        kinds = with_precision(raw.schema, ranges)
+        notes = tuple(notes_on_types(kinds, timezone))
+        table = _seen(plain_table(raw, kinds, plain_schema(kinds, timezone)), name, view)
         dataset = Dataset(name, table, content_sha256(table), notes=notes, options=options)
     if dataset.rows == 0:
         what = source if isinstance(source, str | Path) else "an empty frame"
@@ -352,7 +360,12 @@ def _without_views(table: pa.Table) -> pa.Table:
             chunks = [c.dictionary.cast(wanted).take(c.indices) for c in column.chunks]
             column = pa.chunked_array(chunks, type=wanted)
         columns.append(column if wanted == column.type else column.cast(wanted))
-    return pa.table(columns, names=table.column_names)
+    # Of a type of a database the field says what Arrow does not know, such as a precision.
+    fields = [
+        each if isinstance(each.type, pa.BaseExtensionType) else pa.field(each.name, column.type)
+        for each, column in zip(table.schema, columns, strict=True)
+    ]
+    return pa.table(columns, schema=pa.schema(fields))
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:

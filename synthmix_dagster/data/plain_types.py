@@ -5,13 +5,19 @@ JSON as types of their own. A release holds plain Arrow types.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 
+from synthmix_dagster.data.number_text import NumberRange
+
 _NUMERIC = re.compile(r"(?:numeric|decimal|number)\s*(?:\((\d+)\s*,\s*(-?\d+)\))?", re.IGNORECASE)
+#: Where the driver of PostgreSQL puts precision and scale, by which the server adds 4 to both.
+_MODIFIER = b"POSTGRESQL:typmod"
+#: Precision and scale of the type that holds every value, where the field does not state them.
+_FOUND = b"synthmix:number"
 _NAME = b"ARROW:extension:name"
 _PARAMETERS = b"ARROW:extension:metadata"
 
@@ -34,6 +40,36 @@ def plain_schema(schema: pa.Schema, timezone: str | None = None) -> pa.Schema:
     return pa.schema(fields, schema.metadata)
 
 
+def without_precision(schema: pa.Schema) -> list[str]:
+    """Columns of numbers of any length: only their values say which type holds them all."""
+    return [each.name for each in schema if _numeric(each) == _ANY]
+
+
+def ranges_of(
+    tables: Iterable[pa.Table], names: Iterable[str], seen: Mapping[str, NumberRange] | None = None
+) -> dict[str, NumberRange]:
+    """What values there are in columns of numbers of any length."""
+    found = {name: NumberRange() for name in names} | dict(seen or {})
+    for table in tables:
+        for name in found:
+            found[name] = found[name].including(_stored_text(table.column(name)))
+    return found
+
+
+def with_precision(schema: pa.Schema, ranges: Mapping[str, NumberRange]) -> pa.Schema:
+    """The same columns, of which those without a precision say which type holds their values."""
+    fields = []
+    for each in schema:
+        found = ranges.get(each.name)
+        if found is not None and _numeric(each) == _ANY:
+            kind = found.type
+            of = f"{kind.precision},{kind.scale}" if pa.types.is_decimal(kind) else str(kind)
+            metadata = {**(each.metadata or {}), _FOUND: of.encode()}
+            each = each.with_metadata(metadata)
+        fields.append(each)
+    return pa.schema(fields, schema.metadata)
+
+
 def plain_table(table: pa.Table, raw: pa.Schema, plain: pa.Schema) -> pa.Table:
     """Some of the columns, as `plain_schema` has them."""
     columns = []
@@ -49,15 +85,14 @@ def notes_on_types(schema: pa.Schema, timezone: str | None = None) -> list[str]:
 
 
 def _plain(each: pa.Field, timezone: str | None) -> tuple[pa.DataType, str]:
-    name, parameters, storage = _extension(each)
+    name, _, storage = _extension(each)
     if name == "arrow.opaque":
-        # The name of the type stands in its parameters, which pyarrow prints as well.
-        numeric = _NUMERIC.search(parameters)
+        numeric = _numeric(each)
         if numeric is None:
             return pa.string(), "has a type of its database and is read as text"
-        if numeric.group(1) is not None:
-            return pa.decimal128(int(numeric.group(1)), int(numeric.group(2))), ""
-        return pa.float64(), ""
+        numeric = pa.float64() if numeric == _ANY else numeric
+        rounded = "holds numbers that no decimal holds, and is read as float64"
+        return numeric, rounded if pa.types.is_floating(numeric) else ""
     if name == "arrow.uuid":
         return pa.string(), "holds uuids and is read as text"
     if name == "arrow.json":
@@ -69,6 +104,48 @@ def _plain(each: pa.Field, timezone: str | None) -> tuple[pa.DataType, str]:
     if timezone is not None and pa.types.is_timestamp(each.type) and each.type.tz is None:
         return pa.timestamp(each.type.unit, timezone), ""
     return each.type, ""
+
+
+#: Of a column of numbers of any length whose values have not been looked at.
+_ANY = pa.null()
+
+
+def _numeric(each: pa.Field) -> pa.DataType | None:
+    """Type of a column of exact numbers of a database; None of any other."""
+    name, parameters, _ = _extension(each)
+    # The name of the type stands in its parameters, which pyarrow prints as well.
+    found = _NUMERIC.search(parameters) if name == "arrow.opaque" else None
+    if found is None:
+        return None
+    metadata = each.metadata or {}
+    stated = metadata.get(_FOUND, b"").decode()
+    if stated in ("int64", "double"):
+        return pa.int64() if stated == "int64" else pa.float64()
+    if stated:
+        return _decimal(*map(int, stated.split(",")))
+    if found.group(1) is not None:
+        return _decimal(int(found.group(1)), int(found.group(2)))
+    modifier = int(metadata.get(_MODIFIER, b"-1")) - 4
+    if modifier < 0:
+        return _ANY
+    precision, scale = modifier >> 16, modifier & 0x7FF
+    # Eleven bits, of which the first is the sign.
+    return _decimal(precision, scale - 0x800 if scale & 0x400 else scale)
+
+
+def _decimal(precision: int, scale: int) -> pa.DataType:
+    """A decimal; PostgreSQL has longer ones than Arrow, whose values say what they need."""
+    if precision > 76:
+        return _ANY
+    return (pa.decimal128 if precision <= 38 else pa.decimal256)(precision, scale)
+
+
+def _stored_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What an extension type keeps its values as."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        storage = column.type.storage_type
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], type=storage)
+    return column.cast(pa.string())
 
 
 def _extension(each: pa.Field) -> tuple[str, str, pa.DataType]:
@@ -88,9 +165,15 @@ def _converted(column: pa.ChunkedArray, each: pa.Field, kind: pa.DataType) -> pa
         return _in_zone(column, kind)
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], type=storage)
-    if name == "arrow.uuid" and not pa.types.is_string(storage):
-        return _mapped(column, lambda value: str(UUID(bytes=value)))
+    if pa.types.is_string(kind) and _is_binary(storage):
+        as_uuid = name == "arrow.uuid"
+        return _mapped(column, lambda value: str(UUID(bytes=value)) if as_uuid else value.hex())
     return column.cast(kind)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    of = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(one(kind) for one in of)
 
 
 def _in_zone(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

@@ -5,7 +5,7 @@ rows. Every row keeps its number in its file, whatever is filtered out before it
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,8 +20,16 @@ from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.formats import PIECE_ROWS, Format, reader_of
 from synthmix_dagster.data.lake_tables import LakeTable
 from synthmix_dagster.data.locations import Location, is_local
+from synthmix_dagster.data.number_text import NumberRange
 from synthmix_dagster.data.options import ReadOptions
-from synthmix_dagster.data.plain_types import notes_on_types, plain_schema, plain_table
+from synthmix_dagster.data.plain_types import (
+    notes_on_types,
+    plain_schema,
+    plain_table,
+    ranges_of,
+    with_precision,
+    without_precision,
+)
 from synthmix_dagster.data.text_formats import Ints, UnreadableError, agreed_codes, holds
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import DataError, SynthMixError
@@ -54,6 +62,8 @@ class StoredFile:
         What reads it.
     notes : tuple of str
         Columns that were left out or changed.
+    numbers : mapping of str to NumberRange
+        What values there are in columns of numbers of any length.
     """
 
     location: Location = field(compare=False)
@@ -65,6 +75,7 @@ class StoredFile:
     raw: pa.Schema = field(compare=False)
     reader: Format = field(compare=False, repr=False)
     notes: tuple[str, ...] = ()
+    numbers: Mapping[str, NumberRange] = field(default_factory=dict, compare=False)
 
 
 class Piece(NamedTuple):
@@ -141,7 +152,7 @@ class StoredRows:
             )
         agreed = agreed_codes([file.raw for file in files])
         files = [
-            replace(file, raw=raw, schema=plain_schema(raw, options.timezone))
+            _in_plain_types(file, raw, _ranges_of_all(files), options)
             for file, raw in zip(files, agreed, strict=True)
         ]
         stored = (
@@ -331,11 +342,33 @@ def _open_file(
         )
         if counting is not None and counting not in options.key:
             numbers.append(counting)
+        raw = pa.schema([each for each in raw if each.name not in numbers], raw.metadata)
+        unsettled = without_precision(raw)
+        ranges = {}
+        if unsettled:
+            columns = pa.schema([raw.field(name) for name in unsettled])
+            pieces = reader.pieces(location, columns, PIECE_ROWS, None)
+            ranges = ranges_of((piece for _, piece in pieces), unsettled)
         _require_unchanged(location, state, dataset)
-    raw = pa.schema([each for each in raw if each.name not in numbers], raw.metadata)
-    notes = (*map(left_out.note, numbers), *notes_on_types(raw, options.timezone))
-    schema = plain_schema(raw, options.timezone)
-    return StoredFile(location, rows, schema, digest, state, rows, raw, reader, notes)
+    notes = tuple(map(left_out.note, numbers))
+    return StoredFile(location, rows, raw, digest, state, rows, raw, reader, notes, ranges)
+
+
+def _ranges_of_all(files: Sequence[StoredFile]) -> dict[str, NumberRange]:
+    """Values of the columns of numbers of any length, in all files."""
+    found: dict[str, NumberRange] = {}
+    for file in files:
+        for name, seen in file.numbers.items():
+            found[name] = found.get(name, NumberRange()).joined(seen)
+    return found
+
+
+def _in_plain_types(
+    file: StoredFile, raw: pa.Schema, ranges: Mapping[str, NumberRange], options: ReadOptions
+) -> StoredFile:
+    raw = with_precision(raw, ranges)
+    notes = (*file.notes, *notes_on_types(raw, options.timezone))
+    return replace(file, raw=raw, schema=plain_schema(raw, options.timezone), notes=notes)
 
 
 def _asked(view: View, options: ReadOptions) -> tuple[str, ...]:

@@ -307,7 +307,7 @@ def test_types_of_databases_become_plain_ones(tmp_path: Path) -> None:
         }
     )
     expected = {
-        "n": [1.5, None],
+        "n": [Decimal("1.5"), None],
         "exact": [Decimal("1.50"), Decimal("2.25")],
         "id": [str(i) for i in ids],
         "doc": ['{"a": 1}', "[]"],
