@@ -7,6 +7,7 @@ Figures are made without pyplot: steps run in threads and processes that have no
 pyplot keeps global state.
 """
 
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ TITLE, LABEL, REMARK = 11.0, 9.5, 8.5
 #: Behind words that lie on lines.
 HALO = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
 
-_WIDTH = 7.6
+#: Inches across: of a picture on its own, and of one on a page that is read on phones as well.
+WIDTH, PAGE_WIDTH = 7.6, 4.8
+#: Letters of a title that an inch has room for, and inches that stand beside it.
+_LETTERS_PER_INCH, _BESIDE_TITLE = 12.5, 1.0
 
 
-def own_axes(height: float) -> "Axes":
-    """Axes of a figure of their own, so many inches high."""
+def own_axes(height: float, width: float = WIDTH) -> "Axes":
+    """Axes of a figure of their own, so many inches high and wide."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_WIDTH, height), dpi=110, layout="constrained", facecolor=PAPER)
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained", facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure.subplots()
 
@@ -67,11 +71,15 @@ def quiet_frame(axes: "Axes", values: str, *, title: str) -> None:
         axes.tick_params(axis="y", length=0)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=INK, fontsize=LABEL)
-    axes.set_title(title, loc="left", fontsize=TITLE, color=INK, pad=10)
+    letters = int((axes.figure.figure.get_figwidth() - _BESIDE_TITLE) * _LETTERS_PER_INCH)
+    axes.set_title(
+        textwrap.fill(title, max(letters, 20)), loc="left", fontsize=TITLE, color=INK, pad=10
+    )
 
 
-def legend_below(axes: "Axes", *, columns: int = 2) -> None:
+def legend_below(axes: "Axes") -> None:
     """What the marks mean, under the picture, where it hides nothing."""
+    columns = 2 if axes.figure.figure.get_figwidth() >= WIDTH else 1
     axes.figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside lower left",

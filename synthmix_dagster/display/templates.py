@@ -33,11 +33,9 @@ def render(name: str, /, **values: Any) -> str:
 
     Examples
     --------
-    >>> print(render("display/templates/contents.html.jinja", sections={"a": "<Inputs>"}))
-    <nav aria-label="Contents"><ol>
-    <li><a href="#a">&lt;Inputs&gt;</a></li>
-    </ol></nav>
-    <BLANKLINE>
+    >>> page = "release/report/templates/failed.html.jinja"
+    >>> render(page, problem="<Error>").split(". ")[0]
+    '<p class="warning">This section could not be written (&lt;Error&gt;)'
     """
     return environment().get_template(name).render(values)
 

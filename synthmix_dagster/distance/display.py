@@ -15,6 +15,7 @@ from synthmix_dagster.display.style import (
     PRIOR,
     QUIET,
     REMARK,
+    WIDTH,
     label_of,
     legend_below,
     own_axes,
@@ -39,7 +40,11 @@ _BANDS = ((0.0, 0.16), (0.05, 0.16), (0.25, 0.2))
 
 
 def plot_distance(
-    report: DistanceReport, axes: Axes | None = None, *, threshold: float | None = None
+    report: DistanceReport,
+    axes: Axes | None = None,
+    *,
+    threshold: float | None = None,
+    width: float = WIDTH,
 ) -> Axes:
     """Draw the gap beside chance, floor and threshold, and below it what every column contributes.
 
@@ -53,6 +58,8 @@ def plot_distance(
         Where to draw; a figure of its own by default.
     threshold : float, optional
         Maximum gap for a release.
+    width : float
+        Inches across of a figure of its own.
 
     Returns
     -------
@@ -60,7 +67,7 @@ def plot_distance(
     """
     columns = report.columns[:MAX_COLUMNS]
     own = axes is None
-    axes = own_axes(2.5 + 0.28 * len(columns)) if axes is None else axes
+    axes = own_axes(2.5 + 0.28 * len(columns), width) if axes is None else axes
     low, high = report.interval or (report.gap, report.gap)
     _draw_columns(axes, report, shares=low > 0)
     _draw_chance(axes, report)
@@ -91,7 +98,11 @@ def plot_distance(
         axes,
         "x",
         title=f"Gap {report.gap:.3f}{interval}"
-        + ("" if report.p_value is None else f", p = {report.p_value:.3g}"),
+        + (
+            ""
+            if report.p_value is None
+            else f", p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{report.p_value:.3g}"
+        ),
     )
     if own:
         legend_below(axes)

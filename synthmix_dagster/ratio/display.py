@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from synthmix_dagster.display.style import (
     CURVE,
     HALO,
     INK,
+    PAGE_WIDTH,
     PAPER,
     PRIOR,
     QUIET,
     REMARK,
+    WIDTH,
     legend_below,
     own_axes,
     quiet_frame,
@@ -32,11 +35,15 @@ _GUESSES = {
     "one_to_one": ("as many as real rows (ratio 1)", "s"),
     "all": ("all synthetic rows", "^"),
 }
+#: Letters in a line of a label beside an axis that is not high.
+_NARROW_LABEL = 24
 #: Ratios closer than this share of the axis are labelled together.
 _TOGETHER = 0.01
 
 
-def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) -> Axes:
+def plot_risk_curve(
+    recommendation: Recommendation, axes: Axes | None = None, *, width: float = WIDTH
+) -> Axes:
     """Draw predicted risk against ratio, with band, interval, bounds and baselines.
 
     Parameters
@@ -44,13 +51,63 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
     recommendation : Recommendation
     axes : matplotlib Axes, optional
         Where to draw; a figure of its own by default.
+    width : float
+        Inches across of a figure of its own.
 
     Returns
     -------
     matplotlib Axes
     """
     own = axes is None
-    axes = own_axes(4.6) if axes is None else axes
+    axes = own_axes(4.6 if width >= WIDTH else 5.4, width) if axes is None else axes
+    _lay_out(axes, recommendation)
+    _draw_curve(axes, recommendation)
+    _draw_baselines(axes, recommendation)
+    _draw_choice(axes, recommendation)
+    _draw_bounds(axes, recommendation)
+    quiet_frame(
+        axes,
+        "y",
+        title=f"Recommended ratio {recommendation.ratio:.2f}; "
+        + _title_of_interval(recommendation),
+    )
+    if own:
+        legend_below(axes)
+    else:
+        axes.legend(frameon=False, fontsize=REMARK)
+    return axes
+
+
+def plot_choice(recommendation: Recommendation, released: float) -> Axes:
+    """Draw why this ratio, and nothing else: the curve, the choice, and what none would give.
+
+    Parameters
+    ----------
+    recommendation : Recommendation
+    released : float
+        Ratio of the release, which need not be the recommended one.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    axes = own_axes(3.7, PAGE_WIDTH)
+    _lay_out(axes, recommendation)
+    if recommendation.score is None:
+        _draw_risks(axes, recommendation)
+    if recommendation.refits:
+        _draw_refits(axes, recommendation)
+    _draw_none(axes, recommendation)
+    _draw_choice(axes, recommendation)
+    if abs(released - recommendation.ratio) > 0.5 / recommendation.n_real:
+        axes.axvline(released, color=INK, lw=1.5, ls="--", label=f"released, ratio {released:.2f}")
+    quiet_frame(axes, "y", title="Lower is better" if recommendation.score is None else "")
+    legend_below(axes)
+    return axes
+
+
+def _lay_out(axes: Axes, recommendation: Recommendation) -> None:
+    """Scales, ticks and labels."""
     curve = recommendation.curve
     highest = curve[-1].ratio
     # The grid is geometric: show it so, without losing the ratio 0.
@@ -58,8 +115,19 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
         "symlog", linthresh=max(curve[1].ratio if len(curve) > 1 else 1.0, 1e-3), linscale=0.3
     )
     axes.set_xlim(0, max(highest * 1.15, 1e-3))
-    _draw_curve(axes, recommendation)
-    _draw_baselines(axes, recommendation)
+    ticks = [tick for tick in _TICKS if tick <= highest]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.margins(y=0.12)
+    axes.set_xlabel("ratio: synthetic rows per real row")
+    named = "predicted risk\n({})" if recommendation.score is None else "cross-validated\n{}"
+    wide = axes.figure.figure.get_figwidth() >= WIDTH
+    metric = recommendation.metric
+    axes.set_ylabel(named.format(metric if wide else textwrap.fill(metric, _NARROW_LABEL)))
+
+
+def _draw_choice(axes: Axes, recommendation: Recommendation) -> None:
+    """The recommended ratio and its interval."""
     low, high = recommendation.interval
     if low < high:
         _draw_interval(axes, low, high, recommendation.meaning_of_interval)
@@ -74,25 +142,6 @@ def plot_risk_curve(recommendation: Recommendation, axes: Axes | None = None) ->
         clip_on=False,
         label=f"recommended, ratio {recommendation.ratio:.2f}",
     )
-    axes.margins(y=0.12)
-    _draw_bounds(axes, recommendation)
-    ticks = [tick for tick in _TICKS if tick <= highest]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("ratio: synthetic rows per real row")
-    named = "predicted risk\n({})" if recommendation.score is None else "cross-validated\n{}"
-    axes.set_ylabel(named.format(recommendation.metric))
-    quiet_frame(
-        axes,
-        "y",
-        title=f"Recommended ratio {recommendation.ratio:.2f}; "
-        + _title_of_interval(recommendation),
-    )
-    if own:
-        legend_below(axes)
-    else:
-        axes.legend(frameon=False, fontsize=REMARK)
-    return axes
 
 
 def _title_of_interval(recommendation: Recommendation) -> str:
@@ -103,11 +152,27 @@ def _title_of_interval(recommendation: Recommendation) -> str:
 
 
 def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
-    curve, refits = recommendation.curve, recommendation.refits
     if recommendation.score is not None:
         # The path predicts another risk: it proposed the mixes, and has no place on this axis.
         _draw_refits(axes, recommendation)
         return
+    if recommendation.experience is not None:
+        axes.plot(
+            [point.ratio for point in recommendation.curve],
+            recommendation.experience.path_risks,
+            color=QUIET,
+            lw=1.2,
+            ls="-.",
+            label="predicted from these rows alone",
+        )
+    _draw_risks(axes, recommendation)
+    if recommendation.refits:
+        _draw_refits(axes, recommendation)
+
+
+def _draw_risks(axes: Axes, recommendation: Recommendation) -> None:
+    """The predicted risk with its band."""
+    curve = recommendation.curve
     ratios = [point.ratio for point in curve]
     axes.fill_between(
         ratios,
@@ -118,18 +183,7 @@ def _draw_curve(axes: Axes, recommendation: Recommendation) -> None:
         lw=0,
         label="standard error of the difference from the best",
     )
-    if recommendation.experience is not None:
-        axes.plot(
-            ratios,
-            recommendation.experience.path_risks,
-            color=QUIET,
-            lw=1.2,
-            ls="-.",
-            label="predicted from these rows alone",
-        )
     axes.plot(ratios, [point.risk for point in curve], color=CURVE, lw=2, label="predicted risk")
-    if refits:
-        _draw_refits(axes, recommendation)
 
 
 def _draw_refits(axes: Axes, recommendation: Recommendation) -> None:
@@ -166,7 +220,7 @@ def _draw_interval(axes: Axes, low: float, high: float, meaning: str) -> None:
 
 def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
     risks = recommendation.shown
-    axes.axhline(risks["none"], color=QUIET, lw=1.2, ls=":", label="no synthetic rows")
+    _draw_none(axes, recommendation)
     ratios = {"one_to_one": 1.0, "all": recommendation.curve[-1].ratio}
     for name, (label, marker) in _GUESSES.items():
         if name in risks and ratios[name]:
@@ -180,6 +234,11 @@ def _draw_baselines(axes: Axes, recommendation: Recommendation) -> None:
                 clip_on=False,
                 label=label,
             )
+
+
+def _draw_none(axes: Axes, recommendation: Recommendation) -> None:
+    risk = recommendation.shown["none"]
+    axes.axhline(risk, color=QUIET, lw=1.2, ls=":", label="no synthetic rows")
 
 
 def _draw_bounds(axes: Axes, recommendation: Recommendation) -> None:

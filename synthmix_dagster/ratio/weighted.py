@@ -161,9 +161,14 @@ def _reason(
     if row_weight == 0:
         return f"Give synthetic rows no weight: no weight is predicted to help ({span})."
     change = risk / risk_of_rows - 1 if risk_of_rows > 0 else 0.0
-    doubt = ", within its standard error" if abs(risk_of_rows - risk) <= gain_error else ""
+    if abs(risk_of_rows - risk) <= gain_error:
+        return (
+            f"Weights on all {m} synthetic rows make no measurable difference to {rows} rows "
+            "without weights: the predicted errors differ by less than the standard error of that "
+            f"difference; {span}."
+        )
     return (
         f"Weigh each of the {m} synthetic rows as {row_weight:.3g} real ones: the predicted error "
-        f"is {abs(change):.1%} {'lower' if change <= 0 else 'higher'}{doubt} than with {rows} "
+        f"is {abs(change):.1%} {'lower' if change <= 0 else 'higher'} than with {rows} "
         f"unweighted synthetic rows; {span}."
     )

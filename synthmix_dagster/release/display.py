@@ -9,6 +9,7 @@ from synthmix_dagster.display.style import (
     REAL,
     REMARK,
     SYNTHETIC,
+    WIDTH,
     label_of,
     own_axes,
     quiet_frame,
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 MAX_PORTIONS = 12
 
 
-def plot_composition(manifest: Manifest, axes: "Axes | None" = None) -> "Axes":
+def plot_composition(
+    manifest: Manifest, axes: "Axes | None" = None, *, width: float = WIDTH
+) -> "Axes":
     """Draw what share of the training data every input has.
 
     Parameters
@@ -30,13 +33,15 @@ def plot_composition(manifest: Manifest, axes: "Axes | None" = None) -> "Axes":
     manifest : Manifest
     axes : matplotlib Axes, optional
         Where to draw; a figure of its own by default.
+    width : float
+        Inches across of a figure of its own.
 
     Returns
     -------
     matplotlib Axes
     """
     portions = shown_portions(manifest)
-    axes = own_axes(1.15 + 0.36 * len(portions)) if axes is None else axes
+    axes = own_axes(1.15 + 0.36 * len(portions), width) if axes is None else axes
     places = range(len(portions))
     shares = [100 * portion.share for portion in portions]
     bars = axes.barh(places, shares, color=SYNTHETIC, height=0.62)
@@ -57,7 +62,9 @@ def plot_composition(manifest: Manifest, axes: "Axes | None" = None) -> "Axes":
     axes.set_yticks(places, [label_of(portion.name) for portion in portions])
     axes.set_ylim(len(portions) - 0.5, -0.6)
     # Room for what is written behind the longest bar.
-    axes.set_xlim(0, 1.3 * max(shares))
+    axes.set_xlim(0, (1.3 if width >= WIDTH else 1.5) * max(shares))
+    # Shares end at 100, however much room there is behind them.
+    axes.set_xticks([tick for tick in range(0, 101, 20) if tick <= axes.get_xlim()[1]])
     weighted, realised = manifest.mix.weighted, manifest.realised
     axes.set_xlabel(f"share of all {'weight' if weighted else 'rows'} (%)")
     quiet_frame(

@@ -13,6 +13,8 @@ import synthmix_dagster
 from synthmix_dagster.display.templates import environment, markdown, part, render
 
 EVIL = "<script>alert('x')</script>\x00\ud800"
+FAILED = "release/report/templates/failed.html.jinja"
+DRAWN = {"view": Markup(""), "description": "", "body": Markup("")}
 PACKAGE = Path(synthmix_dagster.__file__).parent
 
 
@@ -55,16 +57,16 @@ def test_no_page_is_put_together_from_strings() -> None:
 
 
 def test_a_value_that_is_missing_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="sections"):
-        render("display/templates/contents.html.jinja")
+    with pytest.raises(UndefinedError, match="problem"):
+        render(FAILED)
     with pytest.raises(UndefinedError, match="title"):
         environment().from_string("{{ title }}").render()
 
 
 def test_html_is_escaped_and_holds_printable_characters_only() -> None:
-    page = render("display/templates/contents.html.jinja", sections={'"': EVIL})
+    page = render("display/templates/picture.html.jinja", name='"', title=EVIL, **DRAWN)
     assert "<script" not in page
-    assert 'href="#&#34;"' in page
+    assert 'id="&#34;-title"' in page
     assert "alert(&#39;x&#39;)" in page
     assert "\x00" not in page
     page.encode("utf-8")
@@ -74,7 +76,7 @@ def test_only_markup_is_inserted_as_it_is() -> None:
     template = environment().from_string("{{ value }}")
     assert template.render(value="<b>") == "&lt;b&gt;"
     assert template.render(value=Markup("<b>")) == "<b>"
-    assert isinstance(part("display/templates/contents.html.jinja", sections={}), Markup)
+    assert isinstance(part(FAILED, problem=""), Markup)
 
 
 def test_markdown_keeps_a_value_in_its_cell() -> None:
@@ -90,7 +92,7 @@ def test_columns_of_numbers_are_set_flush_right_and_others_are_not() -> None:
     page = table.render(rows=rows)
     assert '<th scope="col" class="number">A</th>' in page
     assert '<th scope="col">B</th>' in page
-    assert '<td class="number">0.5</td>' in page
+    assert '<td data-title="C" class="number">0.5</td>' in page
     assert '<th scope="col">D</th>' in page
-    assert "<td>yes</td>" in page
+    assert '<td data-title="B">yes</td>' in page
     assert table.render(rows=[]).strip() == ""

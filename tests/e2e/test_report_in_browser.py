@@ -1,6 +1,7 @@
 """The report in a real browser: accessible, legible in both themes, printable, and alone."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,21 @@ def browser(report: Path) -> Iterator[Chrome]:
         yield driver
 
 
+def unfold(browser: Chrome, unfolded: bool) -> None:
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach(each => { each.open = arguments[0]; })",
+        unfolded,
+    )
+
+
+@contextmanager
+def resized(browser: Chrome, width: int) -> Iterator[None]:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    yield
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def run_axe(browser: Chrome) -> Any:
     browser.execute_script(files("axe_core_python").joinpath("axe.min.js").read_text("utf-8"))
     found = browser.execute_async_script(_RUN_AXE)
@@ -41,11 +57,15 @@ def run_axe(browser: Chrome) -> Any:
     return found
 
 
+@pytest.mark.parametrize("unfolded", [False, True], ids=["folded", "unfolded"])
+@pytest.mark.parametrize("width", [1400, 400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Chrome, scheme: str) -> None:
+def test_axe_finds_nothing(browser: Chrome, scheme: str, width: int, unfolded: bool) -> None:
     prefer(browser, scheme)
-    keep_picture(browser, f"report-{scheme}")
-    found = run_axe(browser)
+    unfold(browser, unfolded)
+    with resized(browser, width):
+        keep_picture(browser, f"report-{scheme}-{width}{'-unfolded' if unfolded else ''}")
+        found = run_axe(browser)
     # A run that looked at nothing would find nothing.
     assert {"color-contrast", "svg-img-alt", "html-has-lang"} <= {
         rule["id"] for rule in found["passes"]
@@ -65,11 +85,12 @@ def test_axe_would_find_a_mistake(browser: Chrome) -> None:
 
 
 def test_every_picture_is_there_and_nothing_is_fetched(browser: Chrome) -> None:
+    unfold(browser, True)
     sizes = browser.execute_script(
         "return [...document.querySelectorAll('figure svg')].map(svg => {"
         "const box = svg.getBoundingClientRect(); return [box.width, box.height]; })"
     )
-    assert len(sizes) == 3
+    assert len(sizes) == 4
     assert all(width > 400 and height > 80 for width, height in sizes)
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert browser.get_log("browser") == []
@@ -81,16 +102,74 @@ def test_the_name_that_would_be_a_program_is_read(browser: Chrome) -> None:
     assert EVIL in shown
 
 
-@pytest.mark.parametrize("width", [1000, 390])
-def test_nothing_sticks_out_to_the_side(browser: Chrome, width: int) -> None:
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+@pytest.mark.parametrize("unfolded", [False, True], ids=["folded", "unfolded"])
+@pytest.mark.parametrize("width", [1400, 800, 400])
+def test_nothing_sticks_out_to_the_side(browser: Chrome, width: int, unfolded: bool) -> None:
     prefer(browser, "light")
-    if width < 1000:
-        keep_picture(browser, "report-narrow")
-    wide = browser.execute_script("return document.documentElement.scrollWidth")
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    unfold(browser, unfolded)
+    with resized(browser, width):
+        wide = browser.execute_script("return document.documentElement.scrollWidth")
+        # A table that has to be scrolled sideways is cut for whoever does not try.
+        cut = browser.execute_script(
+            "return [...document.querySelectorAll('.wide')]"
+            ".filter(each => each.scrollWidth > each.clientWidth + 1)"
+            ".map(each => each.getAttribute('aria-label'))"
+        )
     assert wide <= width
+    assert cut == []
+
+
+def test_the_decision_is_on_the_first_screen(browser: Chrome) -> None:
+    unfold(browser, False)
+    with resized(browser, 1400):
+        ends = browser.execute_script(
+            "return ['.decision', '#why', '#doubts', '#comparison'].map(each =>"
+            " document.querySelector(each).parentElement.getBoundingClientRect().bottom)"
+        )
+        pictures = browser.execute_script(
+            "return document.querySelector('.halves svg').getBoundingClientRect().bottom"
+        )
+    with resized(browser, 400):
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+    assert max(*ends[1:], pictures) <= 900
+    assert height < 3500
+
+
+def test_letters_of_pictures_can_be_read_on_a_phone(browser: Chrome) -> None:
+    unfold(browser, True)
+    with resized(browser, 400):
+        heights = browser.execute_script(
+            "return [...document.querySelectorAll('figure svg text')]"
+            ".map(each => { const {a, b, c, d} = each.getScreenCTM();"
+            " return Math.sqrt(a * d - b * c) * parseFloat(getComputedStyle(each).fontSize); })"
+        )
+    assert len(heights) > 60
+    assert min(heights) >= 9
+
+
+def test_a_link_to_folded_details_opens_them(browser: Chrome) -> None:
+    unfold(browser, False)
+    browser.find_element(
+        "css selector", "#doubts ~ ol a, section[aria-labelledby=doubts] a"
+    ).click()
+    opened = browser.execute_script("return document.querySelectorAll('details[open]').length")
+    unfold(browser, False)
+    assert opened == 1
+
+
+def test_details_are_printed_though_they_are_folded(browser: Chrome) -> None:
+    unfold(browser, False)
+    shown = (
+        "const section = document.querySelector('#released');"
+        "return section.checkVisibility({contentVisibilityAuto: true})"
+        " && section.getBoundingClientRect().height"
+    )
+    assert not browser.execute_script(shown)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    printed = browser.execute_script(shown)
+    keep_picture(browser, "report-on-paper")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert printed > 300
 
 
 def test_it_is_printed_on_a_handful_of_pages_and_never_in_the_dark(browser: Chrome) -> None:

@@ -94,7 +94,15 @@ def test_the_gain_is_the_difference_of_the_risks_and_the_weights_belong_together
     # alpha / (1 - alpha) * n / m
     assert found.row_weight == pytest.approx(found.weight / (1 - found.weight) * 30 / 300)
     assert found.interval[0] <= found.row_weight <= found.interval[1]
-    assert f"Weigh each of the 300 synthetic rows as {found.row_weight:.3g}" in found.reason
+    assert found.gain <= found.gain_error
+    assert "differ by less than the standard error of that difference" in found.reason
+
+
+def test_a_gain_beyond_its_error_is_told_with_its_weight():
+    (x, y, z, t), _ = linear(n=40, m=20, noise=3.0, synthetic_noise=0.1)
+    found = weighted_optimum(x, y, z, t, rule="best")
+    assert found.gain > found.gain_error
+    assert f"Weigh each of the 20 synthetic rows as {found.row_weight:.3g}" in found.reason
 
 
 def test_evaluation_rows_judge_and_most_limits_the_rows_compared_with():

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from synthmix_dagster.display.formatting import signed
 from synthmix_dagster.release.manifest import Manifest
 
 
@@ -124,5 +125,4 @@ def _difference(old: object, new: object) -> str:
     numbers = [value for value in (old, new) if isinstance(value, int | float)]
     if len(numbers) < 2:
         return ""
-    step = numbers[1] - numbers[0]
-    return f"{step:+,}" if isinstance(step, int) else f"{step:+.4g}"
+    return signed(numbers[1] - numbers[0])

@@ -8,7 +8,6 @@ outside. It needs no JavaScript and no network.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -19,11 +18,14 @@ from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.report import sections
 from synthmix_dagster.release.report.sections import Sources, Values
+from synthmix_dagster.release.report.summary import summary
 
 #: File name of the report in a release.
 REPORT = "report.html"
 
 _TEMPLATES = "release/report/templates"
+#: Template of the first screen.
+_FIRST = "summary"
 #: Title of every section by its anchor.
 _TITLES = {
     "released": "Release contents",
@@ -49,15 +51,6 @@ _SECTIONS: dict[str, Callable[[Sources], Values]] = {
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Key:
-    """One of the few numbers that matter most."""
-
-    name: str
-    value: str
-    remark: str
-
-
 def release_report(manifest: Mapping[str, Any], previous: Mapping[str, Any] | None) -> str:
     """Return the report of a release as one HTML page.
 
@@ -79,24 +72,25 @@ def release_report(manifest: Mapping[str, Any], previous: Mapping[str, Any] | No
     True
     """
     sources = _sources(manifest, previous)
-    evidence = sources.evidence
     with undisturbed():
-        bodies = {anchor: _body(anchor, sources) for anchor in _TITLES}
-    mix = f" of {evidence.mix}" if evidence.mix else ""
+        first = _part(_FIRST, "Summary", _summary, sources)
+        bodies = {
+            anchor: _part(anchor, title, _SECTIONS[anchor], sources)
+            for anchor, title in _TITLES.items()
+        }
+    mix = f" of {sources.evidence.mix}" if sources.evidence.mix else ""
     return render(
         f"{_TEMPLATES}/report.html.jinja",
         title=f"Training data{mix}, release {sources.manifest.release_id}",
         manifest=sources.manifest,
-        evidence=evidence,
-        failed_gates=[
-            name
-            for name, verdict in evidence.checks.items()
-            if not verdict.passed and verdict.severity == "ERROR"
-        ],
-        keys=_keys(sources.manifest, evidence),
+        first=first,
         sections=_TITLES,
         bodies=bodies,
     )
+
+
+def _summary(sources: Sources) -> Values:
+    return {**summary(sources), "titles": _TITLES}
 
 
 def _sources(manifest: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Sources:
@@ -115,30 +109,10 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _body(anchor: str, sources: Sources) -> Markup:
-    """One section; what is wrong with it must not cost the release."""
+def _part(name: str, title: str, values: Callable[[Sources], Values], sources: Sources) -> Markup:
+    """One part of the page; what is wrong with it must not cost the release."""
     try:
-        return part(f"{_TEMPLATES}/{anchor}.html.jinja", **_SECTIONS[anchor](sources))
+        return part(f"{_TEMPLATES}/{name}.html.jinja", **values(sources))
     except Exception as error:
-        title = _TITLES[anchor]
         _log.warning("The section '%s' of the report could not be written", title, exc_info=True)
         return part(f"{_TEMPLATES}/failed.html.jinja", problem=type(error).__name__)
-
-
-def _keys(manifest: Manifest, evidence: Evidence) -> list[Key]:
-    realised, report, advice = manifest.realised, evidence.distance, evidence.recommendation
-    recommended = "no recommendation" if advice is None else f"recommended {advice.ratio:.2f}"
-    if report is None:
-        gap = Key("gap", "-", "not measured")
-    else:
-        threshold = evidence.thresholds.get("wasserstein_gap")
-        limit = "no threshold" if threshold is None else f"threshold {threshold:g}"
-        gap = Key("gap", f"{report.gap:.3f}", limit)
-    passed = sum(verdict.passed for verdict in evidence.checks.values())
-    gates = f"{passed} of {len(evidence.checks)}" if evidence.checks else "none"
-    return [
-        Key("rows", f"{realised.rows:,}", f"{len(manifest.columns)} columns"),
-        Key("ratio", f"{realised.ratio:.2f}", recommended),
-        gap,
-        Key("gates passed", gates, ", ".join(evidence.checks)),
-    ]

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from synthmix_dagster.display.formatting import readable
+from synthmix_dagster.display.style import PAGE_WIDTH
 from synthmix_dagster.distance.display import plot_distance
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.gates.other_verdicts import judge_memorisation, judge_recommendation
 from synthmix_dagster.gates.threshold import GATES
 from synthmix_dagster.gates.verdicts import Verdict
+from synthmix_dagster.ratio.decision import EQUIVALENT
 from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.display import plot_composition
@@ -71,7 +74,7 @@ def released(sources: Sources) -> Values:
     return {
         "manifest": manifest,
         "composition": draw(
-            lambda: plot_composition(manifest),
+            lambda: plot_composition(manifest, width=PAGE_WIDTH),
             "composition",
             "Composition of the release",
             f"Bars for the share of every input: {_in_words(portions)}.",
@@ -123,12 +126,36 @@ def ratio(sources: Sources) -> Values:
     results = (advice.weighted, advice.exchange)
     return {
         **common,
-        "deviates": abs(manifest.realised.ratio - advice.ratio) > 0.5 / advice.n_real,
+        "deviates": deviates(manifest, advice),
+        "meaning": _meaning_of_interval(advice),
         "risk_curve": _risk_curve(advice),
         "baselines": _baselines(advice),
         "reasons": [result.reason for result in results if result is not None],
         "notes": [note for note in advice.notes if note != advice.provenance.sentence],
     }
+
+
+def deviates(manifest: Manifest, advice: Recommendation) -> bool:
+    """Whether a release holds another ratio than was recommended."""
+    return abs(manifest.realised.ratio - advice.ratio) > 0.5 / advice.n_real
+
+
+def _meaning_of_interval(advice: Recommendation) -> str:
+    """What may be concluded from the interval of the ratio, in plain words."""
+    low, high = advice.interval
+    if advice.experience is not None:
+        return (
+            f"Of ten intervals made like this one, {low:.2f} to {high:.2f}, nine held the ratio "
+            "that was truly best, on datasets that the method had not seen. These rows cannot tell "
+            "which ratio inside it is best."
+        )
+    return (
+        f"Ratios {low:.2f} to {high:.2f} are statistically indistinguishable from the best one: "
+        "their predicted error is above the lowest by less than "
+        f"{EQUIVALENT:g} standard errors of the difference. Of two equal ratios, chance alone "
+        "makes one look worse by more than that in one case of ten. These rows cannot tell which "
+        "ratio inside it is best."
+    )
 
 
 def distance(sources: Sources) -> Values:
@@ -141,19 +168,15 @@ def distance(sources: Sources) -> Values:
 
 def checked(sources: Sources) -> Values:
     """Gates, those that were not configured, and what every release is checked for."""
-    evidence, advice = sources.evidence, sources.evidence.recommendation
-    verdicts = dict(evidence.checks)
+    evidence, verdicts = sources.evidence, verdicts_of(sources.evidence)
     missing = [
         Check(name, "not configured", "No threshold was set, so it could not stop the release.")
         for name in GATES
         if name not in verdicts and "checks" not in evidence.unread
     ]
-    if advice is None:
+    if evidence.recommendation is None:
         reason = "No recommendation was computed."
         missing.append(Check("recommendation_usable", "not configured", reason))
-    else:
-        verdicts.setdefault("recommendation_usable", judge_recommendation(advice))
-        verdicts.setdefault("memorisation", judge_memorisation(advice.provenance, "WARN"))
     return {
         "checks": [
             *(Check(name, _result(v), v.sentence) for name, v in verdicts.items()),
@@ -165,6 +188,15 @@ def checked(sources: Sources) -> Values:
             name for name in evidence.unread if name in ("checks", "thresholds", "overrides")
         ],
     }
+
+
+def verdicts_of(evidence: Evidence) -> dict[str, Verdict]:
+    """The recorded verdicts, and those on a recommendation, which can be given at any time."""
+    verdicts, advice = dict(evidence.checks), evidence.recommendation
+    if advice is not None:
+        verdicts.setdefault("recommendation_usable", judge_recommendation(advice))
+        verdicts.setdefault("memorisation", judge_memorisation(advice.provenance, "WARN"))
+    return verdicts
 
 
 def changed(sources: Sources) -> Values:
@@ -221,12 +253,12 @@ def _condition(column: str, operator: str, value: object) -> str:
 def _risk_curve(advice: Recommendation) -> Picture:
     low, high = advice.interval
     return draw(
-        lambda: plot_risk_curve(advice),
+        lambda: plot_risk_curve(advice, width=PAGE_WIDTH),
         "risk-curve",
         "Predicted risk at every ratio",
-        f"A curve of the {advice.metric} from ratio 0 to {advice.curve[-1].ratio:.4g}. "
-        f"It is {advice.shape}. Ratio {advice.ratio:.4g} is recommended; the interval "
-        f"{low:.4g}\N{EN DASH}{high:.4g}: {advice.meaning_of_interval}.",
+        f"A curve of the {advice.metric} from ratio 0 to {readable(advice.curve[-1].ratio)}. "
+        f"It is {advice.shape}. Ratio {readable(advice.ratio)} is recommended; the interval "
+        f"{readable(low)}\N{EN DASH}{readable(high)}: {advice.meaning_of_interval}.",
     )
 
 
@@ -258,7 +290,7 @@ def _gap(report: DistanceReport, thresholds: Mapping[str, float]) -> Picture:
         interval = " (95 % interval {:.3f} to {:.3f})".format(*report.interval)
     largest = ", ".join(f"{column.column} {column.part:.3f}" for column in report.columns[:3])
     return draw(
-        lambda: plot_distance(report, threshold=threshold),
+        lambda: plot_distance(report, threshold=threshold, width=PAGE_WIDTH),
         "distance",
         "Gap, chance and threshold, and the contribution of every column",
         f"The gap is {report.gap:.3f}{interval}, the floor {report.floor:.3f}{limit}. "

@@ -106,9 +106,17 @@ def test_the_page_says_what_it_is_and_in_which_language(
 
 def test_headings_are_in_order_and_there_is_one_first(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
-    assert levels == [1] + [2] * 8
-    anchors = {attributes["href"].removeprefix("#") for attributes in page.attributes("a")}
-    assert anchors == {attributes["id"] for attributes in page.attributes("h2")}
+    assert levels == [1] + [2] * 11
+    anchors = [attributes["href"].removeprefix("#") for attributes in page.attributes("a")]
+    sections = {attributes.get("id") for attributes in page.attributes("section")}
+    assert len(anchors) == 3
+    assert set(anchors) <= sections
+
+
+def test_details_are_folded_and_open_on_paper(page: Page, releases: list[Release]) -> None:
+    assert page.attributes("details") == [{}] * 8
+    text = (releases[1].path / "report.html").read_text()
+    assert "details::details-content" in text[text.index("@media print") :]
 
 
 def test_names_of_elements_are_unique_and_what_refers_to_them_finds_them(page: Page) -> None:
@@ -129,7 +137,7 @@ def test_no_two_regions_have_one_name(page: Page) -> None:
 
 def test_every_picture_is_told_in_words(page: Page) -> None:
     pictures = page.attributes("svg")
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     assert all(p["role"] == "img" and len(p["aria-labelledby"].split()) == 2 for p in pictures)
     described = [data for tag, data in page.texts if tag == "desc"]
     assert any("is recommended" in data for data in described)
@@ -184,8 +192,7 @@ def test_it_answers_every_question_of_a_reviewer(page: Page, releases: list[Rele
     evidence = manifest["evidence"]
     text = page.text()
     for said in (
-        "60 real rows",
-        "120 synthetic rows",
+        "60 real, 120 synthetic",
         manifest["inputs"]["real"]["fingerprint"],
         evidence["optimal_ratio"]["reason"].replace("'", "'"),
         f"{evidence['distribution_distance']['gap']:.3f}",
@@ -343,8 +350,8 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_costs_nothing_else(
 ) -> None:
     monkeypatch.setattr(sections, plot, fail)
     page = Page(release_report(releases[1].manifest, None))
-    assert len(page.attributes("svg")) == 2
-    assert len(page.attributes("h2")) == 8
+    assert len(page.attributes("svg")) == 3
+    assert len(page.attributes("h2")) == 11
     (warning,) = [data for _, data in page.texts if "could not be drawn" in data]
     assert title in warning
     assert "RuntimeError" in warning
@@ -356,8 +363,8 @@ def test_a_section_that_cannot_be_written_is_named_and_costs_nothing_else(
 ) -> None:
     monkeypatch.setattr(sections, "changes", fail)
     page = Page(release_report(releases[1].manifest, releases[0].manifest))
-    assert len(page.attributes("svg")) == 3
-    assert len(page.attributes("h2")) == 8
+    assert len(page.attributes("svg")) == 4
+    assert len(page.attributes("h2")) == 11
     assert "This section could not be written (RuntimeError)." in page.text()
     assert "Changes since the previous release" in caplog.text
 
