@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from synthmix_dagster.data.refusals import refusals
 from synthmix_dagster.data.store import Stored
+from synthmix_dagster.errors import StoreError
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.object_store import ObjectStore
 
+#: Bytes of one part of an upload; a smaller file is written by one request, which can be repeated.
+PART_BYTES = 2**23
 #: Bytes that a small read fetches at least.
 _AHEAD = 2**16
 
@@ -56,22 +59,26 @@ class Reader:
 
 
 class ObjectSink:
-    """A file that is uploaded in parts while it is written."""
+    """A file that is uploaded in parts while it is written; a small one all at once."""
 
     def __init__(self, store: "ObjectStore", name: str) -> None:
         self._store, self._name = store, name
         self._bytes, self._digest = 0, hashlib.sha256()
-        self._upload: Any = store.upload(name)
+        self._held, self._open = bytearray(), True
+        self._upload: Any = None
 
     @property
     def closed(self) -> bool:
-        return self._upload is None
+        return not self._open
 
     def write(self, data: bytes) -> int:
-        with refusals(self._store, "write", self._name):
-            self._upload.write(data)
         self._digest.update(data)
         self._bytes += len(data)
+        self._held += data
+        if len(self._held) >= PART_BYTES:
+            if self._upload is None:
+                self._upload = self._store.upload(self._name)
+            self._send()
         return len(data)
 
     def flush(self) -> None:
@@ -81,11 +88,35 @@ class ObjectSink:
         pass
 
     def finish(self) -> Stored:
-        with refusals(self._store, "write", self._name):
-            self._upload.close()
-        self._upload = None
+        if self._upload is None:
+            self._store.put(self._name, bytes(self._held))
+        else:
+            self._send()
+            self._complete()
+        self.discard()
         return Stored(self._name, self._bytes, self._digest.hexdigest())
 
     def discard(self) -> None:
         # Parts that were uploaded are invisible; a rule of the bucket removes them.
-        self._upload = None
+        self._held, self._upload, self._open = bytearray(), None, False
+
+    def _send(self) -> None:
+        with refusals(self._store, "write", self._name):
+            self._upload.write(bytes(self._held))
+        self._held.clear()
+
+    def _complete(self) -> None:
+        try:
+            with refusals(self._store, "write", self._name):
+                self._upload.close()
+        except (StoreError, FileNotFoundError) as error:
+            # Perhaps only the answer was lost: then the whole file is there.
+            transient = not isinstance(error, StoreError) or error.transient
+            if not (transient and self._is_there()):
+                raise
+
+    def _is_there(self) -> bool:
+        try:
+            return self._store.size(self._name) == self._bytes
+        except FileNotFoundError:
+            return False

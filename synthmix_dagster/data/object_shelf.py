@@ -51,6 +51,7 @@ class ObjectShelf:
     def hold(self, name: str) -> Iterator["ObjectPlace"]:
         leases = self.store.below(_LEASES)
         folder = self.store.below("releases", name)
+        _require_usable(leases)
         ticket = _next_ticket(leases)
         with Lease(leases, name).held() as lease:
             place = ObjectPlace(self.store, name, folder, ticket, lease)
@@ -330,6 +331,31 @@ def taken_over(folder: "ObjectStore") -> ReleaseError:
         path=folder.uri,
         fix="Run again; a longer 'lease_seconds' of the storage waits longer for a writer",
     )
+
+
+def _require_usable(leases: "ObjectStore") -> None:
+    """Refuse a store that nothing can be deleted from, or that takes no notice of conditions.
+
+    Asked before anything else is written: some stores know the headers of a conditional write, say
+    nothing, and write all the same.
+
+    Raises
+    ------
+    StoreError
+        The store refuses one of the verbs, or two runs could publish over each other.
+    """
+    name = f"trials/{uuid.uuid4().hex}"
+    leases.swap(name, b"", None)
+    kept = leases.keeps_conditions(name)
+    leases.delete([name])
+    if not kept:
+        raise StoreError(
+            "the store does not support conditional writes: it wrote an object although the "
+            "condition did not hold",
+            store=leases.up().uri,
+            fix="Use a store that writes under a condition: without it two runs could publish over "
+            "each other",
+        )
 
 
 def _next_ticket(leases: "ObjectStore") -> int:

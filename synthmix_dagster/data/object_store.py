@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from synthmix_dagster.data.lake_access import Library, options_of
-from synthmix_dagster.data.object_files import ObjectSink, Reader
-from synthmix_dagster.data.refusals import first_line, refusals
+from synthmix_dagster.data.object_files import PART_BYTES, ObjectSink, Reader
+from synthmix_dagster.data.refusals import again, first_line, refusals
 from synthmix_dagster.data.store import SCHEMES, Held, Sink, StoreAccess, Stored, names_of
 from synthmix_dagster.errors import ReleaseError, StoreError
 from synthmix_dagster.redaction import without_secrets
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 #: Parameters of an address, as pyarrow has them, and what they are called here.
 _PARAMETERS = {"endpoint_override": "endpoint", "endpoint": "endpoint", "region": "region"}
-#: Bytes of one part of an upload, and parts under way at a time: the memory of one file.
-PART_BYTES, PARTS = 2**23, 4
-#: Tries of a write that must not be repeated blindly, when the answer is lost.
-_TRIES = 6
+#: Parts under way at a time: with what is held back, the memory of one file.
+_PARTS = 4
+#: A version that no object has, for asking whether a store keeps conditions.
+_NO_VERSION = {"e_tag": '"00000000000000000000000000000000"', "version": "0"}
 #: Stores in the memory of this process, by their names, for tests.
 _in_memory: dict[str, Any] = {}
 
@@ -104,10 +104,8 @@ class ObjectStore:
             return None
 
     def exists(self, name: str) -> bool:
-        import obstore
-
         try:
-            self._ask("read", name, lambda key: obstore.head(self.client, key))
+            self._head(name)
         except FileNotFoundError:
             return False
         return True
@@ -146,6 +144,18 @@ class ObjectStore:
         self._ask("write", name, lambda key: obstore.put(self.client, key, content))
 
     def swap(self, name: str, content: bytes, version: Any) -> bool:
+        # An answer may be lost although the write was done. Asked again, the store refuses what
+        # this very writer has written, so what is there decides.
+        if self._swapped(name, content, version):
+            return True
+        held = self.look(name)
+        return held is not None and held.content == content
+
+    def keeps_conditions(self, name: str) -> bool:
+        """Whether a write under a condition that does not hold is refused; `name` is there."""
+        return not any(self._swapped(name, b"", version) for version in (None, _NO_VERSION))
+
+    def _swapped(self, name: str, content: bytes, version: Any) -> bool:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -163,18 +173,7 @@ class ObjectStore:
                 return False
             return True
 
-        for further in reversed(range(_TRIES)):
-            try:
-                if self._ask("write", name, swap):
-                    return True
-                break
-            except StoreError as error:
-                # The write may have been done although its answer was lost.
-                if not (error.transient and further):
-                    raise
-        # Refused: by somebody else's write, or by an earlier try of this one.
-        held = self.look(name)
-        return held is not None and held.content == content
+        return self._ask("write", name, swap)
 
     def delete(self, names: Sequence[str]) -> None:
         import obstore
@@ -225,7 +224,7 @@ class ObjectStore:
             "write",
             name,
             lambda key: obstore.open_writer(
-                self.client, key, buffer_size=PART_BYTES, max_concurrency=PARTS
+                self.client, key, buffer_size=PART_BYTES, max_concurrency=_PARTS
             ),
         )
 
@@ -241,19 +240,28 @@ class ObjectStore:
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
-        import obstore
-
-        return self._ask("read", name, lambda key: int(obstore.head(self.client, key)["size"]))
+        return int(self._head(name)["size"])
 
     def version(self, name: str) -> str:
         """What differs after a file was written again."""
+        meta = self._head(name)
+        return f"{meta['e_tag']} {meta['version']} {meta['last_modified']}"
+
+    def _head(self, name: str) -> Any:
+        """What is known of a file without its content."""
         import obstore
 
-        def version(key: str) -> str:
-            meta = obstore.head(self.client, key)
-            return f"{meta['e_tag']} {meta['version']} {meta['last_modified']}"
+        def head(key: str) -> Any:
+            try:
+                return obstore.head(self.client, key)
+            except FileNotFoundError:
+                raise
+            except Exception:
+                # The answer to this question has no body, so that it cannot say what is wrong.
+                obstore.get_range(self.client, key, start=0, length=1)
+                raise
 
-        return self._ask("read", name, version)
+        return self._ask("read", name, head)
 
     def _key(self, relative: str) -> str:
         parts = list(names_of(relative))
@@ -267,8 +275,12 @@ class ObjectStore:
 
     def _ask(self, verb: str, name: str, ask: Callable[[str], Answer]) -> Answer:
         """Ask the client for something, in terms of this package if it refuses."""
-        with refusals(self, verb, name):
-            return ask(self._key(name))
+
+        def once() -> Answer:
+            with refusals(self, verb, name):
+                return ask(self._key(name))
+
+        return again(self.access.retry_seconds, once)
 
 
 def open_object_store(uri: str, access: StoreAccess | None) -> ObjectStore:

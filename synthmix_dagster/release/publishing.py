@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from synthmix_dagster.data.store import Draft, Place, Store, json_bytes
-from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.errors import ReleaseError, StoreError
 from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import Manifest
@@ -23,6 +23,8 @@ from synthmix_dagster.release.verification import require_realised, verify_relea
 Writer = Callable[[Draft, Release | None], Manifest]
 
 _MANIFEST = "manifest.json"
+#: How often a release is written anew where the store fails for a while.
+_DRAFTS = 3
 
 
 def publish(
@@ -138,12 +140,19 @@ def _write(
     place: Place, final: Store, write: Writer, previous: Release | None, sign: Sign | None
 ) -> Release:
     """Write a release and show it once the recount agrees with what was meant."""
-    with place.draft() as draft:
-        manifest = write(draft, previous).to_dict()
-        if sign is not None:
-            draft.put(SIGNATURE, signature_of(str(manifest["digest"]), sign, final.uri))
-        require_realised(Release(draft.folder, manifest))
-        draft.show(_MANIFEST, json_bytes(manifest))
+    for further in reversed(range(_DRAFTS)):
+        try:
+            with place.draft() as draft:
+                manifest = write(draft, previous).to_dict()
+                if sign is not None:
+                    draft.put(SIGNATURE, signature_of(str(manifest["digest"]), sign, final.uri))
+                require_realised(Release(draft.folder, manifest))
+                draft.show(_MANIFEST, json_bytes(manifest))
+            break
+        except StoreError as error:
+            # Of a file that was being uploaded, what is lost cannot be sent again.
+            if not (error.transient and further):
+                raise
     return load_release(final)
 
 
