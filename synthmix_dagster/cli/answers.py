@@ -82,12 +82,13 @@ def print_verdicts(verdicts: Mapping[str, "Verdict"], *, failed: str = "FAILED")
         click.echo(f"{'passed' if verdict.passed else failed}  {gate}: {verdict.sentence}")
 
 
-def write(path: Path, content: bytes, *, option: str) -> None:
-    """Write a file that the user named by an option."""
+def write(path: Path | str, content: bytes, *, option: str) -> None:
+    """Write a file that the user named by an option, by its path or its URI."""
+    from synthmix_dagster.data.opening import write_file
     from synthmix_dagster.errors import ConfigError
 
     try:
-        path.write_bytes(content)
+        write_file(path, content)
     except OSError as error:
         raise ConfigError(
             f"'{path}' cannot be written ({error.strerror})",

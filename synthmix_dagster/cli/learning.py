@@ -53,7 +53,7 @@ def learn(pairs: Path, output: str, rows: tuple[int, ...], alone: bool, seed: in
     with progress(1) as step:
         step("measuring the error of every pair at every ratio")
         learned = learn_from_pairs(pairs, rows=rows, alone=alone, seed=seed)
-    answers.write(Path(output), learned.to_json().encode("utf-8"), option="output")
+    answers.write(output, learned.to_json().encode("utf-8"), option="output")
     click.echo(
         f"{learned.cases} cases of {learned.pairs} pairs of {len(learned.datasets)} datasets, "
         f"table {learned.digest}"

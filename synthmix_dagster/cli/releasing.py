@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -170,7 +169,7 @@ def verify(release: str, hmac_key_env: str | None, as_json: bool) -> None:
     metavar="FILE",
     default="report.html",
     show_default=True,
-    help="Output file; - for standard output.",
+    help="Output file or its URI; - for standard output.",
 )
 @click.option(
     "--compare-with",
@@ -188,7 +187,9 @@ def report(release: str, output: str, compare_with: str | None) -> None:
     Changes between two releases:
       synthmix report mixes/churn --compare-with mixes/churn/releases/0123456789abcdef
     """  # noqa: D301
+    from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.errors import ConfigError
+    from synthmix_dagster.redaction import without_secrets
     from synthmix_dagster.release.handle import load_release
     from synthmix_dagster.release.publishing import previous_of
     from synthmix_dagster.release.report.page import release_report
@@ -199,15 +200,15 @@ def report(release: str, output: str, compare_with: str | None) -> None:
     if output == "-":
         click.echo(page, nl=False)
         return
-    path = Path(output)
-    if found.uri in map(str, path.resolve().parents):
+    place = open_store(output)
+    if f"{place.up().resolved().uri}/".startswith(f"{found.uri}/"):
         raise ConfigError(
             f"'{output}' is inside the release, to which nothing may be added",
             option="output",
             fix="Choose a file outside the release",
         )
-    answers.write(path, page.encode("utf-8"), option="output")
-    click.echo(str(path))
+    answers.write(output, page.encode("utf-8"), option="output")
+    click.echo(without_secrets(output))
 
 
 def _hmac_key(variable: str | None) -> "HmacKey | None":

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
+from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.store import Store, is_store
 from synthmix_dagster.data.store_filesystem import StoreHandler
 from synthmix_dagster.errors import DataError
@@ -203,6 +204,9 @@ def resolve(source: str | Path | Store, dataset: str) -> tuple[pa_fs.FileSystem,
     scheme = text.split("://")[0].rpartition("::")[2].lower()
     if scheme == "file":
         return pa_fs.LocalFileSystem(), unquote(urlsplit(text).path), ""
+    if scheme == "memory":
+        # The one that outputs lie in; fsspec has another of this name.
+        return open_store(text).filesystem()
     try:
         # A wildcard would be taken for the name of a bucket's object, which is just right.
         filesystem, path = pa_fs.FileSystem.from_uri(text)

@@ -32,3 +32,20 @@ def open_store(address: str | Path | Store, access: StoreAccess | None = None) -
     from synthmix_dagster.data.object_store import open_object_store
 
     return open_object_store(text, access)
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a file by its path or its URI; `FileNotFoundError` where there is none."""
+    if not is_uri(path):
+        return Path(path).read_bytes()
+    place = open_store(path)
+    return place.up().read(place.name)
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """Write a file by its path or its URI."""
+    if is_uri(path):
+        place = open_store(path)
+        place.up().put(place.name, content)
+    else:
+        Path(path).write_bytes(content)

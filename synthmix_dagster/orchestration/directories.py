@@ -23,6 +23,9 @@ _MARKS = ("releases", "records", "references", "partitions")
 #: a name stands for the same assets, so that a definition built again takes the place of the first.
 #: Text that ends in a slash: every mix of a project is compared with every other as it loads.
 _defined: dict[str, str] = {}
+#: Directories that were looked at in this process, and the roots that they lie below. Of two mixes
+#: one in the other, the one that begins later is refused, in whatever process it runs.
+_apart: set[tuple[str, str]] = set()
 
 
 def claim(config: MixConfig | MonitorConfig) -> None:
@@ -36,26 +39,25 @@ def claim(config: MixConfig | MonitorConfig) -> None:
         It lies in the directory of another, or another in it.
     """
     output = config.output or config.qualified_name
-    directory = _place(config.output_root, output)
-    own, own_name = f"{directory.as_posix()}/", config.qualified_name
+    own, own_name = f"{_place(config.output_root, output)}/", config.qualified_name
     for name, root in _defined.items():
         if name == own_name or own == root or not (own.startswith(root) or root.startswith(own)):
             continue
         inner, outer = (own_name, name) if own.startswith(root) else (name, own_name)
         raise ConfigError(
             f"the directory of '{inner}' lies inside that of '{outer}' "
-            f"('{directory}' and '{root[:-1]}')",
+            f"('{own[:-1]}' and '{root[:-1]}')",
             option="name" if config.output is None else "output",
             fix="Give each mix and monitor a directory of its own, by 'output' or 'key_prefix'",
         )
     _defined[own_name] = own
 
 
-def _place(output_root: str, output: str) -> Path:
+def _place(output_root: str, output: str) -> str:
     """Where a directory lies, to be compared with others; links cannot be followed in a store."""
     if is_uri(output_root):
-        return Path(without_secrets(output_root), output)
-    return (Path(output_root).expanduser() / output).resolve()
+        return f"{without_secrets(output_root).rstrip('/')}/{Path(output).as_posix()}"
+    return (Path(output_root).expanduser() / output).resolve().as_posix()
 
 
 def require_apart_on_disk(output_root: Store, relative: str) -> None:
@@ -72,6 +74,9 @@ def require_apart_on_disk(output_root: Store, relative: str) -> None:
     ------
     ReleaseError
     """
+    place = (output_root.resolved().uri, relative)
+    if place in _apart:
+        return
     root, parts = output_root.below(relative), Path(relative).parts
     above = [output_root.below(*parts[:n]) for n in range(1, len(parts))]
     # Elsewhere folders of these names may be anybody's; a lock is ours.
@@ -91,6 +96,7 @@ def require_apart_on_disk(output_root: Store, relative: str) -> None:
             path=root.uri,
             fix="Set 'output' to a directory of its own",
         )
+    _apart.add(place)
 
 
 def _marked_below(folder: Store) -> Iterator[Store]:

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.data.opening import read_file
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.evidence import Evidence
 from synthmix_dagster.ratio.posterior import KNOTS, Prior
-from synthmix_dagster.redaction import cause_of
+from synthmix_dagster.redaction import cause_of, without_secrets
 
 Floats = NDArray[np.float64]
 
@@ -250,7 +251,7 @@ class Experience:
 
     @classmethod
     def read(cls, path: Path | str) -> "Experience":
-        """Read a file that holds `to_dict` as JSON.
+        """Read a file that holds `to_dict` as JSON, by its path or its URI.
 
         Raises
         ------
@@ -258,10 +259,10 @@ class Experience:
             There is no such file, or it holds something else.
         """
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(read_file(path).decode("utf-8")))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ConfigError(
-                f"'{path}' cannot be read as an experience ({error})",
+                f"'{without_secrets(str(path))}' cannot be read as an experience ({error})",
                 option="experience",
                 fix="Make the file with `synthmix learn PAIRS --output FILE`",
             ) from cause_of(error)

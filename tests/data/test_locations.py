@@ -4,11 +4,11 @@ import gzip
 import itertools
 import json
 import sys
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
-import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -23,6 +23,7 @@ from fsspec.registry import _registry
 from synthmix_dagster import measure_distance, mix, recommend_ratio
 from synthmix_dagster.data import locations, text_formats
 from synthmix_dagster.data.dataset import open_dataset
+from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.errors import DataError
 
 TABLE = pa.table({"n": [1, None, 3, 4], "x": [0.5, 1.5, None, -2.0], "s": ["a", "é", "b\nc", None]})
@@ -242,11 +243,12 @@ def store(request, monkeypatch):
         with stores.serving(own[scheme]) as served:
             yield served
         return
-    if kind:
-        without_own_stores(monkeypatch)
-        filesystem = in_memory(monkeypatch, scheme)
-    else:
-        filesystem = fsspec.filesystem("memory")
+    if not kind:
+        place = open_store(f"memory://{uuid.uuid4().hex}")
+        yield place.put, lambda path: f"{place.uri}/{path}"
+        return
+    without_own_stores(monkeypatch)
+    filesystem = in_memory(monkeypatch, scheme)
     yield (
         lambda path, content: filesystem.pipe(f"/{path}", content),
         lambda path: f"{scheme}://{path}",

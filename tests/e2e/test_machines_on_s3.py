@@ -5,7 +5,9 @@ downstream of the good one trains from its release.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -64,8 +66,10 @@ def job():
 )
 
 
-def test_steps_share_nothing_but_the_store(tmp_path: Path, monkeypatch) -> None:
-    home, launcher, log = tmp_path / "home", tmp_path / "launcher", tmp_path / "steps.log"
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str, Any]]:
+    """A server with inputs, the settings of a mix on it, and what runs one of its partitions."""
+    home, launcher = tmp_path / "home", tmp_path / "launcher"
     for folder in (home, launcher, tmp_path / "machines"):
         folder.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -74,10 +78,10 @@ def test_steps_share_nothing_but_the_store(tmp_path: Path, monkeypatch) -> None:
         monkeypatch.setenv(name, value)
     root = f"s3://{BUCKET}"
     with s3_server() as endpoint:
-        lake = open_store(root, access(endpoint))
+        store = open_store(root, access(endpoint))
         frames = {"real": rows(100, seed=0), "good": good(), "poor": bad(), "worse": bad(300)}
         for name, frame in frames.items():
-            lake.put(f"in/{name}.parquet", frame.to_parquet())
+            store.put(f"in/{name}.parquet", frame.to_parquet())
         options = {
             "name": "demo",
             "real": {"path": f"{root}/in/real.parquet", "storage": "lake"},
@@ -94,29 +98,49 @@ def test_steps_share_nothing_but_the_store(tmp_path: Path, monkeypatch) -> None:
             "options": options,
             "endpoint": endpoint,
             "machines": str(tmp_path / "machines"),
-            "log": str(log),
+            "log": str(tmp_path / "steps.log"),
             "environment": secrets,
         }
         (launcher / "given.json").write_text(json.dumps(given))
         project = PROJECT.format(given=str(launcher / "given.json"))
-        outcomes = {
-            partition: execute(project, launcher, home, f"dagster/partition={partition}")
-            for partition in ("good", "poor", "worse")
-        }
-        assert [succeeded for succeeded, _ in outcomes.values()] == [True, False, False], outcomes
-        release = verify_release(f"{root}/mixes/demo/partitions/good", storage=access(endpoint))
-        for partition in ("poor", "worse"):
-            with pytest.raises(ReleaseError):
-                load_release(f"{root}/mixes/demo/partitions/{partition}", access(endpoint))
-        written = {file.name for file in lake.files()}
-    assert "mixes/demo/partitions/poor/records/demo/distribution_distance.json" in written
-    assert not list((tmp_path / "machines").iterdir())
-    # Two gates were closed before anything was trained.
-    steps = [line.split()[0] for line in log.read_text().splitlines()]
-    assert steps.count("model") == 1
+
+        def run(partition: str, executor: str) -> tuple[bool, str]:
+            source = project.replace("executor=machines", f"executor={executor}")
+            return execute(source, launcher, home, f"dagster/partition={partition}")
+
+        yield store, endpoint, run
+
+
+def trained(home: Path) -> dict[str, Any]:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         (record,) = instance.fetch_materializations(dg.AssetKey("model"), limit=10).records
     assert record.asset_materialization is not None
-    trained = {name: one.value for name, one in record.asset_materialization.metadata.items()}
-    assert trained["rows"] == release.details.realised.rows
-    assert trained["uri"] == release.uri
+    return {name: one.value for name, one in record.asset_materialization.metadata.items()}
+
+
+def test_steps_share_nothing_but_the_store(tmp_path: Path, lake) -> None:
+    store, endpoint, run = lake
+    outcomes = {partition: run(partition, "machines") for partition in ("good", "poor", "worse")}
+    assert [succeeded for succeeded, _ in outcomes.values()] == [True, False, False], outcomes
+    mixes = f"s3://{BUCKET}/mixes/demo/partitions"
+    release = verify_release(f"{mixes}/good", storage=access(endpoint))
+    for partition in ("poor", "worse"):
+        with pytest.raises(ReleaseError):
+            load_release(f"{mixes}/{partition}", access(endpoint))
+    written = {file.name for file in store.files()}
+    assert "mixes/demo/partitions/poor/records/demo/distribution_distance.json" in written
+    assert not list((tmp_path / "machines").iterdir())
+    # Two gates were closed before anything was trained.
+    log = (tmp_path / "steps.log").read_text()
+    assert [line.split()[0] for line in log.splitlines()].count("model") == 1
+    told = trained(tmp_path / "home")
+    assert (told["rows"], told["uri"]) == (release.details.realised.rows, release.uri)
+
+
+def test_the_multiprocess_executor_runs_on_a_store(tmp_path: Path, lake) -> None:
+    _, endpoint, run = lake
+    succeeded, said = run("good", "dg.multiprocess_executor")
+    assert succeeded, said
+    release = verify_release(f"s3://{BUCKET}/mixes/demo/partitions/good", storage=access(endpoint))
+    told = trained(tmp_path / "home")
+    assert (told["rows"], told["uri"]) == (release.details.realised.rows, release.uri)

@@ -120,7 +120,7 @@ class Reader:
 
 
 def test_through_a_failing_proxy_a_run_is_whole_or_a_named_error(endpoint):
-    through_faults(endpoint, 6)
+    through_faults(endpoint, 3)
 
 
 @pytest.mark.slow
