@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.distance.conditional import MAX_FOLDS, conditional_estimate
-from synthmix_dagster.distance.folds import Side
-from synthmix_dagster.distance.inference import jackknife_variance, squared_interval
+from synthmix_dagster.distance.folds import Ints, Side
+from synthmix_dagster.distance.inference import squared_interval, variance_and_units
 from synthmix_dagster.distance.kept_labels import KeptLabels, kept_labels
 
 Floats = NDArray[np.float64]
@@ -49,7 +49,7 @@ class ClassShift:
     gap : float
         Signed root of the debiased square; 1 where every row that looks like it has another label.
     interval : tuple of float
-        Interval of `gap`, by the jackknife. The intervals of all classes that were compared hold
+        Interval of `gap`. The intervals of all classes that were compared hold
         together in 95 % of all cases, so that the worst may be picked.
     real_rows, synthetic_rows : int
         Rows with this label that were compared.
@@ -95,7 +95,7 @@ def class_shifts(
     rng: np.random.Generator,
     *,
     level: float = 0.95,
-    grouped: bool = False,
+    groups: tuple[Ints, Ints] | None = None,
 ) -> tuple[ClassShift, ...]:
     """Measure the shift of every class that has enough rows, the worst first.
 
@@ -115,9 +115,9 @@ def class_shifts(
         Draws the landmarks.
     level : float
         Coverage of all intervals together.
-    grouped : bool
-        Whether rows belong together. Trees would know the groups of rows that they did not see, so
-        that kept labels are not compared then.
+    groups : pair of ndarray of int, optional
+        Group of every row, numbered from 0 on each side. Trees would know the groups of rows that
+        they did not see, so that kept labels are not compared then.
 
     Returns
     -------
@@ -144,11 +144,9 @@ def class_shifts(
         estimate = conditional_estimate(
             x_real, indicators[0], x_synthetic, indicators[1], sides, rng, (weights[0], weights[1])
         )
+        variance, units = variance_and_units(estimate.influences, groups)
         low, high = squared_interval(
-            estimate.square,
-            jackknife_variance(estimate.left_out),
-            len(estimate.left_out),
-            1 - (1 - level) / len(compared),
+            estimate.square, variance, units, 1 - (1 - level) / len(compared)
         )
         shifts.append(
             ClassShift(
@@ -160,7 +158,7 @@ def class_shifts(
                 overlap=estimate.overlap,
             )
         )
-    if compared and not grouped:
+    if compared and groups is None:
         reach = _reach(1 - (1 - level) / len(compared))
         kept = kept_labels(x_real, labels_real, x_synthetic, labels_synthetic, rng)
         shifts = [_with_kept(shift, kept.get(names.index(shift.name)), reach) for shift in shifts]

@@ -17,11 +17,13 @@ are as dense as real ones, 0 where there are none (the overlap weights of Li, Mo
 As in `wasserstein`, only products of independent estimates are averaged: t of one pair of folds
 times t of a pair that shares no rows with it. Swapping the sides of a pair changes the sign of t,
 so without any shift each factor has mean zero and so has their product, at any number of rows.
+
+How sure the square is follows from the influence of every row on it: what it changes in the fits
+that it is part of, without it, and what it says where it judges. The errors of e have no
+first-order effect on t, and are left out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,26 +57,55 @@ class ConditionalEstimate:
     square : float
         Signed, debiased ``(1 - 4 e^2) |f_Q - f_P|^2`` averaged over real rows, in squared units of
         y.
-    left_out : ndarray of shape (n_blocks,)
-        The square without each block of the jackknife.
+    influences : tuple of ndarray of shape (n,) and (m,)
+        What one row of each side adds to the square beside an average one, to first order; 0 for
+        rows in none of the folds used.
     overlap : float
         Mean of ``1 - 4 e^2`` over real rows: 1 where both sides have the same inputs, 0 where the
         inputs tell the sides apart and the square therefore says nothing.
     """
 
     square: float
-    left_out: Floats
+    influences: tuple[Floats, Floats]
     overlap: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    """Features with a constant, centred targets, blocks and weights of the rows of one fold."""
+    """Rows of one fold: positions, features with a constant, centred targets and weights."""
 
+    rows: Ints
     features: Floats
     target: Floats
-    blocks: Ints
     weights: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """One fold of real rows and one of synthetic ones in one fit.
+
+    Attributes
+    ----------
+    contrast : ndarray of shape (n_features, q)
+        Coefficients of t.
+    comparable : ndarray of shape (n_real_rows,)
+        ``1 - 4 e^2`` of the real rows.
+    apart : ndarray of shape (n_rows, 1)
+        ``w - e(x)``, the real rows first.
+    errors : ndarray of shape (n_rows, q)
+        Of each row in the fit without it.
+    factor : tuple
+        Cholesky factor of the normal equations.
+    pull : ndarray of shape (2 n_features, q)
+        What the penalty takes from the fit for each unit of weight.
+    """
+
+    contrast: Floats
+    comparable: Floats
+    apart: Floats
+    errors: Floats
+    factor: tuple[Floats, bool]
+    pull: Floats
 
 
 def conditional_estimate(
@@ -96,7 +127,7 @@ def conditional_estimate(
     x_synthetic : ndarray of shape (m, d)
     y_synthetic : ndarray of shape (m, q)
     sides : pair of Side
-        Folds and blocks, from `draw_sides`.
+        Folds, from `draw_sides`.
     rng : numpy.random.Generator
         Draws the landmarks.
     weights : pair of ndarray of shape (n,) and (m,), optional
@@ -123,97 +154,138 @@ def conditional_estimate(
 
     def folds(x: Floats | Singles, y: Floats | Singles, w: Floats, side: Side) -> list[_Fold]:
         found = []
-        for rows, blocks in list(zip(side.folds, side.blocks, strict=True))[:MAX_FOLDS]:
+        for rows in side.folds[:MAX_FOLDS]:
             features = feature_map.transform(x[rows].astype(np.float64))
-            constant = np.ones((len(rows), 1))
-            features = np.hstack((features, constant))
-            found.append(_Fold(features, y[rows] - center, blocks, w[rows]))
+            features = np.hstack((features, np.ones((len(rows), 1))))
+            found.append(_Fold(rows, features, y[rows] - center, w[rows]))
         return found
 
     real = folds(x_real, y_real, w_real, sides[0])
     synthetic = folds(x_synthetic, y_synthetic, w_synthetic, sides[1])
     # A ridge that suits the smoother side would hide what the other side has on top.
     ridge = min(_best_ridge(real), _best_ridge(synthetic))
-    blocks = sides[0].n_blocks
-    contrasts, moments, counts, overlaps = [], [], [], []
-    for fold in real:
-        fits = [_contrasts(fold, other, ridge, blocks) for other in synthetic]
-        overlap = np.mean([weight for _, weight in fits], axis=0)
-        judging = overlap * fold.weights
-        contrasts.append([contrast for contrast, _ in fits])
-        moments.append(_block_moments(fold.features, fold.blocks, blocks, judging))
-        counts.append(np.bincount(fold.blocks, fold.weights, minlength=blocks))
-        overlaps.append(np.average(overlap, weights=fold.weights))
-    squares = [
-        _between_pairs(contrast, moment) / count
-        for contrast, moment, count in zip(
-            np.moveaxis(np.array(contrasts), 2, 0),
-            _without_each(np.sum(moments, axis=0)),
-            _without_each(np.sum(counts, axis=0)),
-            strict=True,
-        )
-    ]
-    return ConditionalEstimate(
-        square=float(squares[0]),
-        left_out=np.array(squares[1:]),
-        overlap=float(np.average(overlaps, weights=[fold.weights.sum() for fold in real])),
-    )
+    fits = [[_fit(fold, other, ridge) for other in synthetic] for fold in real]
+    contrasts = np.array([[fit.contrast for fit in row] for row in fits])
+    overlaps = [np.mean([fit.comparable for fit in row], axis=0) for row in fits]
+    count = float(sum(fold.weights.sum() for fold in real))
+    overlap = sum(fold.weights @ own for fold, own in zip(real, overlaps, strict=True)) / count
+    judging = [own * fold.weights / count for fold, own in zip(real, overlaps, strict=True)]
+    said = [_between_pairs(fold.features, contrasts) for fold in real]
+    square = float(sum(own @ of_rows for own, of_rows in zip(judging, said, strict=True)))
+    ours, theirs = np.zeros(len(x_real)), np.zeros(len(x_synthetic))
+    for fold, own, of_rows in zip(real, judging, said, strict=True):
+        ours[fold.rows] = own * of_rows - square * fold.weights / count
+    slopes = _slopes(real, judging, contrasts)
+    for fold, row, of_row in zip(real, fits, slopes, strict=True):
+        for other, fit, slope in zip(synthetic, row, of_row, strict=True):
+            by_row = _influences(fold, other, fit, slope)
+            ours[fold.rows] += by_row[: len(fold.rows)]
+            theirs[other.rows] += by_row[len(fold.rows) :]
+    return ConditionalEstimate(square, (ours, theirs), float(overlap))
 
 
-def _contrasts(real: _Fold, synthetic: _Fold, ridge: float, blocks: int) -> tuple[Floats, Floats]:
-    """Fit one pair of folds.
+def _fit(real: _Fold, synthetic: _Fold, ridge: float) -> _Fit:
+    """Fit one pair of folds."""
+    from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-    Returns
-    -------
-    contrasts : ndarray of shape (1 + n_blocks, n_features, q)
-        Coefficients of t, from all rows and without each block. The jackknife keeps e as it is: an
-        error in e has no first-order effect on t.
-    weights : ndarray of shape (n_real_rows,)
-        ``1 - 4 e^2`` of the real rows.
-    """
     features = np.concatenate((real.features, synthetic.features))
     target = np.concatenate((real.target, synthetic.target))
-    block = np.concatenate((real.blocks, synthetic.blocks))
     side = np.repeat((-0.5, 0.5), (len(real.features), len(synthetic.features)))[:, None]
-    weights = np.concatenate((real.weights, synthetic.weights))
-    root = np.sqrt(weights)[:, None]
+    weights = np.concatenate((real.weights, synthetic.weights))[:, None]
+    root = np.sqrt(weights)
     # e(x) of each row is found from the others and lies between the values of w.
     errors = min(_left_out_errors(features * root, side * root), key=_sum_of_squares) / root
     expected = np.clip(side - errors, -0.5, 0.5)
-    joint = np.concatenate((features, features * (side - expected)), axis=1)
+    apart = side - expected
+    joint = np.concatenate((features, features * apart), axis=1)
     p = joint.shape[1]
-    both = np.concatenate((joint, target), axis=1)
-    moments = _without_each(_block_moments(both, block, blocks, weights))
-    counts = _without_each(np.bincount(block, weights, minlength=blocks))
     penalty = np.full(p, ridge)
     penalty[[p // 2 - 1, p - 1]] = CONSTANT_RIDGE
-    normal = moments[:, :p, :p] + counts[:, None, None] * np.diag(penalty)
-    fitted: Floats = np.linalg.solve(normal, moments[:, :p, p:])
-    return fitted[:, p // 2 :], 1 - 4 * expected[: len(real.features), 0] ** 2
+    scaled = joint * root
+    factor = cho_factor(
+        scaled.T @ scaled + np.diag(float(weights.sum()) * penalty), lower=True, check_finite=False
+    )
+    coefficients: Floats = cho_solve(factor, scaled.T @ (target * root), check_finite=False)
+    turned: Floats = solve_triangular(factor[0], scaled.T, lower=True, check_finite=False)
+    leverage = np.einsum("ij,ij->j", turned, turned)[:, None]
+    return _Fit(
+        contrast=coefficients[p // 2 :],
+        comparable=1 - 4 * expected[: len(real.features), 0] ** 2,
+        apart=apart,
+        errors=(target - joint @ coefficients) / (1 - leverage),
+        factor=factor,
+        pull=penalty[:, None] * coefficients,
+    )
 
 
-def _between_pairs(contrasts: Floats, moment: Floats) -> float:
-    """Mean product of contrasts of two pairs of folds that differ on both sides.
+def _influences(real: _Fold, synthetic: _Fold, fit: _Fit, slope: Floats) -> Floats:
+    """What each row of a pair of folds adds to the square through the fit.
 
     Parameters
     ----------
+    slope : ndarray of shape (n_features, q)
+        Derivative of the square by the contrast of this pair.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The real rows first.
+    """
+    from scipy.linalg import cho_solve
+
+    p = len(slope)
+    turned: Floats = cho_solve(fit.factor, np.concatenate((np.zeros_like(slope), slope)))
+    shared, own = (
+        np.concatenate((real.features @ part, synthetic.features @ part))
+        for part in (turned[:p], turned[p:])
+    )
+    weights = np.concatenate((real.weights, synthetic.weights))
+    by_row: Floats = np.sum((shared + fit.apart * own) * fit.errors, axis=1)
+    return weights * (by_row - float(np.sum(turned * fit.pull)))
+
+
+def _between_pairs(features: Floats, contrasts: Floats) -> Floats:
+    """Mean product, at every row, of contrasts of two pairs of folds that differ on both sides.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, n_features)
     contrasts : ndarray of shape (n_real_folds, n_synthetic_folds, n_features, q)
-    moment : ndarray of shape (n_features, n_features)
-        Sum over judging rows of the products of their features.
+
+    Returns
+    -------
+    ndarray of shape (n,)
     """
     a, b = contrasts.shape[:2]
+    at_rows = np.einsum("np,abpq->abnq", features, contrasts, optimize=True)
 
-    def squares(terms: Floats) -> float:
-        return float(np.sum(terms * (moment @ terms)))
+    def squares(terms: Floats) -> Floats:
+        return np.sum(terms**2, axis=(*range(terms.ndim - 2), -1))
 
     # All products, less those that share a fold; those that share both were taken off twice.
-    apart = (
-        squares(contrasts.sum(axis=(0, 1)))
-        - squares(contrasts.sum(axis=0))
-        - squares(contrasts.sum(axis=1))
-        + squares(contrasts)
+    apart: Floats = (
+        squares(at_rows.sum(axis=(0, 1)))
+        - squares(at_rows.sum(axis=0))
+        - squares(at_rows.sum(axis=1))
+        + squares(at_rows)
     )
     return apart / (a * (a - 1) * b * (b - 1))
+
+
+def _slopes(real: list[_Fold], judging: list[Floats], contrasts: Floats) -> Floats:
+    """Derivative of the square by the contrast of each pair of folds; of the same shape."""
+    a, b = contrasts.shape[:2]
+    moment: Floats = np.sum(
+        [(fold.features.T * own) @ fold.features for fold, own in zip(real, judging, strict=True)],
+        axis=0,
+    )
+    others = (
+        contrasts.sum(axis=(0, 1))
+        - contrasts.sum(axis=0)
+        - contrasts.sum(axis=1, keepdims=True)
+        + contrasts
+    )
+    return 2 * (moment @ others) / (a * (a - 1) * b * (b - 1))
 
 
 def _best_ridge(folds: list[_Fold]) -> float:
@@ -227,37 +299,25 @@ def _best_ridge(folds: list[_Fold]) -> float:
     return RIDGES[int(np.argmin(np.sum(losses, axis=0)))]
 
 
-def _left_out_errors(features: Floats, target: Floats) -> Iterator[Floats]:
+def _left_out_errors(features: Floats, target: Floats) -> Floats:
     """Errors of a ridge fit at rows left out of it, for each of `RIDGES`; infinite if it overfits.
 
-    Yields
-    ------
-    ndarray of shape (n, q)
+    Returns
+    -------
+    ndarray of shape (n_ridges, n, q)
     """
-    n = len(features)
+    n, q = target.shape
     spectrum, vectors = np.linalg.eigh(features.T @ features / n)
     turned = features @ vectors
-    pull, squares = turned.T @ target / n, turned**2 / n
-    for ridge in RIDGES:
-        inverse = 1 / (np.maximum(spectrum, 0) + ridge)
-        leverage = squares @ inverse
-        if leverage.sum() > MAX_LEVERAGE * n:
-            yield np.full(target.shape, np.inf)
-        else:
-            yield (target - turned @ (inverse[:, None] * pull)) / (1 - leverage)[:, None]
+    pull = turned.T @ target / n
+    inverses = 1 / (np.maximum(spectrum, 0)[:, None] + np.array(RIDGES))
+    # One product for all ridges: their fits side by side, and their leverages.
+    fits = turned @ (inverses[:, :, None] * pull[:, None]).reshape(len(vectors), -1)
+    leverages = (turned**2 @ inverses / n).T
+    errors = (target[:, None] - fits.reshape(n, -1, q)).swapaxes(0, 1) / (1 - leverages)[:, :, None]
+    errors[leverages.sum(axis=1) > MAX_LEVERAGE * n] = np.inf
+    return errors
 
 
 def _sum_of_squares(errors: Floats) -> float:
     return float(np.sum(errors**2))
-
-
-def _block_moments(rows: Floats, block: Ints, blocks: int, weights: Floats) -> Floats:
-    """Weighted sum of ``r r'`` over the rows r of each block; shape (n_blocks, p, p)."""
-    members = [block == b for b in range(blocks)]
-    return np.stack([(rows[at] * weights[at, None]).T @ rows[at] for at in members])
-
-
-def _without_each(parts: NDArray[Any]) -> NDArray[Any]:
-    """The sum over blocks, followed by the sum without each block."""
-    total = parts.sum(axis=0, keepdims=True)
-    return np.concatenate((total, total - parts))

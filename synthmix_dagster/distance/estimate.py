@@ -16,6 +16,7 @@ from synthmix_dagster.distance.inference import (
     influence_variance,
     jackknife_variance,
     squared_interval,
+    variance_and_units,
 )
 from synthmix_dagster.distance.options import Method, Order
 from synthmix_dagster.distance.relabelling import halvings, relabelled_squares
@@ -150,20 +151,15 @@ def estimate_gap(
     ours, theirs = (
         np.mean([one.influences[side] for one in by_cut], axis=0) * d for side in (0, 1)
     )
-    groups = points.groups or (None, None)
-    variance = float("nan")
     if scales is not None:
         ours = ours + scales.influences_on(parts)
-        variance = influence_variance(ours, groups[0]) + influence_variance(theirs, groups[1])
+    variance, units = variance_and_units((ours, theirs), points.groups)
     return Estimate(
         square=float(np.mean(sliced.squares)) * d,
         within_real=sliced.within_real * d,
         parts=parts,
-        variance=variance,
-        units=min(
-            len(rows) if of_rows is None else 1 + int(of_rows.max())
-            for rows, of_rows in zip((real, synthetic), groups, strict=True)
-        ),
+        variance=variance if scales is not None else float("nan"),
+        units=units,
     )
 
 
@@ -285,10 +281,12 @@ def target_gaps(
     found = conditional_estimate(inputs[0], labels[0], inputs[1], labels[1], sides, rng)
     interval = None
     if scales is not None:
-        left_out = found.left_out + found.square * scales.by_block[:, target.start]
-        low, high = squared_interval(
-            found.square, jackknife_variance(left_out), len(left_out), LEVEL
-        )
+        ours, theirs = found.influences
+        of_scale = np.zeros(points.real.shape[1])
+        of_scale[target.start] = found.square
+        ours = ours + scales.influences_on(of_scale)
+        variance, units = variance_and_units((ours, theirs), points.groups)
+        low, high = squared_interval(found.square, variance, units, LEVEL)
         interval = signed_root(low), signed_root(high)
     return TargetGaps(
         inputs=signed_root(float(np.mean(squares)) * d),

@@ -93,6 +93,38 @@ def influence_variance(influences: Floats, groups: Ints | None = None) -> float:
     return float(len(units) / (len(units) - 1) * np.sum((units - np.mean(units)) ** 2))
 
 
+def variance_and_units(
+    influences: Sequence[Floats], groups: Sequence[Ints] | None = None
+) -> tuple[float, int]:
+    """Variance of an estimate from the influences of both sides, and the units it is known from.
+
+    Parameters
+    ----------
+    influences : pair of ndarray
+        Of every real and of every synthetic row.
+    groups : pair of ndarray of int, optional
+        See `influence_variance`.
+
+    Returns
+    -------
+    variance : float
+    units : int
+        Rows or groups of the side that has fewer.
+
+    Examples
+    --------
+    >>> variance_and_units((np.array([1.0, -1.0]), np.array([0.5, -0.5, 0.0])))
+    (4.75, 2)
+    """
+    of_sides = (None, None) if groups is None else groups
+    variance = sum(map(influence_variance, influences, of_sides))
+    counts = (
+        len(rows) if of_rows is None else 1 + int(of_rows.max())
+        for rows, of_rows in zip(influences, of_sides, strict=True)
+    )
+    return variance, min(counts)
+
+
 def jackknife_variance(left_out: Floats) -> float:
     """Variance of an estimate from its values with one block left out at a time.
 

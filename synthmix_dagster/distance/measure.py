@@ -315,7 +315,7 @@ def _about_classes(
         names,
         thinned(points.cuts[0], MAX_FITTED),
         rng_of(options.seed, "distance classes"),
-        grouped=pair.points.groups is not None,
+        groups=pair.points.groups,
     )
     notes = []
     counts = np.bincount(coded, minlength=len(names))

@@ -5,8 +5,8 @@ import pytest
 
 from synthmix_dagster.distance import conditional
 from synthmix_dagster.distance.conditional import MAX_FOLDS, conditional_estimate
-from synthmix_dagster.distance.folds import draw_sides
-from synthmix_dagster.distance.inference import jackknife_variance
+from synthmix_dagster.distance.folds import draw_sides, thinned
+from synthmix_dagster.distance.inference import squared_interval, variance_and_units
 from synthmix_dagster.distance.wasserstein import sliced_estimate
 
 
@@ -140,7 +140,7 @@ def test_labels_turned_around_are_seen_where_no_distance_of_inputs_can():
     sides = draw_sides(400, 400, generator(0))
     found = conditional_estimate(x, y, z, -v, sides, generator(1))
     inputs = sliced_estimate(x.astype(np.float32), z.astype(np.float32), np.eye(3), sides)
-    assert found.square > 5 * np.sqrt(jackknife_variance(found.left_out))
+    assert found.square > 5 * np.sqrt(variance_and_units(found.influences)[0])
     assert abs(3 * np.mean(inputs.squares)) < 0.05 * found.square
 
 
@@ -173,7 +173,10 @@ def test_rows_may_come_in_any_order():
     moved = (sides[0], type(sides[1])(folds, sides[1].blocks))
     after = conditional_estimate(x, y, z[order], v[order], moved, generator(1))
     assert after.square == pytest.approx(before.square, rel=1e-6)
-    np.testing.assert_allclose(after.left_out, before.left_out, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(after.influences[0], before.influences[0], rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(
+        after.influences[1], before.influences[1][order], rtol=1e-5, atol=1e-8
+    )
 
 
 def test_the_place_of_the_target_and_the_frame_of_the_inputs_do_not_matter():
@@ -188,7 +191,8 @@ def test_the_square_has_the_units_of_the_target_squared():
     (x, y), (z, v) = small()
     before, after = estimate((x, y), (z, v)), estimate((x, 3 * y), (z, 3 * v))
     assert after.square == pytest.approx(9 * before.square, rel=1e-6)
-    np.testing.assert_allclose(after.left_out, 9 * before.left_out, rtol=1e-6)
+    for more, fewer in zip(after.influences, before.influences, strict=True):
+        np.testing.assert_allclose(more, 9 * fewer, rtol=1e-6, atol=1e-10)
 
 
 def test_a_constant_column_changes_nothing_and_an_irrelevant_one_little():
@@ -237,8 +241,9 @@ def test_products_are_those_of_pairs_that_share_no_fold():
         for d in range(4)
         if a != c and b != d
     ]
-    found = conditional._between_pairs(contrasts, features.T @ features)
-    assert found == pytest.approx(np.mean(products))
+    assert np.sum(conditional._between_pairs(features, contrasts)) == pytest.approx(
+        np.mean(products)
+    )
 
 
 def test_left_out_errors_are_those_of_refits():
@@ -259,34 +264,47 @@ def test_a_fit_of_everything_is_no_candidate():
     assert np.isfinite(losses[-1])
 
 
-def test_a_block_left_out_leaves_fits_and_center_alone():
-    real, (z, v) = small(shift=2.0)
+def test_the_influence_of_a_row_is_what_the_square_loses_without_it():
+    rng = generator(1)
+    real, synthetic = sample(rng, 60), sample(rng, 90, shift=0.7)
+    sides = draw_sides(60, 90, generator(0))
+    whole = conditional_estimate(*real, *synthetic, sides, generator(1))
+    for of_side, influences in enumerate(whole.influences):
+        assert np.sum(influences) == pytest.approx(0.0, abs=0.2 * np.sum(np.abs(influences)))
+        lost = []
+        for row in range(0, len(influences), 3):
+            kept = list(sides)
+            folds, blocks = sides[of_side].folds, sides[of_side].blocks
+            kept[of_side] = type(sides[0])(
+                tuple(fold[fold != row] for fold in folds),
+                tuple(block[fold != row] for fold, block in zip(folds, blocks, strict=True)),
+            )
+            without = conditional_estimate(*real, *synthetic, tuple(kept), generator(1))
+            lost.append(whole.square - without.square)
+        assert np.corrcoef(lost, influences[::3])[0, 1] > 0.95
+        assert np.polyfit(influences[::3], lost, 1)[0] == pytest.approx(1.0, abs=0.3)
+
+
+def test_rows_in_none_of_the_folds_have_no_influence():
+    real, synthetic = small()
     sides = draw_sides(50, 60, generator(0))
-    found = conditional_estimate(*real, z, v, sides, generator(1))
-    assert found.left_out.shape == (sides[0].n_blocks,)
-    # The jackknife's bias is of the order of one block.
-    assert np.mean(found.left_out) == pytest.approx(found.square, rel=0.1)
-    first = np.concatenate(
-        [fold[block == 0] for fold, block in zip(sides[1].folds, sides[1].blocks, strict=True)]
-    )
-    far = v.copy()
-    far[first] += 5.0
-    outlying = conditional_estimate(*real, z, far, sides, generator(1))
-    # Only the ridge may have changed by it, and on these rows it does not.
-    assert outlying.left_out[0] == pytest.approx(found.left_out[0], rel=1e-6)
-    assert outlying.square > 1.1 * found.square
+    fewer = (sides[0], thinned(sides, 20)[1])
+    found = conditional_estimate(*real, *synthetic, fewer, generator(1))
+    used = np.zeros(60, dtype=bool)
+    used[np.concatenate(fewer[1].folds)] = True
+    assert np.all(found.influences[1][~used] == 0)
+    assert np.all(found.influences[1][used] != 0)
 
 
 @pytest.mark.slow
-def test_the_jackknife_interval_covers():
-    from scipy.stats import t
-
+@pytest.mark.parametrize("shift", [0.0, 0.3, 0.7])
+def test_the_interval_covers(shift):
     covered = []
-    for seed in range(40):
+    for seed in range(60):
         rng = generator(seed)
-        found = estimate(sample(rng, 120), sample(rng, 120, shift=0.7), seed)
-        reach = t.ppf(0.975, len(found.left_out) - 1) * jackknife_variance(found.left_out) ** 0.5
-        covered.append(abs(found.square - 0.49) <= reach)
+        found = estimate(sample(rng, 120), sample(rng, 120, shift=shift), seed)
+        low, high = squared_interval(found.square, *variance_and_units(found.influences), 0.95)
+        covered.append(low <= shift**2 <= high)
     assert np.mean(covered) >= 0.88
 
 
@@ -296,5 +314,8 @@ def test_whole_groups_are_cut():
     sides = draw_sides(200, 300, generator(0), groups)
     real, synthetic = sample(rng, 200), sample(rng, 300, shift=1.0)
     found = conditional_estimate(*real, *synthetic, sides, generator(1))
-    assert np.sqrt(found.square) == pytest.approx(1.0, abs=0.2)
-    assert found.left_out.shape == (sides[0].n_blocks,)
+    assert np.sqrt(found.square) == pytest.approx(1.0, abs=0.3)
+    # Rows of a group move together, which the variance has to know.
+    known, _ = variance_and_units(found.influences, groups)
+    alone, _ = variance_and_units(found.influences)
+    assert known != pytest.approx(alone, rel=1e-3)
