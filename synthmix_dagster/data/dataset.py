@@ -204,7 +204,7 @@ def open_dataset(
         `source`; a list of lists is several groups, of which a row must meet at least one.
     csv : mapping, optional
         The dialect of CSV files: ``delimiter``, ``decimal``, ``encoding``, ``quote``, ``header``,
-        ``names``, ``skip_rows``, ``null_values`` and ``types``.
+        ``names``, ``skip_rows``, ``null_values``, ``types`` and ``time_formats``.
     timezone : str, optional
         Time zone of timestamps that have none.
     version : int or str, optional

@@ -97,14 +97,7 @@ def open_table(
         The library is not installed, or there is no such table or version.
     """
     opened: Callable[..., LakeTable] = _delta if kind == "delta" else _iceberg
-    if is_store(source):
-        raise DataError(
-            f"'{without_secrets(source.uri)}' is a {kind.title()} table, and these are not "
-            "opened through a storage resource",
-            dataset=dataset,
-            fix="Leave out 'storage'; credentials are then those of the environment",
-        )
-    shown = without_secrets(str(source))
+    shown = without_secrets(_address(source))
     try:
         return opened(source, version, dataset)
     except ImportError as error:
@@ -118,12 +111,16 @@ def open_table(
         raise
     except Exception as error:
         # Both libraries have exceptions of their own, and so do their stores and catalogs.
-        said = said_by_library(error, str(source))
+        said = said_by_library(error, _address(source))
         raise DataError(
             f"the {kind.title()} table '{shown}' cannot be opened ({said})",
             dataset=dataset,
             fix="Check the path, the credentials, or run what writes it first",
-        ) from cause_of(error, str(source))
+        ) from cause_of(error, _address(source))
+
+
+def _address(source: str | Path | Store) -> str:
+    return source.uri if is_store(source) else str(source)
 
 
 def said_by_library(error: Exception, *addresses: str) -> str:
@@ -141,18 +138,19 @@ def _no_version(version: object, kind: str, known: str, dataset: str) -> DataErr
     )
 
 
-def _delta(source: str | Path, version: int | str | None, dataset: str) -> LakeTable:
+def _delta(source: str | Path | Store, version: int | str | None, dataset: str) -> LakeTable:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     filesystem, path, prefix = places.resolve(source, dataset)
-    address = str(source) if prefix else path
+    address = _address(source) if prefix else path
+    options = source.lake_options("delta") if is_store(source) else None
     try:
-        table = DeltaTable(address)
+        table = DeltaTable(address, storage_options=options)
     except DeltaError as error:
-        if DeltaTable.is_deltatable(address):
+        if DeltaTable.is_deltatable(address, options):
             raise
-        raise _gone(address, "Delta", dataset) from cause_of(error, str(source))
+        raise _gone(address, "Delta", dataset) from cause_of(error, address)
     if version is not None:
         newest = table.version()
         try:
@@ -174,7 +172,7 @@ def _delta(source: str | Path, version: int | str | None, dataset: str) -> LakeT
         )
         values = {column: _as_text(v) for column, v in (each.get("partition") or {}).items()}
         shown = without_secrets(f"{at[2]}{at[1]}")
-        locations.append(Location(*at[:2], name, shown, str(source), "parquet", values))
+        locations.append(Location(*at[:2], name, shown, address, "parquet", values))
     ordered = tuple(sorted(locations, key=lambda location: location.name))
     readers = {location.name: DeltaFile(kinds) for location in ordered}
     return LakeTable("delta", table.version(), kinds, ordered, readers)
@@ -197,7 +195,7 @@ def _require_plain_files(table: Any, dataset: str) -> None:
         )
 
 
-def _iceberg(source: str | Path, version: int | str | None, dataset: str) -> LakeTable:
+def _iceberg(source: str | Path | Store, version: int | str | None, dataset: str) -> LakeTable:
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
     table = _iceberg_table(source, dataset)
@@ -218,19 +216,19 @@ def _iceberg(source: str | Path, version: int | str | None, dataset: str) -> Lak
         name = task.file.file_path.removeprefix(table.location().rstrip("/") + "/")
         filesystem, path = _file_of(table, task.file.file_path, dataset)
         shown = without_secrets(task.file.file_path)
-        locations.append(Location(filesystem, path, name, shown, str(source), "iceberg", {}))
+        locations.append(Location(filesystem, path, name, shown, _address(source), "iceberg", {}))
         readers[name] = IcebergFile(table, task, schema)
     ordered = tuple(sorted(locations, key=lambda location: location.name))
     kinds = _usual(schema_to_pyarrow(schema, include_field_ids=False))
     return LakeTable("iceberg", snapshot.snapshot_id, kinds, ordered, readers)
 
 
-def _iceberg_table(source: str | Path, dataset: str) -> Any:
+def _iceberg_table(source: str | Path | Store, dataset: str) -> Any:
     from pyiceberg.catalog import load_catalog
     from pyiceberg.exceptions import NoSuchTableError
     from pyiceberg.table import StaticTable
 
-    text = str(source)
+    text = _address(source)
     if text.startswith(_CATALOG):
         catalog, _, name = text.removeprefix(_CATALOG).partition("/")
         try:
@@ -238,16 +236,18 @@ def _iceberg_table(source: str | Path, dataset: str) -> Any:
         except NoSuchTableError as error:
             raise _gone(text, "Iceberg", dataset) from error
     if text.endswith(".metadata.json"):
-        return StaticTable.from_metadata(text, _reached())
+        return StaticTable.from_metadata(text, _reached(source))
     filesystem, path, prefix = places.resolve(source, dataset)
     found = _metadata_files(filesystem, path)
     if not found:
         raise _gone(text, "Iceberg", dataset)
-    return StaticTable.from_metadata(f"{prefix}{found[-1]}", _reached())
+    return StaticTable.from_metadata(f"{prefix}{found[-1]}", _reached(source))
 
 
-def _reached() -> dict[str, str]:
+def _reached(source: str | Path | Store) -> dict[str, str]:
     """What pyiceberg does not find in the environment, and every other reader here does."""
+    if is_store(source):
+        return source.lake_options("iceberg")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return {"s3.endpoint": endpoint} if endpoint else {}
 

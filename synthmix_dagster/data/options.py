@@ -6,6 +6,7 @@ Everything here is plain Python, so that settings can be read without loading an
 import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 from synthmix_dagster.errors import ConfigError, did_you_mean
@@ -43,6 +44,8 @@ class CsvOptions:
         What stands for a missing value.
     types : mapping of str to str
         Arrow types of columns, such as ``{zip: string}``; the others are inferred.
+    time_formats : sequence of str
+        How times are written beside ISO 8601, such as ``%d.%m.%Y %H:%M``; tried in this order.
     """
 
     delimiter: str | None = None
@@ -54,9 +57,10 @@ class CsvOptions:
     skip_rows: int = 0
     null_values: tuple[str, ...] = NULLS
     types: Mapping[str, str] = field(default_factory=dict)
+    time_formats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("names", "null_values"):
+        for name in ("names", "null_values", "time_formats"):
             value = getattr(self, name)
             listed = (value,) if isinstance(value, str) else tuple(map(str, value))
             object.__setattr__(self, name, listed)
@@ -77,6 +81,8 @@ class CsvOptions:
             codecs.lookup(self.encoding)
         except (LookupError, TypeError):
             _refuse("encoding", f"unknown encoding {self.encoding!r}", "Use one such as latin-1")
+        for each in self.time_formats:
+            _require_time_format(each)
         if not isinstance(self.skip_rows, int) or self.skip_rows < 0:
             _refuse("skip_rows", f"it is {self.skip_rows!r}", "Set it to 0 or more")
 
@@ -180,6 +186,22 @@ class ReadOptions:
             "format": self.format,
         }
         return {name: value for name, value in said.items() if value not in ({}, None)}
+
+
+def _require_time_format(text: str) -> None:
+    # Directives that Python knows; one that it does not know is left as it is, or refused.
+    moment = datetime(2026, 11, 28, 13, 5, 7)
+    try:
+        read = datetime.strptime(moment.strftime(text), text)
+        whole = read.date() == moment.date()
+    except ValueError:
+        whole = False
+    if not whole:
+        _refuse(
+            "time_formats",
+            f"{text!r} does not say day, month and year",
+            "Use directives of strptime, such as '%d.%m.%Y' or '%m/%d/%y %H:%M:%S'",
+        )
 
 
 def _require_zone(timezone: str) -> None:

@@ -181,6 +181,7 @@ class Csv:
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
                 decimal_point=given.decimal,
+                timestamp_parsers=[*given.time_formats, pyarrow.csv.ISO8601],
                 column_types=stated if schema is None else schema,
                 include_columns=None if schema is None else schema.names,
             ),

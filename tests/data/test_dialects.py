@@ -345,3 +345,26 @@ def test_whole_numbers_come_back_as_they_were_written(values: list[str]) -> None
         path = Path(folder) / "a.csv"
         path.write_text("code,x\n" + "".join(f"{each},1\n" for each in values))
         assert [str(each) for each in rows_of(path)["code"]] == values
+
+
+def test_times_are_read_as_they_are_written(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("day,at,iso\n28.11.2026,28.11.2026 13:05,2026-11-28 13:05:00\n01.02.2026,,\n")
+    plain = open_dataset(path, "real").table
+    assert plain.schema.field("day").type == pa.string()
+    formats = ["%d.%m.%Y %H:%M", "%d.%m.%Y"]
+    read = open_dataset(path, "real", csv={"time_formats": formats})
+    day, moment = datetime(2026, 11, 28), datetime(2026, 11, 28, 13, 5)
+    assert read.table.to_pydict() == {
+        "day": [day, datetime(2026, 2, 1)],
+        "at": [moment, None],
+        "iso": [moment, None],
+    }
+    assert read.options.said == {"csv": {"time_formats": formats}}
+    assert read.fingerprint != open_dataset(path, "real").fingerprint
+
+
+@pytest.mark.parametrize("text", ["d.m.Y", "%H:%M", "%d.%m.%Q", "%d.%m"])
+def test_a_format_that_names_no_day_is_refused(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"csv.time_formats.*does not say day, month and year"):
+        open_dataset(tmp_path / "a.csv", "real", csv={"time_formats": [text]})

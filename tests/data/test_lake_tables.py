@@ -108,9 +108,13 @@ def test_the_folder_of_a_table_is_not_read_file_by_file(delta, iceberg):
             open_dataset(place, "real", format="parquet")
 
 
-def test_a_table_is_not_opened_through_a_storage(delta):
-    with pytest.raises(DataError, match="Leave out 'storage'"):
-        open_dataset(LocalStore(Path(delta)), "real")
+@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+def test_a_table_is_opened_through_a_store(kind, request):
+    made = request.getfixturevalue(kind)
+    place = made if kind == "delta" else made.location().removeprefix("file://")
+    through, plain = (open_dataset(each, "real") for each in (LocalStore(Path(place)), place))
+    assert same_rows(through, plain.table)
+    assert through.options.said == plain.options.said
 
 
 def test_a_frame_has_no_versions():

@@ -40,6 +40,7 @@ class CsvConfig(Settings, described_by=(CsvOptions,)):
     skip_rows: int = CsvOptions.skip_rows
     null_values: Sequence[str] = CsvOptions.null_values
     types: Mapping[str, str] = {}
+    time_formats: Sequence[str] = CsvOptions.time_formats
 
     @model_validator(mode="after")
     def _is_a_dialect(self) -> "CsvConfig":
