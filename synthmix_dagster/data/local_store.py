@@ -5,6 +5,7 @@ leaves a hidden folder that no reader looks at and that the next writer removes.
 """
 
 import hashlib
+import math
 import os
 import shutil
 import uuid
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.data.store import Held, Sink, Store, Stored
+from synthmix_dagster.data.store import Held, Scratch, Sink, Store, Stored
 from synthmix_dagster.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -135,12 +136,12 @@ class LocalStore:
         return {}
 
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self) -> Iterator[Scratch]:
         """Beside what is written: the same disk has to hold that as well."""
         folder = self.path / "spill"
         folder.mkdir(parents=True)
         try:
-            yield folder
+            yield Scratch(folder, math.inf)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -4,6 +4,7 @@ Whatever the client refuses becomes a `StoreError` that says what is wrong and w
 the credentials that its message may quote.
 """
 
+import math
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from synthmix_dagster.data.lake_access import Library, options_of
 from synthmix_dagster.data.object_files import PART_BYTES, ObjectSink, Reader
 from synthmix_dagster.data.refusals import again, first_line, refusals
-from synthmix_dagster.data.store import SCHEMES, Held, Sink, StoreAccess, Stored, names_of
+from synthmix_dagster.data.store import SCHEMES, Held, Scratch, Sink, StoreAccess, Stored, names_of
 from synthmix_dagster.errors import ReleaseError, StoreError
 from synthmix_dagster.redaction import without_secrets
 
@@ -198,7 +199,7 @@ class ObjectStore:
         return options_of(library, kind, self.access)
 
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self) -> Iterator[Scratch]:
         """On the disk of this machine, in a directory of its own that goes with it."""
         try:
             folder = tempfile.TemporaryDirectory(prefix="synthmix-", dir=self.access.scratch)
@@ -208,8 +209,9 @@ class ObjectStore:
                 store=self.uri,
                 fix="Set 'scratch' to a local directory with space for the selected rows",
             ) from None
+        limit = self.access.scratch_mb
         with folder as name:
-            yield Path(name)
+            yield Scratch(Path(name), math.inf if limit is None else limit * 2**20)
 
     def shelf(self) -> "ObjectShelf":
         from synthmix_dagster.data.object_shelf import ObjectShelf

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from synthmix_dagster.redaction import without_secrets
 
@@ -58,7 +58,10 @@ class StoreAccess:
         ``account_key`` or ``service_account_path``.
     scratch : str, optional
         Local directory for selected rows on their way, by default that of temporary files. It
-        needs about as much space as these rows take in memory.
+        needs about as much space as these rows take in memory, and 18 bytes more for each.
+    scratch_mb : float, optional
+        Maximum MB of it that one release may take; a release that needs more is refused. As much as
+        is free by default.
     timeout_seconds : float
         Of one request.
     retry_seconds : float
@@ -74,6 +77,7 @@ class StoreAccess:
     session_token: str | None = field(default=None, repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     scratch: str | None = None
+    scratch_mb: float | None = None
     timeout_seconds: float = 30.0
     retry_seconds: float = 120.0
     lease_seconds: float = 120.0
@@ -112,6 +116,13 @@ class StoreAccess:
             if len(secret) >= _MIN_SECRET:  # type: ignore[arg-type]
                 text = text.replace(secret, "***")  # type: ignore[arg-type]
         return without_secrets(text, *addresses)
+
+
+class Scratch(NamedTuple):
+    """A local directory for what is written and read once, and how many bytes it may hold."""
+
+    path: Path
+    max_bytes: float
 
 
 @dataclass(frozen=True)
@@ -250,7 +261,7 @@ class Store(Protocol):
     def lake_options(self, library: "Library") -> dict[str, str]:
         """Options by which a library of tables reaches this folder; none on a local disk."""
 
-    def scratch(self) -> AbstractContextManager[Path]:
+    def scratch(self) -> AbstractContextManager[Scratch]:
         """A local directory for what is written and read once on the way here."""
 
     def shelf(self) -> "Shelf":

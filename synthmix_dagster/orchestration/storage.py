@@ -37,7 +37,13 @@ class SynthMixStorage(dg.ConfigurableResource[Any]):
     scratch: str | None = Field(
         default=None,
         description="Local directory for selected rows on their way, by default that of temporary "
-        "files. It needs about as much space as these rows take in memory.",
+        "files. It needs about as much space as these rows take in memory, and 18 bytes more for "
+        "each.",
+    )
+    scratch_mb: float | None = Field(
+        default=None,
+        description="Maximum MB of scratch space that one release may take; a release that needs "
+        "more is refused. As much as is free by default.",
     )
     timeout_seconds: float = Field(
         default=StoreAccess.timeout_seconds, description="Seconds that one request may take."

@@ -150,7 +150,7 @@ class ArrowEngine:
 
     def shuffle(self, parts: Sequence[Part], draft: Draft, layout: Layout) -> Written:
         plan = self.plan(parts)
-        with draft.folder.scratch() as spill, Spill(spill, plan.bucket_bits) as spilled:
+        with draft.folder.scratch() as space, Spill(*space, plan.bucket_bits) as spilled:
             shuffle = Shuffle(spilled, layout, list(parts), plan.run_bytes, self.workers)
             shuffle.scatter(
                 (number, rows)

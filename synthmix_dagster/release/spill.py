@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from synthmix_dagster.data.identity import Ints
+from synthmix_dagster.errors import ReleaseError
 
 #: Files, as a power of two: few are open at a time, and space is given back in many steps.
 _FILE_BITS = 4
@@ -28,17 +29,21 @@ class Spill:
     ----------
     folder : Path
         Where the files go.
+    max_bytes : float
+        Of all files together.
     bucket_bits : int
         Logarithm of the number of buckets.
     """
 
-    def __init__(self, folder: Path, bucket_bits: int) -> None:
+    def __init__(self, folder: Path, max_bytes: float, bucket_bits: int) -> None:
         #: Rows by bucket.
         self.sizes: Ints = np.zeros(1 << bucket_bits, dtype=np.int64)
         self._shift = max(0, bucket_bits - _FILE_BITS)
         files = len(self.sizes) >> self._shift
+        self._folder, self._max_bytes, self._bytes = folder, max_bytes, 0
         self._paths = [folder / f"buckets-{number:02d}" for number in range(files)]
         self._files: list[BufferedRandom] = []
+        self._reserving = Lock()
         self._locks = [Lock() for _ in self._paths]
         self._places: list[list[tuple[int, int]]] = [[] for _ in self.sizes]
         self._reads: Ints = np.zeros(files, dtype=np.int64)
@@ -58,7 +63,24 @@ class Spill:
             self._remove(number)
 
     def write(self, rows: pa.RecordBatch, sizes: Ints) -> None:
-        """Add rows that lie in the order of their buckets, so many of each."""
+        """Add rows that lie in the order of their buckets, so many of each.
+
+        Raises
+        ------
+        ReleaseError
+            They need more space than there is, or than is allowed.
+        """
+        try:
+            self._write(rows, sizes)
+        except OSError as error:
+            raise ReleaseError(
+                f"rows on their way to it cannot be kept ({error.strerror or error})",
+                path=self._folder,
+                fix="Free space on this disk; for an object store, 'scratch' of its storage sets "
+                "another directory",
+            ) from error
+
+    def _write(self, rows: pa.RecordBatch, sizes: Ints) -> None:
         ends = sizes.cumsum()
         for number, lock in enumerate(self._locks):
             first = number << self._shift
@@ -67,6 +89,7 @@ class Spill:
                 for bucket in range(first, first + (1 << self._shift))
                 if sizes[bucket]
             ]
+            self._reserve(sum(batch.size for _, batch in batches))
             with lock:
                 file = self._files[number]
                 for bucket, batch in batches:
@@ -74,6 +97,16 @@ class Spill:
                     self.sizes[bucket] += sizes[bucket]
                     file.write(batch)
         self._schema = rows.schema
+
+    def _reserve(self, size: int) -> None:
+        with self._reserving:
+            self._bytes += size
+            if self._bytes > self._max_bytes:
+                raise ReleaseError(
+                    f"rows on their way to it need more than {self._max_bytes / 2**20:g} MB",
+                    path=self._folder,
+                    fix="Raise 'scratch_mb' of the storage, or lower 'max_rows'",
+                )
 
     def finish(self, readers: Sequence[range]) -> None:
         """End writing, and say which buckets will be read, each time once."""

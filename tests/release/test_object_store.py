@@ -10,7 +10,7 @@ from synthmix_dagster import load_release, mix, verify_release
 from synthmix_dagster.data.object_shelf import Lease
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.store import StoreAccess, is_tombstone
-from synthmix_dagster.errors import ReleaseError
+from synthmix_dagster.errors import ReleaseError, StoreError
 
 SIDES = pd.DataFrame({"x": range(10)}), pd.DataFrame({"x": range(100, 130)})
 QUICK = StoreAccess(lease_seconds=0.6)
@@ -162,3 +162,40 @@ def test_writers_at_once_all_publish_whole_releases(output):
     for one in made.values():
         assert verify_release(one.store) == one
     assert load_release(output) in made.values()
+
+
+WIDE = 20_000
+
+
+def wide(output, **options):
+    """A release whose rows take well over a megabyte on their way."""
+    numbers = range(WIDE)
+    sides = [pd.DataFrame({"x": numbers, "y": [each / 7 for each in numbers]}) for _ in range(2)]
+    return mix(*sides, ratio=1.0, output=output, **options)
+
+
+#: Bytes of the values of these rows, and with what they travel with: place, part and identity.
+VALUES, STATED = 2 * WIDE * 16, 2 * WIDE * (16 + 18)
+
+
+@pytest.mark.parametrize(("most", "enough"), [(1.1 * STATED, True), (VALUES, False)])
+def test_rows_wait_where_scratch_says_in_no_more_space_than_stated(tmp_path, most, enough):
+    access = StoreAccess(scratch=str(tmp_path), scratch_mb=most / 2**20)
+    output = open_store(f"memory://{uuid.uuid4().hex}/mixes", access)
+    if enough:
+        assert wide(output).details.realised.rows == 2 * WIDE
+    else:
+        place = f"release at '{tmp_path}/synthmix-"
+        with pytest.raises(ReleaseError, match=f"{place}.*more than .* MB.* 'scratch_mb'"):
+            wide(output)
+        with pytest.raises(ReleaseError):
+            load_release(output)
+        assert not [name for name in names(output) if "part-" in name]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scratch_directory_that_is_not_there_is_named(tmp_path):
+    access = StoreAccess(scratch=str(tmp_path / "gone"))
+    output = open_store(f"memory://{uuid.uuid4().hex}/mixes", access)
+    with pytest.raises(StoreError, match="no scratch directory can be made"):
+        publish(output)

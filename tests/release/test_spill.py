@@ -1,5 +1,6 @@
 """What waits on disk: every row is there once, and the space of what was read is given back."""
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +25,8 @@ def run(seed):
 
 @pytest.fixture
 def spill(tmp_path):
-    with Spill(tmp_path, BUCKETS.bit_length() - 1) as spill, ThreadPoolExecutor(3) as pool:
+    bits = BUCKETS.bit_length() - 1
+    with Spill(tmp_path, math.inf, bits) as spill, ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda seed: spill.write(*run(seed)), range(9)))
         yield spill
     assert entries(tmp_path) == []
