@@ -59,7 +59,7 @@ def test_other_inputs_are_no_shift_of_a_class():
         assert abs(shift.gap) < 0.12
 
 
-@pytest.mark.parametrize("wrong", ["flipped", "swapped"])
+@pytest.mark.parametrize("wrong", ["flipped", pytest.param("swapped", marks=pytest.mark.slow)])
 def test_wrong_labels_of_a_rare_class_show_in_that_class(wrong):
     worst, *others = shifts(sample(1000, 1), sample(2000, 2, wrong=wrong))
     assert worst.name == "rare"

@@ -211,7 +211,7 @@ def test_the_report_states_what_was_done(real):
     [
         (4000, 4000, {}),
         pytest.param(500, 6000, {"target": "y"}, marks=pytest.mark.slow),
-        (3000, 3000, {"target": "y", "permutations": 0}),
+        pytest.param(3000, 3000, {"target": "y", "permutations": 0}, marks=pytest.mark.slow),
         pytest.param(*(2000, 2000, {"method": "exact", "permutations": 0}), marks=pytest.mark.slow),
     ],
 )

@@ -45,6 +45,7 @@ def test_what_a_few_real_rows_repeat_is_taken_off():
     assert distinct_share(real, synthetic) == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_floor_and_interval_of_repeated_rows_are_those_of_the_distinct_ones():
     covered, floors, honest = [], [], []
     for seed in range(12):

@@ -17,7 +17,9 @@ def generator(*seed):
 
 
 @every_way
-@pytest.mark.parametrize(("n", "m", "d"), [(30, 30, 3), (24, 61, 6)])
+@pytest.mark.parametrize(
+    ("n", "m", "d"), [(30, 30, 3), pytest.param(24, 61, 6, marks=pytest.mark.slow)]
+)
 def test_equal_distributions_are_at_zero_on_average(method, p, n, m, d):
     repetitions = 20 if method == "sinkhorn" else 60
     estimates = []

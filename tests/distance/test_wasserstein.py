@@ -241,7 +241,9 @@ DRAWS = {
 
 @pytest.mark.parametrize("p", [1, 2])
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
-@pytest.mark.parametrize(("n", "m"), [(60, 60), (61, 61), (60, 3000)])
+@pytest.mark.parametrize(
+    ("n", "m"), [(60, 60), (61, 61), pytest.param(60, 3000, marks=pytest.mark.slow)]
+)
 def test_equal_distributions_have_squares_of_mean_zero(draw, n, m, p):
     squares = null_squares(draw, n, m, p)
     assert abs(squares.mean()) < 3 * squares.std() / np.sqrt(len(squares))

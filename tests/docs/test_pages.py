@@ -31,10 +31,13 @@ LONG = [
     "docs/tutorial.md",
     "docs/cli.md",
     "docs/dagster.md",
+    "docs/faq.md",
     "docs/index.md",
     "docs/mixing.md",
     "docs/security.md",
+    "docs/how-to/generators.md",
     "docs/how-to/load.md",
+    "docs/how-to/s3.md",
     "docs/how-to/text.md",
 ]
 

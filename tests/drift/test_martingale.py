@@ -197,7 +197,9 @@ def test_capital_stays_finite_under_overwhelming_evidence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "period"), [(1.0, 2), (2.0, 7)], ids=["one sd every other", "two sd every seventh"]
+    ("by", "period"),
+    [(1.0, 2), pytest.param(2.0, 7, marks=pytest.mark.slow)],
+    ids=["one sd every other", "two sd every seventh"],
 )
 def test_a_change_that_recurs_is_found_though_better_batches_lie_between(
     by: float, period: int

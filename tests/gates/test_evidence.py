@@ -71,6 +71,7 @@ def test_a_threshold_without_a_distance_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_where_a_release_lies_does_not_change_its_evidence(tmp_path: Path) -> None:
     one, two = (publish(tmp_path / name).manifest["evidence"] for name in ("a", "b"))
     assert one == two

@@ -78,6 +78,7 @@ class Noted(SynthMixComponent):
             yield result._replace(metadata={**result.metadata, "noted": role})
 
 
+@pytest.mark.slow
 def test_a_project_may_override_specs_and_steps(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -98,7 +98,7 @@ def test_a_definition_that_is_built_again_takes_the_place_of_the_first(tmp_path:
         build_synthmix_defs(**{**options, "name": "other", "output": "demo/moved"})
 
 
-@pytest.mark.parametrize("taken", ["demo", "demo/a/b"])
+@pytest.mark.parametrize("taken", ["demo", pytest.param("demo/a/b", marks=pytest.mark.slow)])
 def test_a_folder_of_another_mix_on_disk_is_refused_before_anything_is_written(
     taken: str, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -121,7 +121,9 @@ def test_an_unknown_column_fails_the_run_and_names_its_key(
     assert f"option '{option}': column 'zz' is in neither dataset. Did you mean 'z'?" in message
 
 
-@pytest.mark.parametrize(("threshold", "released"), [(0.3, False), (2.0, True)])
+@pytest.mark.parametrize(
+    ("threshold", "released"), [(0.3, False), pytest.param(2.0, True, marks=pytest.mark.slow)]
+)
 def test_wrong_labels_stop_a_release_that_the_gap_lets_through(
     threshold: float, released: bool, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -15,6 +15,7 @@ REGIONS = dg.StaticPartitionsDefinition(["eu", "us"])
 BOTH = dg.MultiPartitionsDefinition({"day": DAILY, "region": REGIONS})
 
 
+@pytest.mark.slow
 def test_steps_read_the_version_that_was_ingested(tmp_path: Any, instance: Any) -> None:
     deltalake = pytest.importorskip("deltalake")
     options = write_inputs(tmp_path)

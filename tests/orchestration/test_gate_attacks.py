@@ -57,7 +57,9 @@ def test_a_run_may_tighten_a_threshold_freely(tmp_path: Path, instance: dg.Dagst
     assert "the check 'wasserstein_gap' failed" in failure(refused)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_a_measurement_on_other_terms_is_good_for_looking_only(
     seed: int, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_recommendation_on_other_terms_is_good_for_looking_only(
     )
 
 
+@pytest.mark.slow
 def test_a_reason_is_kept_although_the_same_rows_were_released_before(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -136,7 +139,9 @@ def records_of(tmp_path: Path) -> Path:
     return tmp_path / "mixes" / "demo" / "records" / "demo"
 
 
-@pytest.mark.parametrize("role", ["distribution_distance", "optimal_ratio"])
+@pytest.mark.parametrize(
+    "role", ["distribution_distance", pytest.param("optimal_ratio", marks=pytest.mark.slow)]
+)
 def test_a_record_that_was_edited_by_hand_is_refused(
     role: str, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -163,6 +168,7 @@ def test_a_recommendation_follows_the_distance_that_it_was_computed_from(
     assert "'optimal_ratio' was computed from another result of 'distribution_distance'" in said
 
 
+@pytest.mark.slow
 def test_a_ratio_of_a_run_is_told_beside_the_recommended_one(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -175,6 +181,7 @@ def test_a_ratio_of_a_run_is_told_beside_the_recommended_one(
     assert "exactly as recommended" not in said
 
 
+@pytest.mark.slow
 def test_a_resource_signs_what_is_released(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     key = HmacKey(b"a secret of the pipeline")
     options = {**write_inputs(tmp_path), "sign": "signer"}

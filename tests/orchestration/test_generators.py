@@ -40,7 +40,7 @@ class Shuffling:
     "name",
     [
         "duckdb",
-        "filesystem pickle of polars",
+        pytest.param("filesystem pickle of polars", marks=pytest.mark.slow),
         pytest.param("parquet", marks=pytest.mark.slow),
         pytest.param("polars", marks=pytest.mark.slow),
     ],
@@ -110,7 +110,7 @@ def test_a_generator_input_that_no_manager_could_store_is_refused_at_definition_
     build_synthmix_defs(**options, op={"backfill_policy": {"type": "multi_run"}})
 
 
-@pytest.mark.parametrize("source", ["asset", "path"])
+@pytest.mark.parametrize("source", ["asset", pytest.param("path", marks=pytest.mark.slow)])
 def test_a_generator_resource_makes_the_synthetic_rows(
     tmp_path: Path, instance: dg.DagsterInstance, source: str
 ) -> None:

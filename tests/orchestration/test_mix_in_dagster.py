@@ -146,6 +146,7 @@ def test_a_lower_threshold_refuses_what_was_measured_under_a_higher_one(
     assert "over the threshold 0.1" in failure(alone)
 
 
+@pytest.mark.slow
 def test_training_data_refuses_a_verdict_on_other_rows(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -292,6 +293,7 @@ def test_the_manifest_is_plain_json_that_names_no_path_of_the_machine(golden: Go
     assert json.loads(text)["manifest_version"] == 2
 
 
+@pytest.mark.slow
 def test_mixes_of_one_name_under_two_prefixes_keep_apart(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -317,6 +319,7 @@ def test_an_output_that_links_out_of_its_root_is_refused(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_assets_whose_rows_come_in_another_order_each_time_are_the_same_rows(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -40,6 +40,7 @@ def settings(folder: Path) -> dict[str, Any]:
     return options
 
 
+@pytest.mark.slow
 def test_what_is_filtered_out_takes_no_part_and_a_cap_is_said(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

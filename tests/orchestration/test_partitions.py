@@ -97,6 +97,7 @@ def test_a_backfill_in_one_run_releases_the_good_partitions_and_fails_for_the_ot
     assert gaps["b"] > 1 > gaps["a"]
 
 
+@pytest.mark.slow
 def test_a_backfill_in_one_run_stops_where_every_partition_fails(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_backfill_in_one_run_stops_where_every_partition_fails(
     assert done == {"real", "synthetic", "distribution_distance"}
 
 
+@pytest.mark.slow
 def test_assets_of_somebody_else_arrive_partition_by_partition(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

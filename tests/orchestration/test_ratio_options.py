@@ -69,6 +69,7 @@ def test_a_generator_that_saw_the_real_rows_adds_none(tmp_path, instance):
     assert release.manifest["realised"]["real_rows"] == 100
 
 
+@pytest.mark.slow
 def test_trees_decide_for_trees(tmp_path, instance):
     options = write_inputs(tmp_path, synthetic=good(200)) | {"learner": "trees"}
     assert run(instance, options).success
@@ -100,6 +101,7 @@ def test_a_score_of_a_learner_that_is_not_fitted_is_refused_when_definitions_loa
     assert caught.value.option == "class_weight"
 
 
+@pytest.mark.slow
 def test_another_experience_makes_an_earlier_recommendation_stale(tmp_path, instance):
     file = tmp_path / "experience.json"
     file.write_text(shipped_experience().to_json())
@@ -122,6 +124,7 @@ def test_another_experience_makes_an_earlier_recommendation_stale(tmp_path, inst
     assert "experience" in str(failed.step_failure_data.user_failure_data.description)
 
 
+@pytest.mark.slow
 def test_text_takes_part_in_all_that_is_measured_and_is_released_as_it_is(tmp_path, instance):
     def with_text(frame, seed):
         rng = np.random.default_rng(seed)

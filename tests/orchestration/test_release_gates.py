@@ -68,7 +68,12 @@ def test_it_may_take_an_end_of_the_interval(tmp_path: Path, instance: dg.Dagster
 
 
 @pytest.mark.parametrize(
-    "acts", [{"severity": "WARN"}, {"blocking": False}, {"severity": "WARN", "blocking": False}]
+    "acts",
+    [
+        {"severity": "WARN"},
+        pytest.param({"blocking": False}, marks=pytest.mark.slow),
+        pytest.param({"severity": "WARN", "blocking": False}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_gate_that_is_opened_stops_nothing_and_says_so(
     acts: dict[str, Any], tmp_path: Path, instance: dg.DagsterInstance

@@ -117,6 +117,7 @@ def test_it_needs_to_know_what_to_do() -> None:
         build_release_sensor(KEY)
 
 
+@pytest.mark.slow
 def test_a_callback_may_be_all_there_is(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     said: list[str] = []
     sensor = build_release_sensor(

@@ -86,6 +86,7 @@ def test_labels_and_a_contract_have_gates_too(instance: dg.DagsterInstance) -> N
     assert "'kind' (levels): 'z' is new" in (found["schema_matches"].description or "")
 
 
+@pytest.mark.slow
 def test_an_absent_class_warns_and_stops_where_that_is_configured(
     instance: dg.DagsterInstance,
 ) -> None:

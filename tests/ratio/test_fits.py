@@ -210,6 +210,7 @@ def test_the_measured_shift_is_in_the_units_of_the_risk(task):
     assert np.mean(found) == pytest.approx(1.0, abs=0.2)
 
 
+@pytest.mark.slow
 def test_without_a_shift_its_estimate_has_mean_zero():
     found = [
         bounds_of(ask(table(100, seed), table(100, 50 + seed), max_ratio=0))["variance"].constants[

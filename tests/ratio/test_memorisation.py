@@ -140,7 +140,9 @@ REPEATED = ("normal", "heavy tails", "categories")
 @pytest.mark.parametrize(
     ("name", "held_out"),
     [
-        pytest.param(name, held_out, marks=[pytest.mark.slow] if name in REPEATED else [])
+        pytest.param(
+            name, held_out, marks=[pytest.mark.slow] if held_out or name in REPEATED else []
+        )
         for name in LAWS
         for held_out in (False, True)
     ],

@@ -33,7 +33,7 @@ def test_it_is_the_default_of_the_kernel_learner(advice, real):
     assert advice.experience.datasets == len(shipped_experience().datasets)
 
 
-@pytest.mark.parametrize("learner", ["linear", "trees"])
+@pytest.mark.parametrize("learner", ["linear", pytest.param("trees", marks=pytest.mark.slow)])
 def test_learners_of_which_nothing_was_learned_use_the_path(learner, real):
     by_default = ask(real, good(), learner=learner)
     assert by_default.rule == "path"

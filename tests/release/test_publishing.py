@@ -264,7 +264,7 @@ KILLS = {
 
 
 #: One each while shards are written, before there is a manifest, and after the rename.
-KILLED_ALWAYS = ("half a shard", "before the manifest", "before latest moves")
+KILLED_ALWAYS = ("before latest moves",)
 
 
 @pytest.mark.draws  # as the other process does

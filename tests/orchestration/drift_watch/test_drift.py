@@ -124,6 +124,7 @@ def labels(report: DriftReport) -> list[str]:
     return [point.label[-2:] for point in report.series[0].points if point.counted]
 
 
+@pytest.mark.slow
 @pytest.mark.draws
 def test_a_changed_generator_is_named_with_its_day_and_column(monitor: Monitor) -> None:
     said = [monitor.run(day, frame(day)) for day in (1, 2, 3, 4)]

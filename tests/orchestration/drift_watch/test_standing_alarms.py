@@ -91,8 +91,8 @@ def refusal(result: dg.ExecuteInProcessResult) -> str:
             {"config": {"distribution_distance": {"sample_rows": 199}}}, marks=pytest.mark.slow
         ),
         pytest.param({"directions": 8}, marks=pytest.mark.slow),
-        {"ignore": ["z"]},
-        {"drift": {"history": 6}},
+        pytest.param({"ignore": ["z"]}, marks=pytest.mark.slow),
+        pytest.param({"drift": {"history": 6}}, marks=pytest.mark.slow),
     ],
     ids=["seed", "sample_rows", "directions", "columns", "history"],
 )
@@ -114,6 +114,7 @@ def test_no_other_terms_clear_an_alarm_for_check_and_release(mix: Mix, way: dict
     assert "'release_anyway'" in words
 
 
+@pytest.mark.slow
 def test_a_wiped_asset_clears_no_alarm_and_only_a_reason_releases(mix: Mix) -> None:
     assert "2026-11-09" in refusal(mix.run("training_data"))  # the release step saw it first
     mix.instance.wipe_assets([KEY])

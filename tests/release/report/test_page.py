@@ -67,6 +67,7 @@ def test_the_manifest_alone_gives_the_same_bytes_again(releases: list[Release]) 
         assert release_report(manifest, previous) == written
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes(releases: list[Release]) -> None:
     program = (
         "import json, sys; from synthmix_dagster.release.report.page import release_report; "
@@ -238,6 +239,7 @@ def test_values_of_strata_and_names_of_files_are_text(tmp_path: Path) -> None:
     assert {EVIL, "<i>&.csv"} <= {data for _, data in page.texts}
 
 
+@pytest.mark.slow
 def test_filters_and_names_are_told_and_the_program_makes_the_same_release(tmp_path: Path) -> None:
     real, synthetic = small()
     for name, side in (("real", real), ("synthetic", synthetic)):
