@@ -15,13 +15,15 @@ The synthetic rows are taken for a sample of a larger population, as the real on
 no part in any of it: a generator of perfect inputs with wrong labels is taken in full.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.path import ratio_grid
+from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
@@ -55,6 +57,14 @@ class EmbeddingOptimum(Result):
     n_real, n_synthetic : int
     reason : str
         The result in one sentence, with what it cannot see.
+    provenance : Provenance, optional
+        Whether the generator may have seen the real rows.
+    inputs : mapping of str to str
+        Fingerprints of the datasets it was computed from, by their names.
+    notes : tuple of str
+        What a reader has to know.
+    question : str
+        What was asked, by which a stored result is known.
     """
 
     rows: int
@@ -70,6 +80,14 @@ class EmbeddingOptimum(Result):
     n_real: int
     n_synthetic: int
     reason: str
+    provenance: Provenance | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    question: str = "no target"
+
+    def using_none(self, why: str) -> "EmbeddingOptimum":
+        """The same without synthetic rows, and why."""
+        return replace(self, rows=0, ratio=0.0, reason=why)
 
 
 def embedding_optimum(

@@ -122,8 +122,12 @@ class EncodedSample:
 
     def joint(self, dataset: str) -> Floats:
         """Inputs and target in one space: another class, like another level, is one unit away."""
+        return self.in_one_space(self.points[dataset], self.targets[dataset])
+
+    def in_one_space(self, points: Floats, target: Floats) -> Floats:
+        """Encoded inputs and target of any rows, as in `joint`."""
         scale = np.sqrt(0.5) if self.code.task == "classification" else 1.0
-        return np.concatenate((self.points[dataset], scale * self.targets[dataset]), axis=1)
+        return np.concatenate((points, scale * target), axis=1)
 
     def _require_separate_evaluation(self) -> None:
         """Refuse evaluation rows that equal real ones more often than those equal each other."""

@@ -6,13 +6,14 @@ error of that comparison before it is recommended.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.mixtures import Pool
+from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.search import Candidates, all_sources, descend, joined, single_sources
 from synthmix_dagster.results import Result
 
@@ -72,11 +73,34 @@ class SourceMixture(Result):
     better: bool
     n_real: int
     reason: str
+    provenance: Mapping[str, Provenance] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    question: str = "generators"
 
     @property
     def ratios(self) -> dict[str, float]:
         """Recommended ratio of every generator."""
         return {share.name: share.ratio for share in self.recommended}
+
+    @property
+    def ratio(self) -> float:
+        """Recommended rows of all generators together, per real row."""
+        return sum(share.ratio for share in self.recommended)
+
+    def without(self, left_out: Mapping[str, str]) -> "SourceMixture":
+        """The same with generators that take no part, and why, as shares of 0."""
+        none = tuple(SourceShare(name, 0, 0.0, 0.0) for name in left_out)
+        said = "".join(f" '{name}' takes no part: {why}" for name, why in left_out.items())
+        return replace(
+            self,
+            recommended=(*self.recommended, *none),
+            mixture=(*self.mixture, *none),
+            alone=(*self.alone, *none),
+            left_out={**self.left_out, **left_out},
+            reason=f"{self.reason}{said}",
+        )
 
 
 def mix_sources(

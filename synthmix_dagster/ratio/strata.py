@@ -6,14 +6,15 @@ one fit on all rows: other numbers change how often it sees a class as well as h
 it, and both are in the risk, which the real rows judge as often as they occur.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.mixtures import Pool
+from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.search import all_sources, descend, joined, single_sources
 from synthmix_dagster.ratio.sources import paired, require_fit, rows_allowed
 from synthmix_dagster.results import Result
@@ -73,11 +74,25 @@ class ClassRatios(Result):
     better: bool
     n_real: int
     reason: str
+    provenance: Provenance | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    question: str = "classes"
 
     @property
     def ratios(self) -> dict[str, float]:
         """Recommended synthetic rows per real row of the class."""
         return {of.name: of.recommended / max(of.n_real, 1) for of in self.classes}
+
+    @property
+    def ratio(self) -> float:
+        """Recommended rows of all classes together, per real row."""
+        return sum(of.recommended for of in self.classes) / self.n_real
+
+    def using_none(self, why: str) -> "ClassRatios":
+        """The same without synthetic rows, and why."""
+        classes = tuple(replace(of, recommended=0) for of in self.classes)
+        return replace(self, classes=classes, better=False, reason=why)
 
 
 def class_ratios(

@@ -1,45 +1,65 @@
 """Further questions about a ratio: several generators, classes, domains, no target.
 
 Each takes what the verbs of `core` take, hands a bounded sample in the features of one kernel to
-the numerics, and returns a frozen result with a sentence that says what to do.
+the numerics, and returns a frozen result with a sentence that says what to do. Who judges is asked
+as in `core`: a generator that saw the rows that judge adds none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.data.dataset import IntoDataset, open_dataset
+from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.nystroem import NystroemMap
-from synthmix_dagster.encoding.options import Columns, Names, Task, listed
+from synthmix_dagster.encoding.options import Columns, Name, Names, Scaling, Task, listed
 from synthmix_dagster.encoding.target import TargetCode
-from synthmix_dagster.errors import ConfigError
+from synthmix_dagster.errors import ConfigError, did_you_mean
 from synthmix_dagster.ratio.embedding import EmbeddingOptimum, embedding_optimum
+from synthmix_dagster.ratio.memorisation import memorisation_test
 from synthmix_dagster.ratio.options import RatioOptions
+from synthmix_dagster.ratio.provenance import Provenance, provenance_of
 from synthmix_dagster.ratio.sample import EncodedSample
-from synthmix_dagster.ratio.sources import SourceMixture, adapt_domain, mix_sources
+from synthmix_dagster.ratio.sources import SourceMixture, mix_sources
 from synthmix_dagster.ratio.strata import ClassRatios, class_ratios
 from synthmix_dagster.seeds import rng_of
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import draw_samples, require_usable
+from synthmix_dagster.verbs.samples import (
+    draw_samples,
+    judges_of,
+    notes_of,
+    require_usable,
+    sizes_of,
+)
 
 Floats = NDArray[np.float64]
 #: Features and target of one dataset.
 Side = tuple[Floats, Floats]
+#: Whether generators were fitted on the real rows: the same of all, or of each by its name.
+SawReal: TypeAlias = bool | Mapping[str, bool | None] | None
+#: Names that other datasets have.
+_TAKEN = ("real", "evaluation")
 
 
 def recommend_generators(
     real: IntoDataset,
     generators: Mapping[str, IntoDataset],
     *,
-    target: str,
+    target: Name,
     task: Task,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = Columns.scaling,
+    embed: Mapping[str, str] | None = None,
+    evaluation: IntoDataset | None = None,
+    evaluation_column: str | None = None,
+    generator_saw_real: SawReal = None,
     max_ratio: float | None = RatioOptions.max_ratio,
     sample_rows: int = RatioOptions.sample_rows,
     seed: int = RatioOptions.seed,
@@ -51,11 +71,16 @@ def recommend_generators(
     real : path, DataFrame or Arrow table
     generators : mapping of str to path, DataFrame or Arrow table
         Synthetic rows by the name of what made them.
-    target, task, categorical, ignore, key : see `recommend_ratio`
+    target, task, categorical, ignore, key, weights, scaling, embed : see `recommend_ratio`
+    evaluation, evaluation_column : see `recommend_ratio`
+        Rows that no generator saw; they judge all of them.
+    generator_saw_real : bool or mapping of str to bool, optional
+        Whether the generators were fitted on `real`, of all or by their names. One that was, or
+        that the test for memorised rows betrays, gives no rows unless evaluation rows judge.
     max_ratio : float, optional
         Maximum number of synthetic rows, of all generators together, per real row.
     sample_rows : int
-        Maximum number of rows of each dataset, drawn uniformly.
+        Maximum number of real rows, drawn uniformly, with the same fraction of the others.
     seed : int
 
     Returns
@@ -79,15 +104,14 @@ def recommend_generators(
     >>> found.ratios["good"] > found.ratios["bad"]
     True
     """
+    named = _named(generators)
     encoded = _encoded(
-        {"real": real, **_named(generators)},
-        _Target(target, task),
-        _columns(categorical, ignore, key),
+        _opened(real, named, evaluation, evaluation_column),
+        _Target(str(target), task),
+        _columns(categorical, ignore, key, weights, scaling, embed),
         RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
     )
-    own = encoded.sides.pop("real")
-    with one_thread():
-        return mix_sources(*own, encoded.sides, max_ratio=max_ratio)
+    return _mixture(encoded, _provenances(encoded, _saw(named, generator_saw_real), seed), max_ratio)
 
 
 def recommend_for_domain(
@@ -95,11 +119,13 @@ def recommend_for_domain(
     other: IntoDataset,
     synthetic: IntoDataset,
     *,
-    target: str,
+    target: Name,
     task: Task,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
+    evaluation: IntoDataset | None = None,
+    generator_saw_real: bool | None = RatioOptions.generator_saw_real,
     sample_rows: int = RatioOptions.sample_rows,
     seed: int = RatioOptions.seed,
 ) -> SourceMixture:
@@ -113,30 +139,44 @@ def recommend_for_domain(
         Real rows of another domain.
     synthetic : path, DataFrame or Arrow table
     target, task, categorical, ignore, key, sample_rows, seed : see `recommend_generators`
+    evaluation : see `recommend_ratio`
+    generator_saw_real : see `recommend_ratio`
+        Of `synthetic`.
 
     Returns
     -------
     SourceMixture
-        Of the generators ``source``, which is the other domain, and ``synthetic``.
+        Of the generators ``other`` and ``synthetic``.
     """
-    sides = _encoded(
-        {"real": real, "source": other, "synthetic": synthetic},
-        _Target(target, task),
-        _columns(categorical, ignore, key),
-        RatioOptions(sample_rows=sample_rows, seed=seed),
-    ).sides
-    with one_thread():
-        return adapt_domain(sides["real"], sides["source"], sides["synthetic"])
+    return recommend_generators(
+        real,
+        {"other": other, "synthetic": synthetic},
+        target=target,
+        task=task,
+        categorical=categorical,
+        ignore=ignore,
+        key=key,
+        evaluation=evaluation,
+        generator_saw_real={"other": False, "synthetic": generator_saw_real},
+        sample_rows=sample_rows,
+        seed=seed,
+    )
 
 
 def recommend_per_class(
     real: IntoDataset,
     synthetic: IntoDataset,
     *,
-    target: str,
+    target: Name,
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = Columns.scaling,
+    embed: Mapping[str, str] | None = None,
+    evaluation: IntoDataset | None = None,
+    evaluation_column: str | None = None,
+    generator_saw_real: bool | None = RatioOptions.generator_saw_real,
     max_ratio: float | None = RatioOptions.max_ratio,
     sample_rows: int = RatioOptions.sample_rows,
     seed: int = RatioOptions.seed,
@@ -148,25 +188,34 @@ def recommend_per_class(
     real, synthetic : path, DataFrame or Arrow table
     target : str
         Column of the classes.
-    categorical, ignore, key, max_ratio, sample_rows, seed : see `recommend_generators`
+    categorical, ignore, key, weights, scaling, embed : see `recommend_ratio`
+    evaluation, evaluation_column, generator_saw_real : see `recommend_ratio`
+    max_ratio, sample_rows, seed : see `recommend_generators`
 
     Returns
     -------
     ClassRatios
+        Pass its `ratios` to `mix`, with ``stratify`` set to the target.
     """
     encoded = _encoded(
-        {"real": real, "synthetic": synthetic},
-        _Target(target, "classification"),
-        _columns(categorical, ignore, key),
+        _opened(real, {"synthetic": synthetic}, evaluation, evaluation_column),
+        _Target(str(target), "classification"),
+        _columns(categorical, ignore, key, weights, scaling, embed),
         RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
     )
+    provenance = _provenances(encoded, {"synthetic": generator_saw_real}, seed)["synthetic"]
     with one_thread():
-        return class_ratios(
+        found = class_ratios(
             *encoded.sides["real"],
             *encoded.sides["synthetic"],
             names=encoded.code.classes,
+            evaluation=encoded.sides.get("evaluation"),
             max_ratio=max_ratio,
         )
+    if not provenance.trusted:
+        found = found.using_none(_no_rows(provenance))
+    notes = (*encoded.notes, *_notes_on(provenance))
+    return replace(found, provenance=provenance, inputs=encoded.inputs, notes=notes)
 
 
 def recommend_without_target(
@@ -176,6 +225,10 @@ def recommend_without_target(
     categorical: Names = None,
     ignore: Names = None,
     key: Names = None,
+    weights: Mapping[str, float] | None = None,
+    scaling: Scaling = Columns.scaling,
+    embed: Mapping[str, str] | None = None,
+    generator_saw_real: bool | None = RatioOptions.generator_saw_real,
     max_ratio: float | None = RatioOptions.max_ratio,
     sample_rows: int = RatioOptions.sample_rows,
     seed: int = RatioOptions.seed,
@@ -187,7 +240,11 @@ def recommend_without_target(
     Parameters
     ----------
     real, synthetic : path, DataFrame or Arrow table
-    categorical, ignore, key, max_ratio, sample_rows, seed : see `recommend_generators`
+    categorical, ignore, key, weights, scaling, embed : see `recommend_ratio`
+    generator_saw_real : bool, optional
+        Whether the generator was fitted on `real`. Its rows lie as near to these rows as they can,
+        which says nothing about the distribution: it gives none.
+    max_ratio, sample_rows, seed : see `recommend_generators`
 
     Returns
     -------
@@ -200,24 +257,102 @@ def recommend_without_target(
     >>> recommend_without_target(real, near).ratio > recommend_without_target(real, far).ratio
     True
     """
-    columns = _columns(categorical, ignore, key)
+    columns = _columns(categorical, ignore, key, weights, scaling, embed)
     options = RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed)
-    frames, _ = _drawn({"real": real, "synthetic": synthetic}, None, columns, options)
+    opened = _opened(real, {"synthetic": synthetic}, None, None)
+    drawn = _drawn(opened, None, columns, options)
     with one_thread():
-        encoder = Encoder.fit(frames["real"], frames["synthetic"], columns)
-        points = [encoder.transform(frame) for frame in frames.values()]
+        encoder = Encoder.fit(drawn.frames["real"], drawn.frames["synthetic"], columns)
+        points = [encoder.transform(frame) for frame in drawn.frames.values()]
+        provenance = provenance_of(
+            evaluation_rows=None,
+            cross_fitted=False,
+            saw_real=generator_saw_real,
+            memorisation=memorisation_test(*points, seed=seed),
+        )
         kernel = NystroemMap.fit(*points, rng=rng_of(seed, "landmarks"))
         features = [kernel.transform(at) for at in points]
-        return embedding_optimum(*features, max_ratio=max_ratio)
+        found = embedding_optimum(*features, max_ratio=max_ratio)
+    if not provenance.trusted:
+        found = found.using_none(_no_rows(provenance))
+    notes = (*drawn.notes, *_notes_on(provenance))
+    return replace(found, provenance=provenance, inputs=drawn.inputs, notes=notes)
+
+
+def _mixture(
+    encoded: "_Encoded", provenances: Mapping[str, Provenance], max_ratio: float | None
+) -> SourceMixture:
+    """The best mixture of the generators that may be judged by these rows."""
+    sides = dict(encoded.sides)
+    own, evaluation = sides.pop("real"), sides.pop("evaluation", None)
+    barred = {name: of.sentence for name, of in provenances.items() if not of.trusted}
+    trusted = {name: side for name, side in sides.items() if name not in barred}
+    with one_thread():
+        if trusted:
+            found = mix_sources(*own, trusted, evaluation=evaluation, max_ratio=max_ratio)
+        else:
+            first = next(iter(barred))
+            found = mix_sources(*own, {first: sides[first]}, evaluation=evaluation, max_ratio=0)
+            found = replace(found, recommended=(), mixture=(), alone=())
+            found = replace(found, reason="Use no synthetic rows.")
+    notes = [f"'{name}': {said}" for name, of in provenances.items() for said in _notes_on(of)]
+    return replace(
+        found.without(barred),
+        provenance=dict(provenances),
+        inputs=encoded.inputs,
+        notes=(*encoded.notes, *notes),
+    )
+
+
+def _provenances(
+    encoded: "_Encoded", saw: Mapping[str, bool | None], seed: int
+) -> dict[str, Provenance]:
+    """Who judges each generator, and whether that can be trusted."""
+    evaluation = encoded.sides.get("evaluation")
+    with one_thread():
+        return {
+            name: provenance_of(
+                evaluation_rows=None if evaluation is None else len(evaluation[1]),
+                cross_fitted=False,
+                saw_real=declared,
+                memorisation=memorisation_test(
+                    encoded.joints["real"], encoded.joints[name], seed=seed
+                ),
+            )
+            for name, declared in saw.items()
+        }
+
+
+def _saw(generators: Mapping[str, IntoDataset], saw: SawReal) -> dict[str, bool | None]:
+    """Whether each generator saw the real rows."""
+    if not isinstance(saw, Mapping):
+        return dict.fromkeys(generators, saw)
+    for name in saw:
+        if name not in generators:
+            raise ConfigError(
+                f"it names '{name}', which is not a generator",
+                option="generator_saw_real",
+                fix=did_you_mean(name, generators),
+            )
+    return {name: saw.get(name) for name in generators}
+
+
+def _no_rows(provenance: Provenance) -> str:
+    return f"Use no synthetic rows. {provenance.sentence}"
+
+
+def _notes_on(provenance: Provenance) -> tuple[str, ...]:
+    return (provenance.sentence,) if provenance.judged == "unknown" else ()
 
 
 def _named(generators: Mapping[str, IntoDataset]) -> dict[str, IntoDataset]:
     if not generators:
         raise ConfigError("it names no generator", option="generators", fix="Name at least one")
-    if "real" in generators:
-        raise ConfigError(
-            "one of them is named 'real'", option="generators", fix="Give it another name"
-        )
+    for name in _TAKEN:
+        if name in generators:
+            raise ConfigError(
+                f"one of them is named '{name}'", option="generators", fix="Give it another name"
+            )
     return dict(generators)
 
 
@@ -230,6 +365,46 @@ class _Target:
 
 
 @dataclass(frozen=True, eq=False)
+class _Opened:
+    """The datasets of a question.
+
+    Attributes
+    ----------
+    real : Dataset
+        Without evaluation rows.
+    others : dict of str to Dataset
+        Generators by name.
+    evaluation : DataFrame, optional
+    inputs : dict of str to str
+        Fingerprints by name.
+    """
+
+    real: Dataset
+    others: dict[str, Dataset]
+    evaluation: pd.DataFrame | None
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Samples of datasets by name, the real one first.
+
+    Attributes
+    ----------
+    frames : dict of str to DataFrame
+    labels : DataFrame, optional
+        Every label of the real rows, drawn or not; None without a target.
+    notes : tuple of str
+    inputs : dict of str to str
+    """
+
+    frames: dict[str, pd.DataFrame]
+    labels: pd.DataFrame | None
+    notes: tuple[str, ...]
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
 class _Encoded:
     """Datasets in the features of one kernel.
 
@@ -237,48 +412,86 @@ class _Encoded:
     ----------
     sides : dict of str to pair of ndarray
         Features and targets of every dataset, by name.
+    joints : dict of str to ndarray
+        Encoded inputs and target in one space.
     code : TargetCode
+    notes : tuple of str
+    inputs : dict of str to str
     """
 
     sides: dict[str, Side]
+    joints: dict[str, Floats]
     code: TargetCode
+    notes: tuple[str, ...]
+    inputs: dict[str, str]
 
 
-def _columns(categorical: Names, ignore: Names, key: Names) -> Columns:
-    return Columns(categorical=listed(categorical), ignore=listed(ignore), key=listed(key))
+def _columns(
+    categorical: Names,
+    ignore: Names,
+    key: Names,
+    weights: Mapping[str, float] | None,
+    scaling: Scaling,
+    embed: Mapping[str, str] | None,
+) -> Columns:
+    return Columns(
+        *(listed(categorical), listed(ignore), listed(key), weights or {}, scaling),
+        embed=embed or {},
+    )
 
 
-def _drawn(
-    named: Mapping[str, IntoDataset], target: str | None, columns: Columns, options: RatioOptions
-) -> tuple[dict[str, pd.DataFrame], tuple[pd.DataFrame, ...]]:
-    """Samples of every dataset by name, and every label of each; the first is the real one."""
-    datasets = [open_dataset(source, name) for name, source in named.items()]
+def _opened(
+    real: IntoDataset,
+    others: Mapping[str, IntoDataset],
+    evaluation: IntoDataset | None,
+    evaluation_column: str | None,
+) -> _Opened:
+    whole = open_dataset(real, "real")
+    opened = {name: open_dataset(rows, name) for name, rows in others.items()}
+    inputs = {"real": whole.fingerprint, **{n: each.fingerprint for n, each in opened.items()}}
+    judges = judges_of(whole, evaluation, evaluation_column)
+    return _Opened(judges.rest, opened, judges.frame, inputs)
+
+
+def _drawn(opened: _Opened, target: str | None, columns: Columns, options: RatioOptions) -> _Drawn:
+    """Samples of every dataset, of one fraction, so that ratios keep their meaning."""
+    datasets = [opened.real, *opened.others.values()]
     require_usable(datasets, columns, target)
-    max_rows = [min(dataset.rows, options.sample_rows) for dataset in datasets]
+    sizes = [sizes_of(opened.real, other, options.sample_rows) for other in datasets[1:]]
+    max_rows = [sizes[0].max_rows[0], *(size.max_rows[1] for size in sizes)]
     samples = draw_samples(datasets, max_rows, options.seed, columns, target)
-    return dict(zip(named, samples.frames, strict=True)), samples.labels
+    frames = dict(zip(["real", *opened.others], samples.frames, strict=True))
+    if opened.evaluation is not None:
+        frames["evaluation"] = opened.evaluation
+    said = dict.fromkeys(note for size in sizes for note in size.notes)
+    notes = (*samples.notes, *said, *notes_of(datasets))
+    labels = samples.labels[0] if samples.labels else None
+    return _Drawn(frames, labels, notes, opened.inputs)
 
 
 def _encoded(
-    named: Mapping[str, IntoDataset], target: _Target, columns: Columns, options: RatioOptions
+    opened: _Opened, target: _Target, columns: Columns, options: RatioOptions
 ) -> _Encoded:
     """Encode real and all other rows together, and map them to the features of one kernel."""
-    frames, labels = _drawn(named, target.column, columns, options)
-    code = TargetCode.fit(labels[0], target.column, target.task)
-    others = [frame for name, frame in frames.items() if name != "real"]
-    together = pd.concat(others, ignore_index=True)
-    sample = EncodedSample.encode({"real": frames["real"], "synthetic": together}, code, columns)
+    drawn = _drawn(opened, target.column, columns, options)
+    frames = drawn.frames
+    assert drawn.labels is not None
+    code = TargetCode.fit(drawn.labels, target.column, target.task)
+    together = pd.concat([frames[name] for name in opened.others], ignore_index=True)
+    own = {name: frame for name, frame in frames.items() if name not in opened.others}
+    sample = EncodedSample.encode({**own, "synthetic": together}, code, columns)
     with one_thread():
         kernel = NystroemMap.fit(
             sample.points["real"],
             sample.points["synthetic"],
             rng=rng_of(options.seed, "landmarks"),
         )
-        sides = {
-            name: (
-                kernel.transform(sample.encoder.transform(frame)),
-                code.encode(frame, name),
-            )
-            for name, frame in frames.items()
-        }
-    return _Encoded(sides, code)
+        points = {name: sample.encoder.transform(frame) for name, frame in frames.items()}
+        targets = {name: code.encode(frame, name) for name, frame in frames.items()}
+    return _Encoded(
+        sides={name: (kernel.transform(at), targets[name]) for name, at in points.items()},
+        joints={name: sample.in_one_space(at, targets[name]) for name, at in points.items()},
+        code=code,
+        notes=(*drawn.notes, *sample.encoder.notes),
+        inputs=drawn.inputs,
+    )

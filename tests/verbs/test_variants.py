@@ -40,7 +40,7 @@ def test_another_domain_counts_for_less_than_rows_that_are_right():
     found = recommend_for_domain(
         rows(30, 0), rows(400, 1, slope=-1.0), rows(400, 2), target="y", task="regression"
     )
-    assert found.ratios["synthetic"] > found.ratios["source"]
+    assert found.ratios["synthetic"] > found.ratios["other"]
 
 
 def test_classes_are_named():
