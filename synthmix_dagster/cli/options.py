@@ -118,7 +118,7 @@ def learning(command: Command) -> Command:
     """How a ratio is recommended."""
     return _with(
         command,
-        declared(RatioOptions, "learner"),
+        declared(RatioOptions, "learner", "estimator"),
         click.option(
             "--evaluation",
             metavar="PATH",

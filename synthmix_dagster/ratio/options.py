@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from synthmix_dagster.encoding.options import SampleOptions, require_choice, require_min
+from synthmix_dagster.encoding.references import is_reference
 from synthmix_dagster.errors import ConfigError
 
 Learner = Literal["kernel", "linear", "trees"]
@@ -25,6 +26,10 @@ class RatioOptions(SampleOptions):
     learner : {"kernel", "linear", "trees"}
         Learner whose risk is predicted: kernel ridge regression, linear ridge regression, or a
         small gradient boosting, fitted to a few mixes that the risk path proposes.
+    estimator : str, optional
+        ``module:object`` of your learner itself, in the place of `learner`: a scikit-learn
+        estimator, or a callable without arguments that returns one. It gets the columns as they
+        are.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
     rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
@@ -55,6 +60,7 @@ class RatioOptions(SampleOptions):
     """
 
     learner: Learner = "kernel"
+    estimator: str | None = field(default=None, metadata={"metavar": "MODULE:OBJECT"})
     max_ratio: float | None = None
     rule: Rule = "posterior"
     generator_saw_real: bool | None = None
@@ -77,6 +83,18 @@ class RatioOptions(SampleOptions):
                 option="experience",
                 fix="Leave it out, or use rule posterior, learner kernel and no class_weight",
             )
+        if self.estimator is not None and not is_reference(self.estimator):
+            raise ConfigError(
+                f"'{self.estimator}' does not name an object of a module",
+                option="estimator",
+                fix="Write 'module:object', both as Python imports them",
+            )
+        if self.estimator is not None and self.learner != "kernel":
+            raise ConfigError(
+                f"'learner' is '{self.learner}' as well",
+                option="estimator",
+                fix="Set one of them: an estimator takes the place of a learner",
+            )
         if self.positive_class is not None and self.scoring is None:
             raise ConfigError(
                 "there is no 'scoring' that would use it",
@@ -87,8 +105,13 @@ class RatioOptions(SampleOptions):
     @property
     def _uses_experience(self) -> bool:
         """Whether what happened on other datasets takes part: it is of the kernel's plain risk."""
-        plain = self.learner == "kernel" and self.class_weight is None
-        return plain and self.rule == "posterior"
+        kernel = self.learner == "kernel" and self.estimator is None
+        return kernel and self.class_weight is None and self.rule == "posterior"
+
+    @property
+    def refitted(self) -> bool:
+        """Whether a learner is fitted to the proposed mixes, so that a score can judge it."""
+        return self.learner == "trees" or self.estimator is not None
 
     @property
     def path_rule(self) -> PathRule:

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.options import Task
+from synthmix_dagster.encoding.references import load_reference
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import Decision
@@ -53,6 +54,38 @@ def gradient_boosting(
     if task == "regression":
         return HistGradientBoostingRegressor(**size)
     return HistGradientBoostingClassifier(**size, class_weight=class_weight)
+
+
+def load_estimator(text: str) -> Any:
+    """The estimator that ``module:object`` names, or that the object there makes.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be imported or made, or has no ``fit``.
+
+    Examples
+    --------
+    >>> load_estimator("sklearn.linear_model:Ridge")
+    Ridge()
+    """
+    found = load_reference(text, option="estimator")
+    if callable(found) and not (hasattr(found, "get_params") and not isinstance(found, type)):
+        try:
+            found = found()
+        except Exception as error:
+            raise ConfigError(
+                f"'{text}' cannot be called without arguments ({type(error).__name__}: {error})",
+                option="estimator",
+                fix="Name an estimator, or a callable without arguments that returns one",
+            ) from cause_of(error)
+    if not (hasattr(found, "fit") and hasattr(found, "get_params")):
+        raise ConfigError(
+            f"'{text}' is a {type(found).__name__}, which is not a scikit-learn estimator",
+            option="estimator",
+            fix="Name an estimator with 'fit' and 'get_params', or what returns one",
+        )
+    return found
 
 
 def proposed_counts(

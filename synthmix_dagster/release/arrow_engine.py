@@ -1,7 +1,7 @@
 """The default engine: pyarrow and numpy on one machine, in bounded memory."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,7 @@ class ArrowEngine:
         seed: int,
         key: Sequence[str] = (),
         stratify: str | None = None,
+        quotas: Mapping[str, int] | None = None,
     ) -> Selection:
         sizes = {"": dataset.rows} if stratify is None else self.strata(dataset, stratify)
 
@@ -132,7 +133,7 @@ class ArrowEngine:
             for ids, table in self.scan(dataset, key, columns):
                 yield ids, strata.codes(table, len(ids))
 
-        return select_exactly(labelled, sizes, k, seed, stratify)
+        return select_exactly(labelled, sizes, k, seed, stratify, quotas)
 
     def plan(self, parts: Sequence[Part]) -> ShufflePlan:
         """Share the memory among what a shuffle holds at a time."""

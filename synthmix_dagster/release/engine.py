@@ -13,7 +13,7 @@ import pyarrow as pa
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows
 from synthmix_dagster.data.store import Draft, Store
-from synthmix_dagster.release.manifest import Shard
+from synthmix_dagster.release.manifest import REAL, Shard, Source
 from synthmix_dagster.release.selection import Selection
 
 
@@ -32,6 +32,8 @@ class Part:
         Rows to take, all by default.
     weight : float
         Weight of each of them, in a mix that has weights.
+    other_domain : bool
+        Whether these are real rows of another domain.
     """
 
     name: str
@@ -39,11 +41,14 @@ class Part:
     key: Sequence[str] = ()
     selection: Selection | None = None
     weight: float = 1.0
+    other_domain: bool = False
 
     @property
-    def source(self) -> str:
-        """Whether its rows are ``real`` or ``synthetic``."""
-        return "real" if self.name == "real" else "synthetic"
+    def source(self) -> Source:
+        """Whether its rows are ``real``, ``synthetic``, or real rows of an ``other`` domain."""
+        if self.name == REAL:
+            return "real"
+        return "other" if self.other_domain else "synthetic"
 
     @property
     def rows(self) -> int:
@@ -68,6 +73,8 @@ class Layout:
         Whether every row states its source.
     weights : bool
         Whether every row has a weight.
+    domains : tuple of str
+        Names of the parts that hold real rows of another domain.
     """
 
     schema: pa.Schema
@@ -76,6 +83,7 @@ class Layout:
     stratify: str | None = None
     provenance: bool = True
     weights: bool = False
+    domains: tuple[str, ...] = ()
 
 
 @dataclass
@@ -147,8 +155,12 @@ class Engine(Protocol):
         seed: int,
         key: Sequence[str] = (),
         stratify: str | None = None,
+        quotas: Mapping[str, int] | None = None,
     ) -> Selection:
-        """Exactly k rows, those of lowest priority in their stratum."""
+        """Exactly k rows, those of lowest priority in their stratum.
+
+        Each stratum gives its share of them, or what `quotas` says of it.
+        """
 
     def shuffle(self, parts: Sequence[Part], draft: Draft, layout: Layout) -> Written:
         """Write the selected rows of all parts as shards, in seeded order."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from inspect import getdoc
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
@@ -24,6 +24,10 @@ MANIFEST_VERSION: Literal[2] = 2
 NOT_RECORDED = ""
 #: Name of the input that holds the real rows.
 REAL = "real"
+
+#: What rows are: the real ones, synthetic ones, or real rows of another domain.
+Source = Literal["real", "synthetic", "other"]
+SOURCES: tuple[str, ...] = get_args(Source)
 
 _SHARD_PATH = r"^data/([0-9a-f]{8}/)?part-[0-9]{5,}\.parquet$"
 #: Problems that a message names; a damaged manifest has one or hundreds.
@@ -55,11 +59,26 @@ class _Record:
 
 
 @dataclass(frozen=True)
+class StratumRequest(_Record):
+    """What was requested of one stratum of a generator."""
+
+    ratio: Annotated[Amount, Field(description="Synthetic rows per real row of the stratum.")]
+    rows: Annotated[Count, Field(description="Synthetic rows due, after any cap.")]
+
+
+@dataclass(frozen=True)
 class GeneratorRequest(_Record):
     """What was requested of one generator."""
 
     ratio: Annotated[Amount, Field(description="Synthetic rows per real row.")]
     rows: Annotated[Count, Field(description="Synthetic rows due, after any cap.")]
+    strata: Annotated[
+        Mapping[str, StratumRequest] | None,
+        Field(
+            json_schema_extra=lambda schema: schema.pop("default"),
+            description="By stratum, where each has a ratio of its own; else absent.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,23 @@ class Request(_Record):
     max_rows: PositiveCount | None
     provenance: Flag
     rows_per_shard: PositiveCount
+    domains: Annotated[
+        tuple[Text, ...] | None,
+        Field(
+            json_schema_extra=lambda schema: schema.pop("default"),
+            description="Inputs whose rows are real rows of another domain; absent without any.",
+        ),
+    ] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without what is absent."""
+        values = asdict(self)
+        if self.domains is None:
+            del values["domains"]
+        for name, request in self.generators.items():
+            if request.strata is None:
+                del values["generators"][name]["strata"]
+        return values
 
     @property
     def weighted(self) -> bool:
@@ -221,11 +257,14 @@ class Portion:
     rows : int
     share : float
         Of all rows; with weights, of all weight.
+    other_domain : bool
+        Whether these are real rows of another domain.
     """
 
     generator: str | None
     rows: int
     share: float
+    other_domain: bool = False
 
     @property
     def name(self) -> str:
@@ -233,9 +272,11 @@ class Portion:
         return self.generator or REAL
 
     @property
-    def source(self) -> Literal["real", "synthetic"]:
-        """Whether its rows are real or synthetic."""
-        return "real" if self.generator is None else "synthetic"
+    def source(self) -> Source:
+        """Whether its rows are real, synthetic, or real ones of another domain."""
+        if self.generator is None:
+            return "real"
+        return "other" if self.other_domain else "synthetic"
 
 
 @dataclass(frozen=True)
@@ -332,7 +373,9 @@ class Manifest(_Record):
         """Return what the file holds: plain JSON-serialisable values, keys in order."""
         inputs = {name: given.to_dict() for name, given in self.inputs.items()}
         values: dict[str, Any] = json.loads(
-            json.dumps({**asdict(self), "inputs": inputs}, sort_keys=True)
+            json.dumps(
+                {**asdict(self), "inputs": inputs, "mix": self.mix.to_dict()}, sort_keys=True
+            )
         )
         if self.previous == NOT_RECORDED:
             del values["previous"]
@@ -365,7 +408,7 @@ class Manifest(_Record):
         return [
             Portion(None, self.real.rows, self.real.rows / total),
             *(
-                Portion(name, rows, due[name] / total)
+                Portion(name, rows, due[name] / total, name in (self.mix.domains or ()))
                 for name, rows in self.realised.generators.items()
             ),
         ]

@@ -14,7 +14,7 @@ from synthmix_dagster.data.identity import shared_key
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.reading import StoredRows
 from synthmix_dagster.data.store import Draft, Store
-from synthmix_dagster.errors import DataError
+from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.arrow_engine import ArrowEngine
 from synthmix_dagster.release.documents import write_documents
@@ -37,7 +37,7 @@ from synthmix_dagster.release.options import MixOptions
 from synthmix_dagster.release.publishing import publish
 from synthmix_dagster.release.release_id import digest_of_manifest, release_id_of
 from synthmix_dagster.release.selection import require_strata
-from synthmix_dagster.release.shares import Share, shares_of
+from synthmix_dagster.release.shares import Share, shares_of, shares_of_strata
 from synthmix_dagster.release.shuffle import added_columns
 from synthmix_dagster.release.signing import Sign
 from synthmix_dagster.release.verification import realised
@@ -98,6 +98,7 @@ def plan_mix(
     options: MixOptions | None = None,
     key: Sequence[str] = (),
     optional: Sequence[str] = (),
+    domains: Sequence[str] = (),
     engine: Engine | None = None,
 ) -> "MixPlan":
     """Check inputs and settings of a mix, and select its rows; nothing is written yet.
@@ -108,12 +109,15 @@ def plan_mix(
     synthetic : Dataset or mapping of str to Dataset
         Generated rows; of several generators, by their names.
     ratio : float or mapping of str to float
-        Synthetic rows per real row, of each generator where there are several.
+        Synthetic rows per real row: of each generator where there are several, of each stratum
+        where there is one generator.
     options : MixOptions, optional
     key : sequence of str
         Columns that identify a row.
     optional : sequence of str
         Real columns that the synthetic rows may lack; they are empty there.
+    domains : sequence of str
+        Names of the generators that are real rows of another domain.
     engine : Engine, optional
         What moves the rows, `ArrowEngine` by default.
 
@@ -126,8 +130,12 @@ def plan_mix(
     """
     options = options or MixOptions()
     engine = engine or ArrowEngine(options.memory_mb)
-    shares, notes = shares_of(real, synthetic, ratio, options)
-    layout = _layout(real, options)
+    layout = _layout(real, options, domains)
+    if isinstance(synthetic, Dataset) and isinstance(ratio, Mapping):
+        shares, notes = shares_of_strata(engine, real, synthetic, ratio, options)
+    else:
+        shares, notes = shares_of(real, synthetic, ratio, options)
+    _require_known(domains, shares)
     identities = {REAL: engine.identify(real, key)}
     parts = [Part(REAL, real, key)]
     for name, share in shares.items():
@@ -136,7 +144,7 @@ def plan_mix(
         identities[name] = engine.identify(share.dataset, own_key)
         parts.append(_part(engine, name, share, own_key, layout))
     return MixPlan(
-        request=_request(shares, options, key),
+        request=_request(shares, options, key, domains),
         inputs={part.name: _input(part.dataset, identities[part.name]) for part in parts},
         notes=notes,
         engine=engine,
@@ -224,7 +232,7 @@ class _Mix(MixPlan):
         return replace(manifest, digest=digest_of_manifest(manifest.to_dict()))
 
 
-def _layout(real: Dataset, options: MixOptions) -> Layout:
+def _layout(real: Dataset, options: MixOptions, domains: Sequence[str]) -> Layout:
     """What the shards will look like, once names and strata are known to be possible."""
     layout = Layout(
         released_schema(real),
@@ -233,6 +241,7 @@ def _layout(real: Dataset, options: MixOptions) -> Layout:
         options.stratify,
         options.provenance,
         options.mode == "weights",
+        tuple(sorted(domains)),
     )
     taken = {field.name for field in added_columns(layout)}
     for name in real.columns:
@@ -248,22 +257,39 @@ def _layout(real: Dataset, options: MixOptions) -> Layout:
     return layout
 
 
+def _require_known(domains: Sequence[str], shares: Mapping[str, Share]) -> None:
+    for name in domains:
+        if name not in shares:
+            raise ConfigError(
+                f"it names '{name}', which is not a generator",
+                option="domains",
+                fix=did_you_mean(name, shares),
+            )
+
+
 def _part(engine: Engine, name: str, share: Share, key: Sequence[str], layout: Layout) -> Part:
     """Select the rows of a generator, or weigh all of them."""
-    dataset = share.dataset
+    dataset, other = share.dataset, name in layout.domains
     if layout.weights:
-        return Part(name, dataset, key, weight=share.rows / dataset.rows)
-    selection = engine.select(dataset, share.rows, layout.seed, key, layout.stratify)
-    return Part(name, dataset, key, selection)
+        return Part(name, dataset, key, weight=share.rows / dataset.rows, other_domain=other)
+    quotas = None if share.strata is None else {n: of.rows for n, of in share.strata.items()}
+    selection = engine.select(dataset, share.rows, layout.seed, key, layout.stratify, quotas)
+    return Part(name, dataset, key, selection, other_domain=other)
 
 
-def _request(shares: Mapping[str, Share], options: MixOptions, key: Sequence[str]) -> Request:
+def _request(
+    shares: Mapping[str, Share],
+    options: MixOptions,
+    key: Sequence[str],
+    domains: Sequence[str],
+) -> Request:
     return Request(
         mode=options.mode,
         ratio=sum(share.ratio for share in shares.values()),
         synthetic_rows=sum(share.rows for share in shares.values()),
         generators={
-            name: GeneratorRequest(share.ratio, share.rows) for name, share in shares.items()
+            name: GeneratorRequest(share.ratio, share.rows, share.strata)
+            for name, share in shares.items()
         },
         seed=options.seed,
         stratify=options.stratify,
@@ -271,6 +297,7 @@ def _request(shares: Mapping[str, Share], options: MixOptions, key: Sequence[str
         max_rows=options.max_rows,
         provenance=options.provenance,
         rows_per_shard=options.rows_per_shard,
+        domains=tuple(sorted(domains)) or None,
     )
 
 

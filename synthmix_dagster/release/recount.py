@@ -13,6 +13,7 @@ from synthmix_dagster.data.identity import Ints
 from synthmix_dagster.data.store import Store
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.engine import Counts, Layout
+from synthmix_dagster.release.manifest import SOURCES
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.shuffle import (
     GENERATOR_COLUMN,
@@ -92,6 +93,8 @@ class _Shard:
     def __init__(self, layout: Layout, names: list[str], folder: Store) -> None:
         self.layout, self.names, self.folder = layout, names, folder
         self.known = names if layout.provenance else [""]
+        #: Number of the source that the rows of every part have.
+        self.sources = np.array([0, *(1 + (name in layout.domains) for name in names[1:])])
         rows, nulls = dict.fromkeys(self.known, 0), dict.fromkeys(layout.schema.names, 0)
         self.counts = Counts(rows, {}, nulls)
         #: Hash, part and identity of the first row and of the last one yet.
@@ -148,9 +151,9 @@ class _Shard:
         """Number of the part that every row says it belongs to."""
         if not self.layout.provenance:
             return np.zeros(rows.num_rows, dtype=np.int64)
-        of_source = _numbers(rows.column(SOURCE_COLUMN), ["real", "synthetic"])
+        of_source = _numbers(rows.column(SOURCE_COLUMN), SOURCES)
         parts = _numbers(rows.column(GENERATOR_COLUMN), [None, *self.names[1:]])
-        if ((of_source == 0) != (parts == 0)).any() or parts.max(initial=0) >= len(self.names):
+        if parts.max(initial=0) >= len(self.names) or (of_source != self.sources[parts]).any():
             raise ReleaseError(
                 "it holds rows that belong to none of its inputs",
                 path=self.folder.uri,

@@ -25,7 +25,7 @@ def release_id_of(
         16 hexadecimal digits.
     """
     identified: dict[str, Any] = {
-        "mix": asdict(request),
+        "mix": request.to_dict(),
         "inputs": {name: given.to_dict() for name, given in inputs.items()},
         "notes": list(notes),
         "version": MANIFEST_VERSION,

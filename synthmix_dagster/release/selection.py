@@ -88,6 +88,7 @@ def select_exactly(
     k: int,
     seed: int,
     stratify: str | None = None,
+    given: Mapping[str, int] | None = None,
 ) -> Selection:
     """Find the cut-off of exactly k rows in two passes, whatever their number.
 
@@ -105,6 +106,8 @@ def select_exactly(
     seed : int
     stratify : str, optional
         Column of the strata, kept in the result.
+    given : mapping of str to int, optional
+        Rows to choose of each stratum, k in all; by default its share of them.
 
     Examples
     --------
@@ -113,7 +116,10 @@ def select_exactly(
     >>> chosen.quotas
     {'even': 2, 'odd': 2}
     """
-    quota = quotas(sizes, k)
+    quota = quotas(sizes, k) if given is None else dict.fromkeys(sizes, 0)
+    for name, rows in (given or {}).items():
+        if rows:
+            quota[spelled(name, sizes)] = rows
     due = np.array(list(quota.values()), dtype=np.int64)
     whole = due == np.array(list(sizes.values()))
     cuts = np.where(whole[:, None], np.array(_ABOVE_ALL), -1)
@@ -189,6 +195,18 @@ class Strata:
                 self.names.append(name)
             numbers[position] = self._numbers[name]
         return numbers[values.indices.to_numpy(zero_copy_only=False)]
+
+
+def spelled(name: str, strata: Mapping[str, Any]) -> str:
+    """A stratum as a dataset has it: a number is whole on one side and not on the other.
+
+    Examples
+    --------
+    >>> spelled("1", {"1.0": 3}), spelled("1.0", {"1": 3}), spelled("a", {"b": 3})
+    ('1.0', '1', 'a')
+    """
+    other = name.removesuffix(".0") if name.endswith(".0") else f"{name}.0"
+    return other if name not in strata and other in strata else name
 
 
 def require_strata(dataset: Dataset, column: str) -> None:

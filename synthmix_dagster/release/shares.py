@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synthmix_dagster.data.dataset import Dataset
-from synthmix_dagster.errors import ConfigError
-from synthmix_dagster.release.manifest import REAL
+from synthmix_dagster.errors import ConfigError, did_you_mean
+from synthmix_dagster.release.engine import Engine
+from synthmix_dagster.release.manifest import REAL, StratumRequest
 from synthmix_dagster.release.options import MixOptions, Shortage, finite_number
-from synthmix_dagster.release.selection import quotas
+from synthmix_dagster.release.selection import quotas, spelled
 
 #: A name of a generator, which is also part of file names and column values.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -30,11 +31,14 @@ class Share:
         Requested synthetic rows per real row.
     rows : int
         Rows that it gives.
+    strata : mapping of str to StratumRequest, optional
+        The same by stratum, where each has a ratio of its own.
     """
 
     dataset: Dataset
     ratio: float
     rows: int
+    strata: Mapping[str, StratumRequest] | None = None
 
 
 def shares_of(
@@ -76,6 +80,60 @@ def shares_of(
         return shares, tuple(notes)
     shares, note = _capped(shares, real.rows, options.max_rows)
     return shares, (*notes, *note)
+
+
+def shares_of_strata(
+    engine: Engine,
+    real: Dataset,
+    synthetic: Dataset,
+    ratio: Mapping[str, float],
+    options: MixOptions,
+) -> tuple[dict[str, Share], tuple[str, ...]]:
+    """Rows of one generator, of which every stratum has a ratio of its own.
+
+    Parameters
+    ----------
+    engine : Engine
+    real, synthetic : Dataset
+    ratio : mapping of str to float
+        Synthetic rows per real row of each stratum; one that is not named gives none.
+    options : MixOptions
+
+    Returns
+    -------
+    shares, notes : see `shares_of`
+
+    Raises
+    ------
+    ConfigError
+    """
+    if options.stratify is None or options.mode == "weights":
+        # Says what is wrong with it.
+        return shares_of(real, synthetic, ratio, options)
+    sizes, available = (engine.strata(side, options.stratify) for side in (real, synthetic))
+    notes, strata = [], {}
+    for said in sorted(ratio):
+        name = spelled(said, sizes)
+        if name not in sizes:
+            raise ConfigError(
+                f"it names '{name}', which no real row has in '{options.stratify}'",
+                option="ratio",
+                fix=did_you_mean(name, sizes),
+            )
+        rho, there = _number(ratio[said]), available.get(spelled(name, available), 0)
+        rows = requested_rows(rho, sizes[name], there, options.shortage)
+        if rows < (due := round(rho * sizes[name])):
+            notes.append(f"the ratio of '{name}' {_shortfall(rho, due, there)}: all were taken")
+        strata[name] = StratumRequest(rho, rows)
+    rows = sum(of.rows for of in strata.values())
+    due = sum(round(of.ratio * sizes[name]) for name, of in strata.items())
+    shares = {"synthetic": Share(synthetic, due / real.rows, rows, strata)}
+    if options.max_rows is None:
+        return shares, tuple(notes)
+    shares, note = _capped(shares, real.rows, options.max_rows)
+    kept = quotas({name: of.rows for name, of in strata.items()}, shares["synthetic"].rows)
+    strata = {name: replace(of, rows=kept[name]) for name, of in strata.items()}
+    return {"synthetic": replace(shares["synthetic"], strata=strata)}, (*notes, *note)
 
 
 def requested_rows(ratio: float, n: int, available: int, shortage: Shortage = "refuse") -> int:
@@ -129,7 +187,8 @@ def _ratios(
             raise ConfigError(
                 "it names generators, but there is one synthetic dataset",
                 option="ratio",
-                fix="Set it to a number, or pass the generators by the same names",
+                fix="Set it to a number, or pass the generators by the same names; for a ratio by "
+                "class set 'stratify' to the column of the classes",
             )
         return {"synthetic": (synthetic, _number(ratio))}
     if not isinstance(ratio, Mapping) or set(ratio) != set(synthetic):

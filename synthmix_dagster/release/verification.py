@@ -133,6 +133,7 @@ def layout_of(release: Release) -> Layout:
         request.stratify,
         request.provenance,
         request.weighted,
+        request.domains or (),
     )
     schema = _schema(release)
     added = {field.name for field in added_columns(layout)}

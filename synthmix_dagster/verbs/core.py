@@ -33,6 +33,7 @@ from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule, Scoring
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.refits import load_estimator
 from synthmix_dagster.ratio.wording import headline_on_absent
 from synthmix_dagster.threads import one_thread
 from synthmix_dagster.verbs.samples import (
@@ -204,7 +205,7 @@ def recommend_ratio(
     generator: Generator | None = None,
     generator_saw_real: bool | None = RatioOptions.generator_saw_real,
     learner: Learner = RatioOptions.learner,
-    estimator: Any = None,
+    estimator: Any = RatioOptions.estimator,
     max_ratio: float | None = RatioOptions.max_ratio,
     rule: Rule = RatioOptions.rule,
     scoring: Scoring | None = RatioOptions.scoring,
@@ -239,8 +240,9 @@ def recommend_ratio(
     learner : {"kernel", "linear", "trees"}
         Whose risk is predicted: kernel ridge regression, linear ridge regression, or a small
         gradient boosting, fitted to a few mixes that the risk path proposes.
-    estimator : scikit-learn estimator, optional
-        Your learner itself, in the place of `learner`. It gets the columns as they are.
+    estimator : scikit-learn estimator or str, optional
+        Your learner itself, in the place of `learner`. It gets the columns as they are. As a text
+        it is ``module:object`` of one, or of a callable that returns one.
     max_ratio : float, optional
         Highest ratio to consider; by default as many rows as there are.
     rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
@@ -295,6 +297,7 @@ def recommend_ratio(
     )
     options = RatioOptions(
         learner=learner,
+        estimator=estimator if isinstance(estimator, str) else None,
         max_ratio=max_ratio,
         rule=rule,
         generator_saw_real=generator_saw_real,
@@ -335,7 +338,7 @@ def recommend_ratio(
             shift_squared=_shift_squared(distance, task),
             evaluation=judges.frame,
             generator=generator,
-            estimator=estimator,
+            estimator=load_estimator(estimator) if isinstance(estimator, str) else estimator,
             experience=Experience.read(experience) if isinstance(experience, str) else experience,
             notes=(*samples.notes, *sizes.notes, *notes_of(pair)),
         )

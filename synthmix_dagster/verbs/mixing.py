@@ -30,6 +30,7 @@ def mix(
     *,
     ratio: float | Mapping[str, float],
     output: Path | str | Store,
+    domains: Names = None,
     mode: Mode = MixOptions.mode,
     seed: int = MixOptions.seed,
     stratify: str | None = MixOptions.stratify,
@@ -64,10 +65,15 @@ def mix(
     ----------
     real : path, DataFrame, Arrow table or Dataset
     synthetic : the same, or a mapping of the names of several generators to them
-    ratio : float, or mapping of the names of generators to float
-        Synthetic rows per real row.
+    ratio : float, or mapping of str to float
+        Synthetic rows per real row. Of several generators, by their names. With `stratify` and one
+        synthetic dataset also by the values of that column, per real row of that value: a ratio
+        for every class, such as the `ratios` of `recommend_per_class`.
     output : path or URI
         Folder for releases, such as ``mixes/churn`` or ``s3://bucket/mixes/churn``.
+    domains : sequence of str, optional
+        Names of the generators whose rows are real rows of another domain; in the release their
+        source is ``other``.
     mode : {"rows", "weights"}
         With ``weights`` all synthetic rows are there, and the column ``sample_weight`` makes them
         count as much as that many rows.
@@ -167,6 +173,7 @@ def mix(
         options=options,
         key=listed(key),
         optional=[*listed(ignore), *listed(key)],
+        domains=listed(domains),
     )
     if distance is not None and gates:
         evidence = _with_released_rows(plan, distance, evidence, next(iter(generators)))

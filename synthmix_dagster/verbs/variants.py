@@ -111,7 +111,8 @@ def recommend_generators(
         _columns(categorical, ignore, key, weights, scaling, embed),
         RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
     )
-    return _mixture(encoded, _provenances(encoded, _saw(named, generator_saw_real), seed), max_ratio)
+    provenances = _provenances(encoded, _saw(named, generator_saw_real), seed)
+    return _mixture(encoded, provenances, max_ratio)
 
 
 def recommend_for_domain(
@@ -469,9 +470,7 @@ def _drawn(opened: _Opened, target: str | None, columns: Columns, options: Ratio
     return _Drawn(frames, labels, notes, opened.inputs)
 
 
-def _encoded(
-    opened: _Opened, target: _Target, columns: Columns, options: RatioOptions
-) -> _Encoded:
+def _encoded(opened: _Opened, target: _Target, columns: Columns, options: RatioOptions) -> _Encoded:
     """Encode real and all other rows together, and map them to the features of one kernel."""
     drawn = _drawn(opened, target.column, columns, options)
     frames = drawn.frames

@@ -106,6 +106,7 @@ class MixConfig(
     max_ratio: float | None = RatioOptions.max_ratio
     rule: Rule = RatioOptions.rule
     learner: Learner = RatioOptions.learner
+    estimator: str | None = RatioOptions.estimator
     evaluation: DatasetConfig | None = None
     evaluation_column: str | None = None
     evaluation_share: float | None = None
@@ -141,11 +142,12 @@ class MixConfig(
 
     @model_validator(mode="after")
     def _scored_by_fits(self) -> Self:
-        if self.scoring is not None and self.learner != "trees":
+        if self.scoring is not None and not self.ratio_options.refitted:
             raise ConfigError(
                 f"the learner is '{self.learner}', whose risk is predicted without a fit to score",
                 option="scoring",
-                fix="Set 'learner: trees', or leave it out and set 'class_weight: balanced'",
+                fix="Set 'learner: trees' or an 'estimator', or leave it out and set "
+                "'class_weight: balanced'",
             )
         if self.class_weight is not None and self.task != "classification":
             raise ConfigError(
@@ -293,6 +295,7 @@ class MixConfig(
             sample_rows=self.sample_rows,
             seed=self.seed,
             learner=self.learner,
+            estimator=self.estimator,
             max_ratio=self.max_ratio,
             rule=self.rule,
             generator_saw_real=self.generator_saw_real,

@@ -13,9 +13,14 @@ def program(manifest: Manifest) -> str:
     request, names = manifest.mix, manifest.generators
     ratios = {name: request.generators[name].ratio for name in names}
     one = names == ["synthetic"]
+    strata = request.generators["synthetic"].strata if one else None
+    if strata is not None:
+        ratio: object = {stratum: of.ratio for stratum, of in strata.items()}
+    else:
+        ratio = ratios["synthetic"] if one else ratios
     generators = ", ".join(f"{name!r}: {_variable(name)}" for name in names)
     settings = {
-        "ratio": ratios["synthetic"] if one else ratios,
+        "ratio": ratio,
         "mode": request.mode,
         "seed": request.seed,
         "stratify": request.stratify,
@@ -24,6 +29,7 @@ def program(manifest: Manifest) -> str:
         "shortage": "cap" if _short(manifest) else None,
         "provenance": request.provenance,
         "rows_per_shard": request.rows_per_shard,
+        "domains": list(request.domains or ()) or None,
     }
     lines = [
         "from synthmix_dagster import mix, open_dataset",
@@ -56,8 +62,11 @@ def _plain(value: object) -> object:
 
 def _short(manifest: Manifest) -> bool:
     """Whether more synthetic rows were requested than there were."""
-    n = manifest.real.rows
+    n, due = manifest.real.rows, manifest.mix.synthetic_rows
     shares = manifest.mix.generators.items()
+    if manifest.mix.max_rows is None:
+        # Of strata the rows are known, and not how many there were of each.
+        return sum(round(share.ratio * n) for _, share in shares) > due
     return any(round(share.ratio * n) > manifest.inputs[name].rows for name, share in shares)
 
 
