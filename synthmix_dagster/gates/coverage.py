@@ -48,7 +48,9 @@ class _Found:
     sentence: str
 
 
-def judge_released_rows(measured: Profile, released: Profile) -> Verdict:
+def judge_released_rows(
+    measured: Profile, released: Profile, those: str = "that were measured"
+) -> Verdict:
     """Fail when released rows are not like measured ones, beyond chance.
 
     Parameters
@@ -57,6 +59,8 @@ def judge_released_rows(measured: Profile, released: Profile) -> Verdict:
         Of the synthetic rows that were measured.
     released : Profile
         The same cells, with the counts of all synthetic rows to be released.
+    those : str
+        What the first rows are, where they are others than the measured ones.
     """
     wild = [
         said
@@ -80,14 +84,14 @@ def judge_released_rows(measured: Profile, released: Profile) -> Verdict:
         return Verdict(
             True,
             f"The {released.rows:,} synthetic rows to be released look like the {measured.rows:,} "
-            f"that were measured in each of {len(found)} columns (p = {p_value:.2g} over "
+            f"{those} in each of {len(found)} columns (p = {p_value:.2g} over "
             f"{comparisons} comparisons; refused below {FALSE_ALARM:g}).",
         )
     names = [each.column for each in found if each.p_value * comparisons < FALSE_ALARM]
     return Verdict(
         False,
         f"The {released.rows:,} synthetic rows to be released are not like the {measured.rows:,} "
-        f"that were measured, in {some_names(names)}: {worst.sentence}, which chance does in fewer "
+        f"{those}, in {some_names(names)}: {worst.sentence}, which chance does in fewer "
         f"than one of {1 / FALSE_ALARM:,.0f} releases. The rows seem to be placed so that the "
         "selection takes others than the measurement saw. Find out how they were ordered or keyed, "
         "and generate them anew.",

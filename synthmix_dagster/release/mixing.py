@@ -6,7 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from synthmix_dagster.data.alignment import released_schema
 from synthmix_dagster.data.dataset import Dataset
@@ -176,13 +178,18 @@ class MixPlan:
         columns : sequence of str
             Columns to read.
         """
+        for table, chosen in self.marked(name, columns):
+            yield table if chosen is None else table.filter(pa.array(chosen))
+
+    def marked(
+        self, name: str, columns: Sequence[str]
+    ) -> Iterator[tuple[pa.Table, NDArray[np.bool_] | None]]:
+        """All rows of one input, and which of them the release will hold; None for all of them."""
         part = next(part for part in self.parts if part.name == name)
         stratify = [] if self.layout.stratify is None else [self.layout.stratify]
         read = list(dict.fromkeys([*columns, *stratify]))
         for ids, table in self.engine.scan(part.dataset, part.key, read):
-            if part.selection is not None:
-                table = table.filter(pa.array(part.selection.mask(ids, table)))
-            yield table
+            yield table, None if part.selection is None else part.selection.mask(ids, table)
 
     def publish(self, output: Store, evidence: Evidence, sign: Sign | None = None) -> Release:
         """Write the release and publish it with the evidence that led to it."""

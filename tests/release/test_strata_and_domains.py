@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from mixes import edit_manifest
 
-from synthmix_dagster import Release, load_release, mix, verify_release
-from synthmix_dagster.errors import ConfigError, ReleaseError
+from synthmix_dagster import Release, load_release, measure_distance, mix, verify_release
+from synthmix_dagster.errors import ConfigError, GateError, ReleaseError
+from synthmix_dagster.gates.evidence import Evidence
 
 
 def labelled(start: int, **rows: int) -> pd.DataFrame:
@@ -115,8 +118,6 @@ def test_a_domain_has_to_be_one_of_the_generators(tmp_path: Path) -> None:
 
 
 def test_a_release_that_calls_another_domain_synthetic_does_not_verify(tmp_path: Path) -> None:
-    from mixes import edit_manifest
-
     parts = {"abroad": labelled(2_000, a=5, b=5), "copula": SYNTHETIC}
     release = mix(
         REAL, parts, ratio={"abroad": 0.2, "copula": 1}, output=tmp_path, domains="abroad"
@@ -124,3 +125,45 @@ def test_a_release_that_calls_another_domain_synthetic_does_not_verify(tmp_path:
     edit_manifest(release, lambda manifest: manifest["mix"].pop("domains"))
     with pytest.raises(ReleaseError):
         verify_release(tmp_path)
+
+
+def measured_rows(n: int, seed: int, share: float) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = np.where(rng.random(n) < share, "rare", "usual")
+    x = rng.normal(size=n) + (label == "rare")
+    return pd.DataFrame({"x": x, "z": rng.normal(size=n), "y": label})
+
+
+def test_rows_of_a_class_are_compared_with_all_that_there_are_of_it(tmp_path: Path) -> None:
+    real, synthetic = measured_rows(300, 0, 0.1), measured_rows(4_000, 1, 0.5)
+    report = measure_distance(real, synthetic, target="y", task="classification", permutations=0)
+    ratio = {"rare": 1.0, "usual": 5.0}
+    gated: dict[str, Any] = {"distance": report, "threshold": 9.0, "stratify": "y"}
+    release = mix(real, synthetic, ratio=ratio, output=tmp_path, **gated)
+    verdict = Evidence.from_dict(release.manifest["evidence"]).checks["released_rows"]
+    assert verdict.passed
+    assert "in each of 2 strata" in verdict.sentence
+
+
+def test_rows_placed_where_the_selection_of_a_class_takes_them_are_found(tmp_path: Path) -> None:
+    real, synthetic = measured_rows(300, 0, 0.1), measured_rows(4_000, 1, 0.5)
+    synthetic = synthetic.assign(id=range(len(synthetic)))
+    ratio = {"rare": 5.0, "usual": 1.0}
+    real = real.assign(id=range(10**6, 10**6 + len(real)))
+    plain = mix(real, synthetic, ratio=ratio, output=tmp_path, stratify="y", key="id")
+    frame = plain.to_pandas()
+    ids = frame[(frame.synthmix_source == "synthetic") & (frame.y == "rare")].id
+    worse = synthetic.assign(z=synthetic.z.where(~synthetic.id.isin(ids), 2.5))
+    report = measure_distance(
+        *(real, worse), target="y", task="classification", key="id", permutations=0
+    )
+    with pytest.raises(GateError, match="there are of 'rare'"):
+        mix(
+            *(real, worse),
+            ratio=ratio,
+            output=tmp_path,
+            stratify="y",
+            key="id",
+            distance=report,
+            threshold=9.0,
+        )
