@@ -14,11 +14,13 @@ from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.gates.threshold import GATES, Gate, Threshold
 from synthmix_dagster.gates.verdicts import Verdict, judge
 from synthmix_dagster.gates.waiver import Waiver, require_no_objection
+from synthmix_dagster.ratio.answers import Answer, read_answer
 from synthmix_dagster.ratio.recommendation import Recommendation
 
 #: Names of the parts in a manifest.
 _MIX, _THRESHOLDS, _CHECKS, _OVERRIDES = "mix", "thresholds", "checks", "overrides"
 _DISTANCE, _RECOMMENDATION = "distribution_distance", "optimal_ratio"
+_DISTANCES = "distribution_distances"
 _UPSTREAM, _WAIVER, _CHAIN = "upstream_overrides", "waiver", "chain"
 
 T = TypeVar("T")
@@ -34,7 +36,9 @@ class Evidence:
         Name of the mix, empty where it has none.
     distance : DistanceReport, optional
         None if it was not measured or cannot be read.
-    recommendation : Recommendation, optional
+    distances : mapping of str to DistanceReport
+        Of each generator by its name, where there are several; `distance` is None then.
+    recommendation : Recommendation or another answer, optional
         None if there was none or it cannot be read.
     thresholds : mapping of str to float
         By gate.
@@ -54,7 +58,7 @@ class Evidence:
 
     mix: str = ""
     distance: DistanceReport | None = None
-    recommendation: Recommendation | None = None
+    recommendation: Answer | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     checks: Mapping[str, Verdict] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -62,13 +66,14 @@ class Evidence:
     waiver: Waiver | None = None
     chain: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    distances: Mapping[str, DistanceReport] = field(default_factory=dict)
 
     @classmethod
     def judged(
         cls,
         mix: str,
         distance: DistanceReport | None,
-        recommendation: Recommendation | None,
+        recommendation: Answer | None,
         gates: Sequence[Gate],
     ) -> "Evidence":
         """Judge a distance by every gate.
@@ -88,7 +93,7 @@ class Evidence:
                 option="threshold",
                 fix="Pass the report from measure_distance(...) for these rows as 'distance'",
             )
-        critical = None if recommendation is None else recommendation.critical_gap
+        critical = critical_gap_of(recommendation)
         checks = {gate.name: judge(gate, distance, critical) for gate in gates}
         require_no_objection(refusals(checks), None, mix=mix)
         limits = {name: v.limit for name, v in checks.items() if v.limit is not None}
@@ -113,6 +118,7 @@ class Evidence:
             _WAIVER: None if self.waiver is None else asdict(self.waiver),
             _CHAIN: dict(self.chain),
             _DISTANCE: None if self.distance is None else self.distance.to_dict(),
+            _DISTANCES: {name: each.to_dict() for name, each in self.distances.items()},
             _RECOMMENDATION: None if self.recommendation is None else self.recommendation.to_dict(),
         }
         return {name: value for name, value in values.items() if value}
@@ -131,7 +137,8 @@ class Evidence:
         return cls(
             mix=_read(TypeAdapter(str).validate_python, values, _MIX, unread) or "",
             distance=_read(DistanceReport.from_dict, values, _DISTANCE, unread),
-            recommendation=_read(Recommendation.from_dict, values, _RECOMMENDATION, unread),
+            distances=_read(_distances, values, _DISTANCES, unread) or {},
+            recommendation=_read(read_answer, values, _RECOMMENDATION, unread),
             thresholds=_read(
                 TypeAdapter(dict[str, float]).validate_python, values, _THRESHOLDS, unread
             )
@@ -147,6 +154,20 @@ class Evidence:
             chain=_read(TypeAdapter(dict[str, str]).validate_python, values, _CHAIN, unread) or {},
             unread=tuple(unread),
         )
+
+
+def critical_gap_of(answer: Answer | None) -> float | None:
+    """The gap from which the stability bound takes no rows; only one ratio comes with it."""
+    return answer.critical_gap if isinstance(answer, Recommendation) else None
+
+
+def of_generator(check: str, generator: str) -> str:
+    """Name of a check on one of several generators; one of no name is the only one."""
+    return f"{check} of {generator}" if generator else check
+
+
+def _distances(values: Mapping[str, Any]) -> dict[str, DistanceReport]:
+    return {name: DistanceReport.from_dict(each) for name, each in values.items()}
 
 
 def refusals(checks: Mapping[str, Verdict]) -> list[str]:

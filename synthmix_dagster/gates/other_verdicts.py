@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.gates.threshold import Severity
 from synthmix_dagster.gates.verdicts import Verdict
+from synthmix_dagster.ratio.answers import Answer, provenances_of
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.wording import headline_on_absent
@@ -31,8 +32,23 @@ def judge_schema(found: Sequence[Violation], severity: Severity) -> Verdict:
     )
 
 
-def judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
-    """Judge whether synthetic rows appear to be derived from the evaluation rows."""
+def judge_memorisation(answer: Answer, severity: Severity) -> Verdict:
+    """Judge whether synthetic rows appear to be derived from the real rows, of any generator."""
+    verdicts = {
+        name: _judge_memorisation(provenance, severity)
+        for name, provenance in provenances_of(answer).items()
+    }
+    failed = [name for name, verdict in verdicts.items() if not verdict.passed]
+    said = [
+        f"'{name}': {verdicts[name].sentence}" if name else verdicts[name].sentence
+        for name in failed or verdicts
+    ]
+    if not said:
+        return Verdict(True, "No test was made.")
+    return Verdict(False, " ".join(said), severity) if failed else Verdict(True, " ".join(said))
+
+
+def _judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
     test = provenance.memorisation
     if test is None:
         return Verdict(True, f"No test was made. {provenance.sentence}")
@@ -41,8 +57,15 @@ def judge_memorisation(provenance: Provenance, severity: Severity) -> Verdict:
     return Verdict(False, f"{test.reason} {provenance.sentence}".strip(), severity)
 
 
-def judge_recommendation(recommendation: Recommendation, severity: Severity = "WARN") -> Verdict:
+def judge_recommendation(answer: Answer, severity: Severity = "WARN") -> Verdict:
     """Say whether the risk may decide, tells one ratio from another, and has turned."""
+    if isinstance(answer, Recommendation):
+        return _judge_one_ratio(answer, severity)
+    barred = [name for name, of in provenances_of(answer).items() if not of.trusted]
+    return Verdict(False, answer.reason, severity) if barred else Verdict(True, answer.reason)
+
+
+def _judge_one_ratio(recommendation: Recommendation, severity: Severity) -> Verdict:
     if not recommendation.provenance.trusted:
         return Verdict(False, recommendation.reason, severity)
     if recommendation.absent and recommendation.ratio > 0:
@@ -102,6 +125,9 @@ def judge_realised(
         due = min(due, manifest.mix.synthetic_rows)
     held = f"{real} real and {synthetic} synthetic rows, ratio {realised.ratio:.4f}"
     asked = ratio != recommended
+    found = _strata_not_due(manifest)
+    if found:
+        return Verdict(False, f"{found} Materialise 'training_data' again.", severity)
     # With weights every synthetic row is there, and all of them weigh as much as those due.
     weight = round(realised.ratio * real) if manifest.mix.weighted else synthetic
     if (real, weight) != (due_real, due):
@@ -116,3 +142,15 @@ def judge_realised(
     if not asked:
         how = f"with a reason for fewer: {'; '.join(notes)}" if notes else "exactly as recommended"
     return Verdict(True, f"The release holds {held}, {how}.")
+
+
+def _strata_not_due(manifest: "Manifest") -> str:
+    """Which stratum of a generator has other rows than its own ratio asks for; empty if none."""
+    for generator, request in manifest.mix.generators.items():
+        for name, of_stratum in (request.strata or {}).items():
+            held = manifest.realised.strata.get(name, {}).get(generator, 0)
+            if held != of_stratum.rows:
+                return (
+                    f"The release holds {held} rows of '{name}', where {of_stratum.rows} are due."
+                )
+    return ""

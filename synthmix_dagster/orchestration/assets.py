@@ -28,6 +28,7 @@ _DESCRIPTIONS = {
     "rows measured.",
     "generator_input": "Real rows to fit the generator on, without the evaluation rows.",
     "synthetic": "Synthetic rows, identified by a fingerprint.",
+    "other": "Real rows of another domain, identified by a fingerprint.",
     "distribution_distance": "Distance between synthetic and real rows: debiased Wasserstein gap "
     "in real standard deviations, its floor and its p-value.",
     "optimal_ratio": "Synthetic rows to add for each real row: predicted test risk at every ratio, "
@@ -60,14 +61,16 @@ class Mix(MixConfig):
         ----------
         role : str
             ``real``, ``generator_input``, ``synthetic``, ``distribution_distance``,
-            ``optimal_ratio`` or ``training_data``.
+            ``optimal_ratio`` or ``training_data``. With several generators ``synthetic/<name>`` and
+            ``distribution_distance/<name>``, and ``other`` for the rows of another domain.
         """
+        base, *_ = parts = role.split("/")
         condition = self.automation_condition
         if condition is not None and role in _GATED:
             condition &= dg.AutomationCondition.all_deps_blocking_checks_passed()
         spec = dg.AssetSpec(
-            [*self.key_prefix, self.name, role],
-            description=_DESCRIPTIONS[role],
+            [*self.key_prefix, self.name, *parts],
+            description=_DESCRIPTIONS[base],
             group_name=self.group_name or self.name,
             owners=list(self.owners),
             tags=dict(self.tags),
@@ -121,7 +124,10 @@ class Mix(MixConfig):
         yield _materialise_each(context, self.asset_key(role), map(str, partitions), materialise)
 
     def _resources(self, role: str) -> list[str]:
-        key = {"synthetic": self.synthetic.generator, "training_data": self.sign}.get(role)
+        if role == "synthetic":
+            key = self.dataset("synthetic").generator
+        else:
+            key = self.sign if role == "training_data" else None
         return [] if key is None else [key]
 
 
@@ -144,7 +150,9 @@ def build_assets(mix: Mix) -> list[dg.AssetsDefinition]:
     list of AssetsDefinition
         Without ``real`` and ``synthetic`` where these are existing assets.
     """
-    return [_asset(mix, role) for role in mix.own_roles]
+    # Every generator has assets of its own, made by settings for it alone.
+    every = [mix, *mix.views.values()] if mix.is_whole else [mix]
+    return [_asset(each, role) for each in every for role in each.own_roles]
 
 
 def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
@@ -190,14 +198,30 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
 
 def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDep]]:
     """Load datasets that are assets through their own I/O managers; depend on all others."""
-    datasets = [name for name in _UPSTREAM[role] if name in ("real", "synthetic")]
+    views = mix.views if mix.is_whole else {}
+    upstream = _UPSTREAM[role]
+    datasets = [name for name in upstream if name in ("real", "synthetic")]
     if role == "synthetic":
-        datasets = [] if mix.synthetic.generator is None else ["real"]
+        datasets = [] if mix.dataset("synthetic").generator is None else ["real"]
+    of_generators = [name for name in upstream if name in ("synthetic", "distribution_distance")]
+    if views:
+        upstream = tuple(name for name in upstream if name not in of_generators)
+        datasets = [name for name in datasets if name not in of_generators]
     # The release makes sure that the recommendation was judged by these very rows.
     if role in ("optimal_ratio", "training_data") and mix.evaluation is not None:
         datasets.append("evaluation")
-    ins = {}
-    deps = [dg.AssetDep(mix.asset_key(name)) for name in _UPSTREAM[role] if name not in datasets]
+    ins: dict[str, dg.AssetIn] = {}
+    deps = [dg.AssetDep(mix.asset_key(name)) for name in upstream if name not in datasets]
+    for name, view in views.items():
+        source = view.dataset("synthetic")
+        if "synthetic" in of_generators and source.asset is not None:
+            ins[name] = dg.AssetIn(source.asset)
+        deps += [
+            source.dependency
+            if each == "synthetic" and source.dependency is not None
+            else dg.AssetDep(view.asset_key(each))
+            for each in of_generators
+        ]
     if role in ("real", "synthetic"):
         deps += [dg.AssetDep(key) for key in mix.dataset(role).deps]
     for name in datasets:

@@ -29,7 +29,7 @@ from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_v
 from synthmix_dagster.orchestration.partitions import partitions_of
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.release_gates import judge_all, thresholds_by_gate
-from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.answers import Answer, read_answer
 from synthmix_dagster.release.verification import verify_release
 from synthmix_dagster.verbs.core import measure_distance
 
@@ -137,11 +137,9 @@ def _schema(config: MixConfig, options: Mapping[str, Any]) -> Judged:
 
 
 def _memorisation(config: MixConfig, options: Mapping[str, Any]) -> Judged:
-    provenance = _recommendation(config).provenance
+    answer = _recommendation(config)
     severity, _ = config.acts("memorisation")
-    return Judged(
-        judge_memorisation(provenance, severity), metadata.of_memorisation(provenance.memorisation)
-    )
+    return Judged(judge_memorisation(answer, severity), metadata.of_memorisation(answer))
 
 
 def _usable(config: MixConfig, options: Mapping[str, Any]) -> Judged:
@@ -183,8 +181,8 @@ _JUDGES: Mapping[str, Judge] = {
 }
 
 
-def _recommendation(config: MixConfig) -> Recommendation:
-    return Recommendation.from_dict(_result(config, "optimal_ratio"))
+def _recommendation(config: MixConfig) -> Answer:
+    return read_answer(_result(config, "optimal_ratio"))
 
 
 def _result(config: MixConfig, role: str) -> Any:

@@ -68,16 +68,21 @@ def thresholds_of(config: MixConfig, role: str) -> tuple[str, ...]:
 
 def _roles(config: MixConfig) -> Mapping[str, str]:
     """The asset of each check."""
-    roles = {
-        # A gate that needs the recommendation is judged after it.
-        gate.name: "optimal_ratio" if gate.threshold.kind == "auto" else "distribution_distance"
-        for gate in config.gates
-    }
-    if config.drift is not None:
-        roles["drift"] = "distribution_distance"
+    roles: dict[str, str] = {}
+    if not config.is_whole:
+        roles = {
+            # A gate that needs the recommendation is judged after it.
+            gate.name: "optimal_ratio" if gate.threshold.kind == "auto" else "distribution_distance"
+            for gate in config.gates
+        }
+        if config.drift is not None:
+            roles["drift"] = "distribution_distance"
+        roles["schema_matches"] = "synthetic" if config.from_files else "distribution_distance"
+    if config.generator is not None:
+        # What is asked of all generators together is asked once.
+        return roles
     return {
         **roles,
-        "schema_matches": "synthetic" if config.from_files else "distribution_distance",
         "memorisation": "optimal_ratio",
         "recommendation_usable": "optimal_ratio",
         "mix_as_recommended": "training_data",

@@ -29,7 +29,8 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
     ReleaseError
         The rows cannot be written.
     """
-    wanted, name = config.synthetic.generator_rows or 0, type(generator).__name__
+    source = config.dataset("synthetic")
+    wanted, name = source.generator_rows or 0, type(generator).__name__
     try:
         generator.fit(real.frame())
         rows = generator.sample(wanted)
@@ -40,7 +41,7 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
         raise DataError(
             f"the generator {name} failed ({type(error).__name__}: {error})",
             dataset="synthetic",
-            fix=f"The resource '{config.synthetic.generator}' needs fit(frame) and sample(rows)",
+            fix=f"The resource '{source.generator}' needs fit(frame) and sample(rows)",
         ) from cause_of(error)
     if table.num_rows != wanted:
         raise DataError(

@@ -40,17 +40,43 @@ def open_inputs(config: MixConfig, frames: Frames) -> Opened:
     GateError
         The files changed since they were ingested.
     """
-    all_real, synthetic = (
-        open_side(config, frames, side, as_ingested=True) for side in ("real", "synthetic")
-    )
-    for side in (all_real, synthetic):
-        if config.dataset(side.name).asset is None:
-            _require_ingested(config, side)
-    real, evaluation = put_aside(config, all_real)
-    source = config.evaluation
+    (opened,) = open_each({"": config}, frames).values()
+    return opened
+
+
+def open_each(views: Mapping[str, MixConfig], frames: Frames) -> dict[str, Opened]:
+    """The same for each of several generators; the real rows are opened once.
+
+    Parameters
+    ----------
+    views : mapping of str to MixConfig
+        The settings for each generator, by its name; one of no name is the only one.
+    frames : mapping of str to frame
+        Rows of a generator by its name.
+
+    Raises
+    ------
+    GateError
+        The files changed since they were ingested.
+    """
+    first = next(iter(views.values()))
+    real, evaluation = put_aside(first, _open_ingested(first, frames, "real"))
+    source = first.evaluation
     if source is not None and (source.asset is None or "evaluation" in frames):
-        evaluation = open_side(config, frames, "evaluation")
-    return Opened((real, synthetic), evaluation)
+        evaluation = open_side(first, frames, "evaluation")
+    opened = {}
+    for name, view in views.items():
+        own = {"synthetic": frames[name]} if name in frames else frames
+        synthetic = _open_ingested(view, own, "synthetic")
+        opened[name] = Opened((real, synthetic), evaluation)
+    return opened
+
+
+def _open_ingested(config: MixConfig, frames: Frames, side: str) -> Dataset:
+    dataset = open_side(config, frames, side, as_ingested=True)
+    if config.dataset(side).asset is None:
+        _require_ingested(config, dataset)
+    return dataset
 
 
 def open_side(

@@ -41,7 +41,8 @@ class SynthMixIOManager(dg.ConfigurableIOManager):
     ``training_data`` is loaded as the type that the parameter is annotated with:
     ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``, ``pyarrow.Table``,
     ``pyarrow.dataset.Dataset``, ``datasets.Dataset`` or, also without annotation, `Release`.
-    ``distribution_distance`` is a `DistanceReport`, ``optimal_ratio`` a `Recommendation`.
+    ``distribution_distance`` is a `DistanceReport`, ``optimal_ratio`` a `Recommendation`, or where
+    there is more than one ratio a `SourceMixture`, `ClassRatios` or `EmbeddingOptimum`.
     One partition is loaded by itself, several as a mapping of their keys.
 
     The assets of a mix store themselves, so there is nothing to configure. Every mix brings this
@@ -106,10 +107,10 @@ class SynthMixIOManager(dg.ConfigurableIOManager):
 
 def _is_of_a_mix(value: Any) -> bool:
     from synthmix_dagster.distance.report import DistanceReport
-    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.ratio.answers import Answer
     from synthmix_dagster.release.handle import Release
 
-    return isinstance(value, Release | DistanceReport | Recommendation)
+    return isinstance(value, Release | DistanceReport | Answer)
 
 
 def _annotation(context: dg.InputContext) -> Any:
@@ -229,24 +230,25 @@ def _stored_result(
     from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.orchestration.records import Records
-    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.ratio.answers import kind_of
 
-    kinds = {"distribution_distance": DistanceReport, "optimal_ratio": Recommendation}
-    role, kind = record["role"], kinds[record["role"]]
+    role, output = record["role"], open_store(record["output"], access)
+    records = Records(output, record["mix"], record.get("generator"))
+    stored = (records.read(role) or {}).get("result", {})
+    kind: Any = DistanceReport if role == "distribution_distance" else kind_of(stored)
     if wanted not in (None, kind):
         raise InputError(
             f"it cannot be loaded as {_name(wanted)}",
             asset=_asset(context),
             fix=f"Annotate the input as {_name(kind)}, or leave the annotation out",
         )
-    records = Records(open_store(record["output"], access), record["mix"])
     if records.digest(role) != record["digest"]:
         raise ReleaseError(
             f"the result of '{role}' that the run depends on was replaced or removed since",
             path=record["output"],
             fix=f"Materialise '{role}' in the same run",
         )
-    return kind.from_dict((records.read(role) or {})["result"])  # type: ignore[attr-defined]
+    return kind.from_dict(stored)
 
 
 def _nothing_yet(context: dg.InputContext, partition: str, *, allowing: bool = False) -> InputError:

@@ -19,6 +19,7 @@ from synthmix_dagster.distance.display import distance_markdown
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.orchestration.metadata_keys import (
     SCHEMA,
+    AmountsMetadata,
     DatasetMetadata,
     DistanceMetadata,
     GateMetadata,
@@ -34,10 +35,12 @@ from synthmix_dagster.orchestration.sparklines import (
     compact_distance,
     compact_ratio,
 )
+from synthmix_dagster.ratio.answers import Answer, provenances_of
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.display import risk_curve_markdown
-from synthmix_dagster.ratio.memorisation import Memorisation
+from synthmix_dagster.ratio.embedding import EmbeddingOptimum
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.shares import Amounts
 from synthmix_dagster.redaction import without_secrets
 from synthmix_dagster.release.display import composition_markdown
 from synthmix_dagster.release.handle import Release
@@ -160,6 +163,27 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
     )
 
 
+def of_answer(answer: Answer) -> Metadata:
+    """What is recommended, whatever was asked."""
+    if isinstance(answer, Recommendation):
+        return of_recommendation(answer)
+    amounts = Amounts.of(answer)
+    compared = None if isinstance(answer, EmbeddingOptimum) else answer
+    return dict(
+        AmountsMetadata(
+            reason=answer.reason,
+            ratio=answer.ratio,
+            amounts=_table(amounts.rows),
+            better=None if compared is None else compared.better,
+            gain=None if compared is None else compared.gain,
+            gain_error=None if compared is None else compared.gain_error,
+            **{f"risk_{name}": value for name, value in amounts.risks.items()},
+            judged_by=" ".join(amounts.judged) or None,
+            notes=dg.MetadataValue.json(list(answer.notes)),
+        )
+    )
+
+
 def of_violations(violations: Sequence[Violation]) -> Metadata:
     """How columns differ from their contract."""
     table = _table([asdict(violation) for violation in violations])
@@ -169,10 +193,13 @@ def of_violations(violations: Sequence[Violation]) -> Metadata:
     }
 
 
-def of_memorisation(test: Memorisation | None) -> Metadata:
-    """The numbers behind the test for memorised real rows."""
-    if test is None:
+def of_memorisation(answer: Answer) -> Metadata:
+    """The numbers behind the test for memorised real rows; of several generators, the worst."""
+    made = [of.memorisation for of in provenances_of(answer).values()]
+    tests = [test for test in made if test is not None]
+    if not tests:
         return {}
+    test = min(tests, key=lambda each: each.p_value)
     return dict(
         MemorisationMetadata(
             exact_copies=test.exact_copies,

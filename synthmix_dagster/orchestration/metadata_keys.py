@@ -128,6 +128,24 @@ class RecommendationMetadata(SynthMixMetadata):
     notes: Json | None = None
 
 
+class AmountsMetadata(SynthMixMetadata):
+    """Of ``optimal_ratio``, where there is more to say than one ratio."""
+
+    reason: str | None = None
+    ratio: float | None = None
+    amounts: Table | None = None
+    better: bool | None = None
+    gain: float | None = None
+    gain_error: float | None = None
+    risk_none: float | None = None
+    risk_mixture: float | None = None
+    risk_alone: float | None = None
+    risk_by_class: float | None = None
+    risk_in_proportion: float | None = None
+    judged_by: str | None = None
+    notes: Json | None = None
+
+
 class SchemaMetadata(SynthMixMetadata):
     """Of the check ``schema_matches``."""
 

@@ -24,11 +24,14 @@ class MixPaths:
         Name of the mix with its key prefix; several mixes may write to one directory.
     partition : str, optional
         Key of the partition.
+    generator : str, optional
+        Name of the generator, where there are several.
     """
 
     root: Store
     mix: str
     partition: str | None = None
+    generator: str | None = None
 
     @classmethod
     def of(cls, config: MixConfig | MonitorConfig) -> "MixPaths":
@@ -43,7 +46,9 @@ class MixPaths:
         output_root = open_store(config.output_root, reached(config.storage))
         root = output_root.below(config.output or name)
         require_apart_on_disk(output_root, config.output or name)
-        return cls(root, name, config.partition if isinstance(config, MixConfig) else None)
+        if isinstance(config, MixConfig):
+            return cls(root, name, config.partition, config.generator)
+        return cls(root, name)
 
     @property
     def output(self) -> Store:
@@ -58,19 +63,24 @@ class MixPaths:
     @property
     def records(self) -> Records:
         """Results that one asset of the mix stores for the next."""
-        return Records(self.output, self.mix)
+        return Records(self.output, self.mix, self.generator)
 
     @property
     def drift_records(self) -> Records:
         """Alarms of drift that stand, over all partitions."""
-        return Records(self.root, self.mix)
+        return Records(self.root, self.mix, self.generator)
 
     @property
     def references(self) -> Store:
         """Folder of the reference samples of drift, over all partitions."""
-        return self.root.below("references", self.mix)
+        return self.root.below("references", self.mix, *self._of_generator)
 
     @property
     def generated(self) -> Store:
         """Folder of the rows made by a generator resource."""
-        return self.output.below("generated", self.mix)
+        return self.output.below("generated", self.mix, *self._of_generator)
+
+    @property
+    def _of_generator(self) -> list[str]:
+        """Folders of a generator below those of its mix; no mix can have such a name."""
+        return [] if self.generator is None else ["generated", self.generator]

@@ -15,6 +15,8 @@ from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
 
 _DIGEST = "digest"
+#: Records that the generators of a mix have in common.
+_SHARED = frozenset({"real", "optimal_ratio", "training_data"})
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,14 @@ class Records:
         Folder that holds ``releases`` and ``latest``.
     mix : str
         Name of the mix; several mixes may publish to one output.
+    generator : str, optional
+        Name of the generator that these records are of, where there are several. What all of them
+        share has one record.
     """
 
     output: Store
     mix: str
+    generator: str | None = None
 
     def write(self, name: str, record: Mapping[str, Any]) -> str:
         """Write a record with its digest; an older one is replaced as a whole.
@@ -42,7 +48,7 @@ class Records:
         """
         digest = digest_of(record)
         try:
-            write_json(self._folder, f"{name}.json", {**record, _DIGEST: digest})
+            write_json(self._folder, self._file(name), {**record, _DIGEST: digest})
         except OSError as error:
             raise ReleaseError(
                 f"the record '{name}' cannot be written ({error})",
@@ -62,7 +68,7 @@ class Records:
         """
         folder = self._folder
         try:
-            record = json.loads(folder.read(f"{name}.json").decode("utf-8"))
+            record = json.loads(folder.read(self._file(name)).decode("utf-8"))
             if not isinstance(record, dict):
                 raise ValueError("not a JSON object")
             stated = record.pop(_DIGEST, None)
@@ -72,7 +78,7 @@ class Records:
             return None
         except (OSError, ValueError) as error:
             raise ReleaseError(
-                f"the record '{folder.uri}/{name}.json' cannot be read ({error})",
+                f"the record '{folder.uri}/{self._file(name)}' cannot be read ({error})",
                 path=self.output.uri,
                 fix=f"Materialise '{name}' again",
             ) from cause_of(error)
@@ -82,6 +88,10 @@ class Records:
         """Digest of a stored record; empty where there is none."""
         record = self.read(name)
         return "" if record is None else digest_of(record)
+
+    def _file(self, name: str) -> str:
+        own = self.generator is not None and name not in _SHARED
+        return f"{name}.{self.generator}.json" if own else f"{name}.json"
 
     @property
     def _folder(self) -> Store:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.gates.evidence import critical_gap_of, of_generator
 from synthmix_dagster.gates.other_verdicts import (
     judge_memorisation,
     judge_recommendation,
@@ -19,7 +20,7 @@ from synthmix_dagster.gates.waiver import Waiver, require_no_objection
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.drift_watch.check import standing_alarm, watch_of
 from synthmix_dagster.orchestration.inputs import Opened, schema_violations
-from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.answers import Answer
 
 #: Tag of a run that published although something forbade it.
 RELEASE_ANYWAY_TAG = "synthmix/release_anyway"
@@ -28,11 +29,11 @@ RELEASE_ANYWAY_TAG = "synthmix/release_anyway"
 def judge_all(
     config: MixConfig,
     report: DistanceReport,
-    recommendation: Recommendation | None = None,
+    recommendation: Answer | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> dict[str, Verdict]:
     """Judge a distance by every gate, with the thresholds of this run where there are any."""
-    critical = None if recommendation is None else recommendation.critical_gap
+    critical = critical_gap_of(recommendation)
     verdicts = {}
     for gate in config.gates:
         if thresholds and gate.name in thresholds:
@@ -51,7 +52,7 @@ def gate_verdicts(
     config: MixConfig,
     opened: Opened,
     report: DistanceReport,
-    recommendation: Recommendation | None,
+    recommendation: Answer | None,
     overrides: Mapping[str, Any],
 ) -> dict[str, Verdict]:
     """Verdicts that need no recommendation, or only its critical gap.
@@ -66,7 +67,7 @@ def gate_verdicts(
         else verdict
         for name, verdict in configured.items()
     }
-    if config.stops("schema_matches"):
+    if config.refuses("schema_matches"):
         verdicts["schema_matches"] = judge_schema(schema_violations(config, opened.sides), "ERROR")
     return verdicts
 
@@ -74,7 +75,7 @@ def gate_verdicts(
 def loosened(
     config: MixConfig,
     report: DistanceReport,
-    recommendation: Recommendation | None,
+    recommendation: Answer | None,
     overrides: Mapping[str, Any],
 ) -> list[str]:
     """Thresholds that a run sets above the configured ones, one sentence each."""
@@ -113,21 +114,21 @@ def _strictness(gate: str, verdict: Verdict) -> float:
     return verdict.limit if gate in MINIMA else -verdict.limit
 
 
-def recommendation_verdicts(
-    config: MixConfig, recommendation: Recommendation
-) -> dict[str, Verdict]:
+def recommendation_verdicts(config: MixConfig, recommendation: Answer) -> dict[str, Verdict]:
     """Verdicts on the recommendation, of the checks that are set to stop a release."""
     verdicts = {
-        "memorisation": judge_memorisation(recommendation.provenance, "ERROR"),
+        "memorisation": judge_memorisation(recommendation, "ERROR"),
         "recommendation_usable": judge_recommendation(recommendation, "ERROR"),
     }
     return {name: verdict for name, verdict in verdicts.items() if config.stops(name)}
 
 
-def failures_of(config: MixConfig, verdicts: Mapping[str, Verdict]) -> list[str]:
+def failures_of(
+    config: MixConfig, verdicts: Mapping[str, Verdict], generator: str = ""
+) -> list[str]:
     """The failed checks that forbid a release, one sentence each."""
     return [
-        f"the check '{name}' failed. {verdict.sentence}"
+        f"the check '{of_generator(name, generator)}' failed. {verdict.sentence}"
         for name, verdict in verdicts.items()
         if not verdict.passed and verdict.severity == "ERROR" and config.stops(name)
     ]

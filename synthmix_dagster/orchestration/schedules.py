@@ -19,7 +19,7 @@ def build_job(config: MixConfig) -> "UnresolvedAssetJobDefinition":
     Assets of the project that lie between assets of the mix, such as a generator that is fitted on
     `generator_input`, run with it: without them the mix would judge what they made last time.
     """
-    own = dg.AssetSelection.assets(*(config.asset_key(role) for role in config.own_roles))
+    own = dg.AssetSelection.assets(*config.own_keys)
     between = own.downstream() & own.upstream()
     name = re.sub(r"\W", "_", "_".join([*config.key_prefix, config.name, "job"]), flags=re.ASCII)
     return dg.define_asset_job(name, selection=own | between)

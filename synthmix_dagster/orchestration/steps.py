@@ -14,16 +14,20 @@ from synthmix_dagster.data.alignment import require_fit
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.coverage import RELEASED_ROWS
-from synthmix_dagster.gates.evidence import Evidence, refusals
+from synthmix_dagster.gates.evidence import Evidence, of_generator, refusals
+from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.gates.waiver import Waiver
 from synthmix_dagster.orchestration import metadata
+from synthmix_dagster.orchestration.answering import LeftOut, answered, requested_ratio
 from synthmix_dagster.orchestration.config.mix import MixConfig
+from synthmix_dagster.orchestration.config.mix_datasets import OTHER
 from synthmix_dagster.orchestration.drift_watch.metadata import of_observations
 from synthmix_dagster.orchestration.drift_watch.observer import Observer
 from synthmix_dagster.orchestration.generator_resource import generate
 from synthmix_dagster.orchestration.inputs import (
     Opened,
     Sides,
+    open_each,
     open_inputs,
     open_side,
     put_aside,
@@ -48,14 +52,16 @@ from synthmix_dagster.orchestration.stored_results import (
     DISTANCE,
     RATIO,
     TRAINING_DATA,
+    Stored,
     overridden,
     store,
     stored,
 )
+from synthmix_dagster.ratio.answers import Answer
 from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.release.signing import Sign
-from synthmix_dagster.verbs.core import measure_distance, recommend_ratio
+from synthmix_dagster.verbs.core import measure_distance
 
 
 def ingest_real(config: MixConfig, inputs: Inputs) -> Outcome:
@@ -75,8 +81,9 @@ def make_generator_input(config: MixConfig, inputs: Inputs) -> Outcome:
 
 def ingest_synthetic(config: MixConfig, inputs: Inputs) -> Outcome:
     """Read the synthetic rows from files, or have a generator make them."""
-    if config.synthetic.generator is not None:
-        generator = inputs.resources[config.synthetic.generator]
+    key = config.dataset("synthetic").generator
+    if key is not None:
+        generator = inputs.resources[key]
         real, _ = put_aside(config, open_side(config, inputs.frames, "real", as_ingested=True))
         generate(config, generator, real)
     return _ingested(config, "synthetic")
@@ -93,7 +100,7 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     report = measure_distance(*sides, **config.measure_options())
     # What the release would refuse is refused here, before a gate is green.
     require_fit(sides[1], sides[0], [*config.ignore, *config.key])
-    place = store(config, opened, DISTANCE, inputs.overrides, report.to_dict())
+    place = store(config, {"": opened}, DISTANCE, inputs.overrides, report.to_dict())
     limit = config.threshold.limit(report.floor)
     return Outcome(
         {
@@ -107,24 +114,15 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
 
 
 def recommend(config: MixConfig, inputs: Inputs) -> Outcome:
-    """Recommend a ratio and store it."""
-    opened = open_inputs(config, inputs.frames)
-    measured = stored(config, opened, DISTANCE)
+    """Recommend a ratio, or one for each generator or class, and store it."""
+    opened = open_each(config.views, inputs.frames)
+    measured = _measured(config, opened)
     config = overridden(config, inputs.overrides)
-    recommendation = recommend_ratio(
-        *opened.sides,
-        evaluation=opened.evaluation,
-        distance=measured.distance,
-        **config.recommend_options(),
-    )
-    place = store(config, opened, RATIO, inputs.overrides, recommendation.to_dict())
+    answer = answered(config, opened, measured)
+    place = store(config, opened, RATIO, inputs.overrides, answer.to_dict())
     return Outcome(
-        {
-            **metadata.of_recommendation(recommendation),
-            **metadata.of_overrides(inputs.overrides),
-            **place,
-        },
-        value=recommendation,
+        {**metadata.of_answer(answer), **metadata.of_overrides(inputs.overrides), **place},
+        value=answer,
     )
 
 
@@ -132,43 +130,44 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
     """Follow the evidence back, judge it again, and publish the mix or refuse with the reason."""
     options = inputs.overrides
     reason = options.get("release_anyway")
-    opened = open_inputs(config, inputs.frames)
-    measured = stored(config, opened, DISTANCE)
-    report = measured.distance
+    opened = open_each(config.views, inputs.frames)
+    measured = _measured(config, opened)
     advised = stored(config, opened, RATIO) if config.judged_after_ratio else None
     early = None if advised is None else advised.recommendation
-
-    verdicts = gate_verdicts(config, opened, report, early, options)
-    objections = [
-        *failures_of(config, verdicts),
-        *loosened(config, report, early, options),
-        *on_other_terms(DISTANCE, measured.overrides),
-        *drift_failures(config),
-    ]
+    verdicts, objections = _judged(config, opened, measured, early, options)
     # A gate that failed is the reason to give: after it nothing was recommended.
     waiver_of(config, objections, reason)
 
     advised = advised or stored(config, opened, RATIO)
-    recommendation = advised.recommendation
-    of_recommendation = recommendation_verdicts(config, recommendation)
+    answer = advised.recommendation
+    of_recommendation = recommendation_verdicts(config, answer)
+    requested = requested_ratio(config, answer, options)
+    left_out = LeftOut.of(config, verdicts, requested)
     objections += [
         *failures_of(config, of_recommendation),
         *on_other_terms(RATIO, advised.overrides),
+        *left_out.objections,
     ]
-    ratio = options.get("ratio", recommendation.ratio)
-    plan = _planned(config, opened, ratio, options)
-    selected = {RELEASED_ROWS: judge_selected(plan, report)}
+    plan = _planned(config, opened, requested, options)
+    reports = {name: each.distance for name, each in measured.items()}
+    selected = {
+        of_generator(RELEASED_ROWS, name): judge_selected(plan, report, name or "synthetic")
+        for name, report in reports.items()
+    }
     objections += refusals(selected)
+    results = {config.views[n].qualified_role(DISTANCE): each for n, each in measured.items()}
+    results[RATIO] = advised
     evidence = Evidence(
         mix=config.name,
-        distance=report,
-        recommendation=recommendation,
+        distance=reports.get(""),
+        distances=reports if config.is_whole else {},
+        recommendation=answer,
         thresholds=limits_of(verdicts),
-        checks=verdicts | of_recommendation | selected,
+        checks={**left_out.verdicts, **of_recommendation, **selected},
         overrides=options,
-        upstream_overrides=_set({DISTANCE: measured.overrides, RATIO: advised.overrides}),
+        upstream_overrides={n: each.overrides for n, each in results.items() if each.overrides},
         waiver=waiver_of(config, objections, reason),
-        chain={DISTANCE: measured.digest, RATIO: advised.digest},
+        chain={name: each.digest for name, each in results.items()},
     )
     published = plan.publish(MixPaths.of(config).output, evidence, _signer(config, inputs))
     if evidence.waiver is not None:
@@ -176,13 +175,13 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
     result = {
         "id": published.release_id,
         "manifest": published.details.digest,
-        "recommended": recommendation.ratio,
-        "requested": ratio,
+        "recommended": answer.ratio,
+        "requested": options.get("ratio", answer.ratio),
     }
     store(config, opened, TRAINING_DATA, options, result)
     return Outcome(
         {
-            **metadata.of_release(published, _lineage(config, opened.sides)),
+            **metadata.of_release(published, _lineage(config, opened)),
             **metadata.of_overrides(options),
             **send(config, published),
         },
@@ -203,14 +202,49 @@ STEPS: Mapping[str, Callable[[MixConfig, Inputs], Outcome]] = {
 }
 
 
+def _measured(config: MixConfig, opened: Mapping[str, Opened]) -> dict[str, Stored]:
+    """The stored distance of each generator, by its name."""
+    return {name: stored(view, {"": opened[name]}, DISTANCE) for name, view in config.views.items()}
+
+
+def _judged(
+    config: MixConfig,
+    opened: Mapping[str, Opened],
+    measured: Mapping[str, Stored],
+    answer: Answer | None,
+    options: Mapping[str, Any],
+) -> tuple[dict[str, Verdict], list[str]]:
+    """Judge each generator by its own gates: all verdicts, and what forbids a release."""
+    verdicts: dict[str, Verdict] = {}
+    objections: list[str] = []
+    for name, view in config.views.items():
+        report = measured[name].distance
+        found = gate_verdicts(view, opened[name], report, answer, options)
+        objections += [
+            *failures_of(view, found, name),
+            *loosened(view, report, answer, options),
+            *on_other_terms(view.qualified_role(DISTANCE), measured[name].overrides),
+            *drift_failures(view),
+        ]
+        verdicts |= {of_generator(check, name): verdict for check, verdict in found.items()}
+    return verdicts, objections
+
+
 def _planned(
-    config: MixConfig, opened: Opened, ratio: float, overrides: Mapping[str, Any]
+    config: MixConfig,
+    opened: Mapping[str, Opened],
+    ratio: float | Mapping[str, float],
+    overrides: Mapping[str, Any],
 ) -> MixPlan:
     """Select the rows. Of what may be set for a run, only the seed is an option of the mix."""
     seed = {name: value for name, value in overrides.items() if name == "seed"}
+    first = next(iter(opened.values()))
+    generators = {name: each.sides[1] for name, each in opened.items()}
     return plan_mix(
-        *opened.sides,
+        first.sides[0],
+        generators if config.is_whole else first.sides[1],
         ratio=ratio,
+        domains=[name for name in generators if name == OTHER],
         options=overridden(config, seed).mix_options,
         key=config.columns.key,
         optional=[*config.ignore, *config.key],
@@ -226,17 +260,14 @@ def _signer(config: MixConfig, inputs: Inputs) -> Sign | None:
     return signer
 
 
-def _set(overrides: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {role: options for role, options in overrides.items() if options}
-
-
 def _lineage(
-    config: MixConfig, sides: Sides
+    config: MixConfig, opened: Mapping[str, Opened]
 ) -> dict[dg.AssetKey, tuple[list[str], Mapping[str, str]]]:
     """Columns of each asset, and the original names of those that were renamed."""
     return {
-        config.asset_key(side.name): (side.columns, config.dataset(side.name).original_columns)
-        for side in sides
+        view.asset_key(side.name): (side.columns, view.dataset(side.name).original_columns)
+        for name, view in config.views.items()
+        for side in opened[name].sides
     }
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import dagster as dg
 
-from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.orchestration.config.mix import MixConfig
@@ -20,12 +19,10 @@ from synthmix_dagster.orchestration.metadata_keys import StoredResult
 from synthmix_dagster.orchestration.outcome import CODE_VERSION
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.records import digest_of
+from synthmix_dagster.ratio.answers import Answer, read_answer
 from synthmix_dagster.ratio.experience import Experience
-from synthmix_dagster.ratio.recommendation import Recommendation
 
 DISTANCE, RATIO, TRAINING_DATA = "distribution_distance", "optimal_ratio", "training_data"
-#: The record that each one builds on.
-_BUILDS_ON = {RATIO: DISTANCE, TRAINING_DATA: RATIO}
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,9 @@ class Stored:
         return DistanceReport.from_dict(self.result)
 
     @property
-    def recommendation(self) -> Recommendation:
+    def recommendation(self) -> Answer:
         """The result of `optimal_ratio`."""
-        return Recommendation.from_dict(self.result)
+        return read_answer(self.result)
 
 
 def overridden(config: MixConfig, overrides: Mapping[str, Any]) -> MixConfig:
@@ -63,12 +60,22 @@ def overridden(config: MixConfig, overrides: Mapping[str, Any]) -> MixConfig:
 
 def store(
     config: MixConfig,
-    opened: Opened,
+    opened: Mapping[str, Opened],
     role: str,
     overrides: Mapping[str, Any],
     result: Mapping[str, Any],
 ) -> Mapping[str, Any]:
     """Record the result of a step with everything it was computed from.
+
+    Parameters
+    ----------
+    config : MixConfig
+    opened : mapping of str to Opened
+        The datasets for each generator that it was computed from, by its name.
+    role : str
+    overrides : mapping
+        Options of this run.
+    result : mapping
 
     Returns
     -------
@@ -81,18 +88,21 @@ def store(
         "overrides": dict(overrides),
         "result": dict(result),
     }
-    if role in _BUILDS_ON:
-        record["builds_on"] = {_BUILDS_ON[role]: records.digest(_BUILDS_ON[role])}
+    before = _before(config, role)
+    if before:
+        record["builds_on"] = before
+    of_generator = {} if records.generator is None else {"generator": records.generator}
     place = {
         "role": role,
         "output": records.output.uri,
         "mix": records.mix,
+        **of_generator,
         "digest": records.write(role, record),
     }
     return dict(StoredResult(stored_result=dg.MetadataValue.json(place)))
 
 
-def stored(config: MixConfig, opened: Opened, role: str) -> Stored:
+def stored(config: MixConfig, opened: Mapping[str, Opened], role: str) -> Stored:
     """A stored result of these rows, and what was set for its run only.
 
     A result of other options than the configured ones is returned as well: it is good for looking.
@@ -101,7 +111,8 @@ def stored(config: MixConfig, opened: Opened, role: str) -> Stored:
     Parameters
     ----------
     config : MixConfig
-    opened : Opened
+    opened : mapping of str to Opened
+        The datasets for each generator that it should be of, by its name.
     role : str
         ``distribution_distance`` or ``optimal_ratio``.
 
@@ -113,11 +124,14 @@ def stored(config: MixConfig, opened: Opened, role: str) -> Stored:
     records = MixPaths.of(config).records
     record = records.read(role)
     problem = _problem(config, opened, role, record)
-    before = _BUILDS_ON.get(role)
-    if not problem and record is not None and before is not None:
-        held = record.get("builds_on", {}).get(before)
-        if held != records.digest(before):
-            problem = f"'{role}' was computed from another result of '{before}' than the stored one"
+    before = _before(config, role)
+    if not problem and record is not None:
+        held = record.get("builds_on", {})
+        other = [name for name, digest in before.items() if held.get(name) != digest]
+        if other:
+            problem = (
+                f"'{role}' was computed from another result of '{other[0]}' than the stored one"
+            )
     if problem or record is None:
         raise GateError(
             problem,
@@ -131,7 +145,19 @@ def stored(config: MixConfig, opened: Opened, role: str) -> Stored:
     return Stored(record["result"], own, digest_of(record))
 
 
-def _problem(config: MixConfig, opened: Opened, role: str, record: Mapping[str, Any] | None) -> str:
+def _before(config: MixConfig, role: str) -> dict[str, str]:
+    """Digests of the records that one builds on, by what they are called."""
+    if role == RATIO:
+        return {
+            view.qualified_role(DISTANCE): MixPaths.of(view).records.digest(DISTANCE)
+            for view in config.views.values()
+        }
+    return {RATIO: MixPaths.of(config).records.digest(RATIO)} if role == TRAINING_DATA else {}
+
+
+def _problem(
+    config: MixConfig, opened: Mapping[str, Opened], role: str, record: Mapping[str, Any] | None
+) -> str:
     """Why a record is not of these rows and settings; empty where it is."""
     if record is None:
         return f"'{role}' was never materialised"
@@ -147,13 +173,17 @@ def _problem(config: MixConfig, opened: Opened, role: str, record: Mapping[str, 
     return ""
 
 
-def _origin(config: MixConfig, opened: Opened, role: str) -> dict[str, Any]:
+def _origin(config: MixConfig, opened: Mapping[str, Opened], role: str) -> dict[str, Any]:
     """What a result belongs to: these rows, these settings, this code."""
     measured = role == DISTANCE
-    datasets: list[Dataset] = [*opened.sides]
-    if not measured and opened.evaluation is not None:
-        datasets.append(opened.evaluation)
-    inputs = {dataset.name: dataset.fingerprint for dataset in datasets}
+    inputs = {}
+    for name, of_one in opened.items():
+        real, synthetic = of_one.sides
+        # Of one generator the name is its dataset's.
+        inputs[name or synthetic.name] = synthetic.fingerprint
+        inputs[real.name] = real.fingerprint
+        if not measured and of_one.evaluation is not None:
+            inputs[of_one.evaluation.name] = of_one.evaluation.fingerprint
     if not measured and config.experience is not None:
         # A file that was learned again is another input.
         inputs["experience"] = Experience.read(config.experience).digest

@@ -117,3 +117,16 @@ class RatioOptions(SampleOptions):
     def path_rule(self) -> PathRule:
         """The rule for these rows alone: ``posterior`` becomes ``path``."""
         return "path" if self.rule == "posterior" else self.rule
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What is asked of the ratio, beside one number.
+
+    Attributes
+    ----------
+    per_class : bool
+        Whether every class may have a ratio of its own.
+    """
+
+    per_class: bool = False

@@ -63,7 +63,9 @@ def composition_sentence(manifest: Manifest) -> str:
     """What is synthetic, by which generator, in what proportion."""
     real, *generated = manifest.composition()
     rest = ", ".join(
-        f"{part.rows} ({part.share:.2%}) were made by the generator '{part.generator}'"
+        f"{part.rows} ({part.share:.2%}) are real rows of another domain, '{part.generator}'"
+        if part.other_domain
+        else f"{part.rows} ({part.share:.2%}) were made by the generator '{part.generator}'"
         for part in generated
     )
     unit = "by weight" if manifest.mix.weighted else "of all rows"

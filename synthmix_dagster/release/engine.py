@@ -13,7 +13,8 @@ import pyarrow as pa
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows
 from synthmix_dagster.data.store import Draft, Store
-from synthmix_dagster.release.manifest import REAL, Shard, Source
+from synthmix_dagster.release.manifest import REAL, Shard
+from synthmix_dagster.release.request import Source
 from synthmix_dagster.release.selection import Selection
 
 

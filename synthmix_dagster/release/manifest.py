@@ -11,12 +11,22 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from inspect import getdoc
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
-from synthmix_dagster.release.options import Mode
+from synthmix_dagster.release.request import (
+    Amount,
+    Count,
+    PositiveCount,
+    Record,
+    ReleaseId,
+    Request,
+    Sha256,
+    Source,
+    Text,
+)
 
 #: Version of the manifest that is written, and the one that can be read.
 MANIFEST_VERSION: Literal[2] = 2
@@ -24,10 +34,6 @@ MANIFEST_VERSION: Literal[2] = 2
 NOT_RECORDED = ""
 #: Name of the input that holds the real rows.
 REAL = "real"
-
-#: What rows are: the real ones, synthetic ones, or real rows of another domain.
-Source = Literal["real", "synthetic", "other"]
-SOURCES: tuple[str, ...] = get_args(Source)
 
 _SHARD_PATH = r"^data/([0-9a-f]{8}/)?part-[0-9]{5,}\.parquet$"
 #: Problems that a message names; a damaged manifest has one or hundreds.
@@ -40,92 +46,13 @@ def _shard_path(path: str) -> str:
     return path
 
 
-Text = Annotated[str, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Count = Annotated[int, Field(strict=True, ge=0)]
-PositiveCount = Annotated[int, Field(strict=True, ge=1)]
-Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Sha256 = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{64}$")]
-ReleaseId = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{16}$")]
 ShardPath = Annotated[
     str, Field(strict=True, json_schema_extra={"pattern": _SHARD_PATH}), AfterValidator(_shard_path)
 ]
 
 
-class _Record:
-    """What all records have in common: a key that is not declared is an error."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-
 @dataclass(frozen=True)
-class StratumRequest(_Record):
-    """What was requested of one stratum of a generator."""
-
-    ratio: Annotated[Amount, Field(description="Synthetic rows per real row of the stratum.")]
-    rows: Annotated[Count, Field(description="Synthetic rows due, after any cap.")]
-
-
-@dataclass(frozen=True)
-class GeneratorRequest(_Record):
-    """What was requested of one generator."""
-
-    ratio: Annotated[Amount, Field(description="Synthetic rows per real row.")]
-    rows: Annotated[Count, Field(description="Synthetic rows due, after any cap.")]
-    strata: Annotated[
-        Mapping[str, StratumRequest] | None,
-        Field(
-            json_schema_extra=lambda schema: schema.pop("default"),
-            description="By stratum, where each has a ratio of its own; else absent.",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Request(_Record):
-    """What was requested."""
-
-    mode: Mode
-    ratio: Annotated[
-        Amount, Field(description="Synthetic rows per real row, of all generators together.")
-    ]
-    synthetic_rows: Annotated[
-        Count,
-        Field(description="Synthetic rows due, after any cap; with weights, their total weight."),
-    ]
-    generators: Annotated[Mapping[str, GeneratorRequest], Field(min_length=1)]
-    seed: Annotated[int, Field(strict=True)]
-    stratify: Text | None
-    key: tuple[Text, ...]
-    max_rows: PositiveCount | None
-    provenance: Flag
-    rows_per_shard: PositiveCount
-    domains: Annotated[
-        tuple[Text, ...] | None,
-        Field(
-            json_schema_extra=lambda schema: schema.pop("default"),
-            description="Inputs whose rows are real rows of another domain; absent without any.",
-        ),
-    ] = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, without what is absent."""
-        values = asdict(self)
-        if self.domains is None:
-            del values["domains"]
-        for name, request in self.generators.items():
-            if request.strata is None:
-                del values["generators"][name]["strata"]
-        return values
-
-    @property
-    def weighted(self) -> bool:
-        """Whether rows have weights."""
-        return self.mode == "weights"
-
-
-@dataclass(frozen=True)
-class KeyIdentity(_Record):
+class KeyIdentity(Record):
     """Rows are identified by key columns."""
 
     by: Literal["key"]
@@ -133,7 +60,7 @@ class KeyIdentity(_Record):
 
 
 @dataclass(frozen=True)
-class RowIdentity(_Record):
+class RowIdentity(Record):
     """Rows are identified by their content, or by their place in the files."""
 
     by: Literal["content", "file and row number"]
@@ -145,7 +72,7 @@ class RowIdentity(_Record):
 
 
 @dataclass(frozen=True)
-class InputView(_Record):
+class InputView(Record):
     """Filters, columns and new names under which files were read."""
 
     columns: tuple[Text, ...] | None
@@ -154,7 +81,7 @@ class InputView(_Record):
 
 
 @dataclass(frozen=True)
-class InputFile(_Record):
+class InputFile(Record):
     """One file of an input."""
 
     name: Text
@@ -163,7 +90,7 @@ class InputFile(_Record):
 
 
 @dataclass(frozen=True)
-class Input(_Record):
+class Input(Record):
     """One dataset that the release was made from."""
 
     rows: PositiveCount
@@ -192,7 +119,7 @@ class Input(_Record):
 
 
 @dataclass(frozen=True)
-class Realised(_Record):
+class Realised(Record):
     """What the shards hold, recounted from them."""
 
     rows: PositiveCount
@@ -220,7 +147,7 @@ class Realised(_Record):
 
 
 @dataclass(frozen=True)
-class Column(_Record):
+class Column(Record):
     """One column of the shards."""
 
     name: Text
@@ -228,7 +155,7 @@ class Column(_Record):
 
 
 @dataclass(frozen=True)
-class Shard(_Record):
+class Shard(Record):
     """One Parquet file."""
 
     path: ShardPath
@@ -238,7 +165,7 @@ class Shard(_Record):
 
 
 @dataclass(frozen=True)
-class Document(_Record):
+class Document(Record):
     """One file for people or machines beside the shards."""
 
     path: Text
@@ -280,7 +207,7 @@ class Portion:
 
 
 @dataclass(frozen=True)
-class Manifest(_Record):
+class Manifest(Record):
     """Manifest of a synthmix-dagster release, version 2."""
 
     manifest_version: Literal[2]

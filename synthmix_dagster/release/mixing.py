@@ -26,18 +26,17 @@ from synthmix_dagster.release.manifest import (
     MANIFEST_VERSION,
     REAL,
     Column,
-    GeneratorRequest,
     Input,
     InputFile,
     InputView,
     KeyIdentity,
     Manifest,
-    Request,
     RowIdentity,
 )
 from synthmix_dagster.release.options import MixOptions
 from synthmix_dagster.release.publishing import publish
 from synthmix_dagster.release.release_id import digest_of_manifest, release_id_of
+from synthmix_dagster.release.request import GeneratorRequest, Request
 from synthmix_dagster.release.selection import require_strata
 from synthmix_dagster.release.shares import Share, shares_of, shares_of_strata
 from synthmix_dagster.release.shuffle import added_columns

@@ -13,7 +13,7 @@ from synthmix_dagster.data.identity import Ints
 from synthmix_dagster.data.store import Store
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.engine import Counts, Layout
-from synthmix_dagster.release.manifest import SOURCES
+from synthmix_dagster.release.request import SOURCES
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.shuffle import (
     GENERATOR_COLUMN,

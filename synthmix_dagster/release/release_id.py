@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from synthmix_dagster.gates.evidence import Evidence
-from synthmix_dagster.release.manifest import MANIFEST_VERSION, Input, Manifest, Request
+from synthmix_dagster.release.manifest import MANIFEST_VERSION, Input, Manifest
+from synthmix_dagster.release.request import Request
 from synthmix_dagster.release.shuffle import SHARDS_VERSION
 
 

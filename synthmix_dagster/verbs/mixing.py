@@ -12,11 +12,11 @@ from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.options import Names, listed
 from synthmix_dagster.errors import GateError
 from synthmix_dagster.gates.coverage import RELEASED_ROWS
-from synthmix_dagster.gates.evidence import Evidence, gates_of, refusals
+from synthmix_dagster.gates.evidence import Evidence, gates_of, of_generator, refusals
 from synthmix_dagster.gates.threshold import Gate
 from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.gates.waiver import require_no_objection
-from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.answers import Answer
 from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import MixPlan, plan_mix
@@ -43,7 +43,7 @@ def mix(
     keep_releases: int | None = MixOptions.keep_releases,
     memory_mb: int = MixOptions.memory_mb,
     distance: DistanceReport | Mapping[str, DistanceReport] | None = None,
-    recommendation: Recommendation | None = None,
+    recommendation: Answer | None = None,
     threshold: float | str | None = None,
     conditional_threshold: float | None = None,
     class_threshold: float | None = None,
@@ -99,7 +99,7 @@ def mix(
     distance : DistanceReport, or mapping of the names of several generators to theirs, optional
         Of these very rows. Every gate judges each generator by itself, and all have to pass.
         Manifest and report of the release keep it, or the verdicts on each generator.
-    recommendation : Recommendation, optional
+    recommendation : Recommendation, SourceMixture, ClassRatios or EmbeddingOptimum, optional
         Of these very rows, kept as well.
     threshold : float or str, optional
         Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
@@ -188,7 +188,7 @@ Distances: TypeAlias = DistanceReport | Mapping[str, DistanceReport]
 def _judged(
     mix: str,
     distance: Distances | None,
-    recommendation: Recommendation | None,
+    recommendation: Answer | None,
     gates: Sequence[Gate],
 ) -> Evidence:
     """Judge a distance by every gate; of several generators each by itself."""
@@ -198,9 +198,9 @@ def _judged(
     limits: dict[str, float] = {}
     for name, report in sorted(distance.items()):
         judged = Evidence.judged(f"{mix}, generator {name}", report, recommendation, gates)
-        checks |= {f"{gate} of {name}": verdict for gate, verdict in judged.checks.items()}
-        limits |= judged.thresholds
-    return Evidence(mix, None, recommendation, limits, checks)
+        checks |= {of_generator(gate, name): found for gate, found in judged.checks.items()}
+        limits |= {of_generator(gate, name): limit for gate, limit in judged.thresholds.items()}
+    return Evidence(mix, None, recommendation, limits, checks, distances=dict(distance))
 
 
 def _with_released_rows(
@@ -209,7 +209,7 @@ def _with_released_rows(
     """Compare the rows to be released of each generator with those of it that were measured."""
     if isinstance(distance, Mapping):
         verdicts = {
-            f"{RELEASED_ROWS} of {name}": judge_selected(plan, report, name)
+            of_generator(RELEASED_ROWS, name): judge_selected(plan, report, name)
             for name, report in sorted(distance.items())
         }
     else:

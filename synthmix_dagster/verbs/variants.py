@@ -6,34 +6,32 @@ as in `core`: a generator that saw the rows that judge adds none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
+from synthmix_dagster.data.dataset import IntoDataset
 from synthmix_dagster.encoding.encoder import Encoder
 from synthmix_dagster.encoding.nystroem import NystroemMap
-from synthmix_dagster.encoding.options import Columns, Name, Names, Scaling, Task, listed
-from synthmix_dagster.encoding.target import TargetCode
+from synthmix_dagster.encoding.options import Columns, Name, Names, Scaling, Task
 from synthmix_dagster.errors import ConfigError, did_you_mean
 from synthmix_dagster.ratio.embedding import EmbeddingOptimum, embedding_optimum
 from synthmix_dagster.ratio.memorisation import memorisation_test
 from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.ratio.provenance import Provenance, provenance_of
-from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.ratio.sources import SourceMixture, mix_sources
 from synthmix_dagster.ratio.strata import ClassRatios, class_ratios
 from synthmix_dagster.seeds import rng_of
 from synthmix_dagster.threads import one_thread
-from synthmix_dagster.verbs.samples import (
-    draw_samples,
-    judges_of,
-    notes_of,
-    require_usable,
-    sizes_of,
+from synthmix_dagster.verbs.encoded import (
+    Encoded,
+    Target,
+    columns_of,
+    drawn_from,
+    encoded_in_one_kernel,
+    opened,
 )
 
 Floats = NDArray[np.float64]
@@ -105,10 +103,10 @@ def recommend_generators(
     True
     """
     named = _named(generators)
-    encoded = _encoded(
-        _opened(real, named, evaluation, evaluation_column),
-        _Target(str(target), task),
-        _columns(categorical, ignore, key, weights, scaling, embed),
+    encoded = encoded_in_one_kernel(
+        opened(real, named, evaluation, evaluation_column),
+        Target(str(target), task),
+        columns_of(categorical, ignore, key, weights, scaling, embed),
         RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
     )
     provenances = _provenances(encoded, _saw(named, generator_saw_real), seed)
@@ -198,10 +196,10 @@ def recommend_per_class(
     ClassRatios
         Pass its `ratios` to `mix`, with ``stratify`` set to the target.
     """
-    encoded = _encoded(
-        _opened(real, {"synthetic": synthetic}, evaluation, evaluation_column),
-        _Target(str(target), "classification"),
-        _columns(categorical, ignore, key, weights, scaling, embed),
+    encoded = encoded_in_one_kernel(
+        opened(real, {"synthetic": synthetic}, evaluation, evaluation_column),
+        Target(str(target), "classification"),
+        columns_of(categorical, ignore, key, weights, scaling, embed),
         RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed),
     )
     provenance = _provenances(encoded, {"synthetic": generator_saw_real}, seed)["synthetic"]
@@ -258,10 +256,10 @@ def recommend_without_target(
     >>> recommend_without_target(real, near).ratio > recommend_without_target(real, far).ratio
     True
     """
-    columns = _columns(categorical, ignore, key, weights, scaling, embed)
+    columns = columns_of(categorical, ignore, key, weights, scaling, embed)
     options = RatioOptions(max_ratio=max_ratio, sample_rows=sample_rows, seed=seed)
-    opened = _opened(real, {"synthetic": synthetic}, None, None)
-    drawn = _drawn(opened, None, columns, options)
+    pair = opened(real, {"synthetic": synthetic}, None, None)
+    drawn = drawn_from(pair, None, columns, options)
     with one_thread():
         encoder = Encoder.fit(drawn.frames["real"], drawn.frames["synthetic"], columns)
         points = [encoder.transform(frame) for frame in drawn.frames.values()]
@@ -281,7 +279,7 @@ def recommend_without_target(
 
 
 def _mixture(
-    encoded: "_Encoded", provenances: Mapping[str, Provenance], max_ratio: float | None
+    encoded: Encoded, provenances: Mapping[str, Provenance], max_ratio: float | None
 ) -> SourceMixture:
     """The best mixture of the generators that may be judged by these rows."""
     sides = dict(encoded.sides)
@@ -306,7 +304,7 @@ def _mixture(
 
 
 def _provenances(
-    encoded: "_Encoded", saw: Mapping[str, bool | None], seed: int
+    encoded: Encoded, saw: Mapping[str, bool | None], seed: int
 ) -> dict[str, Provenance]:
     """Who judges each generator, and whether that can be trusted."""
     evaluation = encoded.sides.get("evaluation")
@@ -355,142 +353,3 @@ def _named(generators: Mapping[str, IntoDataset]) -> dict[str, IntoDataset]:
                 f"one of them is named '{name}'", option="generators", fix="Give it another name"
             )
     return dict(generators)
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What is predicted."""
-
-    column: str
-    task: Task
-
-
-@dataclass(frozen=True, eq=False)
-class _Opened:
-    """The datasets of a question.
-
-    Attributes
-    ----------
-    real : Dataset
-        Without evaluation rows.
-    others : dict of str to Dataset
-        Generators by name.
-    evaluation : DataFrame, optional
-    inputs : dict of str to str
-        Fingerprints by name.
-    """
-
-    real: Dataset
-    others: dict[str, Dataset]
-    evaluation: pd.DataFrame | None
-    inputs: dict[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """Samples of datasets by name, the real one first.
-
-    Attributes
-    ----------
-    frames : dict of str to DataFrame
-    labels : DataFrame, optional
-        Every label of the real rows, drawn or not; None without a target.
-    notes : tuple of str
-    inputs : dict of str to str
-    """
-
-    frames: dict[str, pd.DataFrame]
-    labels: pd.DataFrame | None
-    notes: tuple[str, ...]
-    inputs: dict[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class _Encoded:
-    """Datasets in the features of one kernel.
-
-    Attributes
-    ----------
-    sides : dict of str to pair of ndarray
-        Features and targets of every dataset, by name.
-    joints : dict of str to ndarray
-        Encoded inputs and target in one space.
-    code : TargetCode
-    notes : tuple of str
-    inputs : dict of str to str
-    """
-
-    sides: dict[str, Side]
-    joints: dict[str, Floats]
-    code: TargetCode
-    notes: tuple[str, ...]
-    inputs: dict[str, str]
-
-
-def _columns(
-    categorical: Names,
-    ignore: Names,
-    key: Names,
-    weights: Mapping[str, float] | None,
-    scaling: Scaling,
-    embed: Mapping[str, str] | None,
-) -> Columns:
-    return Columns(
-        *(listed(categorical), listed(ignore), listed(key), weights or {}, scaling),
-        embed=embed or {},
-    )
-
-
-def _opened(
-    real: IntoDataset,
-    others: Mapping[str, IntoDataset],
-    evaluation: IntoDataset | None,
-    evaluation_column: str | None,
-) -> _Opened:
-    whole = open_dataset(real, "real")
-    opened = {name: open_dataset(rows, name) for name, rows in others.items()}
-    inputs = {"real": whole.fingerprint, **{n: each.fingerprint for n, each in opened.items()}}
-    judges = judges_of(whole, evaluation, evaluation_column)
-    return _Opened(judges.rest, opened, judges.frame, inputs)
-
-
-def _drawn(opened: _Opened, target: str | None, columns: Columns, options: RatioOptions) -> _Drawn:
-    """Samples of every dataset, of one fraction, so that ratios keep their meaning."""
-    datasets = [opened.real, *opened.others.values()]
-    require_usable(datasets, columns, target)
-    sizes = [sizes_of(opened.real, other, options.sample_rows) for other in datasets[1:]]
-    max_rows = [sizes[0].max_rows[0], *(size.max_rows[1] for size in sizes)]
-    samples = draw_samples(datasets, max_rows, options.seed, columns, target)
-    frames = dict(zip(["real", *opened.others], samples.frames, strict=True))
-    if opened.evaluation is not None:
-        frames["evaluation"] = opened.evaluation
-    said = dict.fromkeys(note for size in sizes for note in size.notes)
-    notes = (*samples.notes, *said, *notes_of(datasets))
-    labels = samples.labels[0] if samples.labels else None
-    return _Drawn(frames, labels, notes, opened.inputs)
-
-
-def _encoded(opened: _Opened, target: _Target, columns: Columns, options: RatioOptions) -> _Encoded:
-    """Encode real and all other rows together, and map them to the features of one kernel."""
-    drawn = _drawn(opened, target.column, columns, options)
-    frames = drawn.frames
-    assert drawn.labels is not None
-    code = TargetCode.fit(drawn.labels, target.column, target.task)
-    together = pd.concat([frames[name] for name in opened.others], ignore_index=True)
-    own = {name: frame for name, frame in frames.items() if name not in opened.others}
-    sample = EncodedSample.encode({**own, "synthetic": together}, code, columns)
-    with one_thread():
-        kernel = NystroemMap.fit(
-            sample.points["real"],
-            sample.points["synthetic"],
-            rng=rng_of(options.seed, "landmarks"),
-        )
-        points = {name: sample.encoder.transform(frame) for name, frame in frames.items()}
-        targets = {name: code.encode(frame, name) for name, frame in frames.items()}
-    return _Encoded(
-        sides={name: (kernel.transform(at), targets[name]) for name, at in points.items()},
-        joints={name: sample.in_one_space(at, targets[name]) for name, at in points.items()},
-        code=code,
-        notes=(*drawn.notes, *sample.encoder.notes),
-        inputs=drawn.inputs,
-    )

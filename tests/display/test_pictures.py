@@ -29,15 +29,8 @@ from synthmix_dagster.release.display import (
     plot_composition,
     shown_portions,
 )
-from synthmix_dagster.release.manifest import (
-    Column,
-    GeneratorRequest,
-    Input,
-    Manifest,
-    Realised,
-    Request,
-    RowIdentity,
-)
+from synthmix_dagster.release.manifest import Column, Input, Manifest, Realised, RowIdentity
+from synthmix_dagster.release.request import GeneratorRequest, Request
 
 
 @pytest.fixture(scope="module")

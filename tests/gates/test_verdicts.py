@@ -11,14 +11,8 @@ from synthmix_dagster.distance.classifier import ClassifierTest
 from synthmix_dagster.gates.other_verdicts import judge_realised, judge_recommendation
 from synthmix_dagster.gates.threshold import Gate, Threshold
 from synthmix_dagster.gates.verdicts import judge, judge_conditional_gap, judge_gap
-from synthmix_dagster.release.manifest import (
-    GeneratorRequest,
-    Input,
-    Manifest,
-    Realised,
-    Request,
-    RowIdentity,
-)
+from synthmix_dagster.release.manifest import Input, Manifest, Realised, RowIdentity
+from synthmix_dagster.release.request import GeneratorRequest, Request
 from synthmix_dagster.verbs.core import recommend_ratio
 
 GAP = Gate("wasserstein_gap", Threshold("number", 0.5))

@@ -190,6 +190,9 @@ def test_every_option_is_explained_where_dagster_shows_it() -> None:
     schema = SynthMixComponent.get_model_cls().model_json_schema()
     silent = [name for name, field in schema["properties"].items() if not field.get("description")]
     assert silent == []
-    assert schema["properties"]["target"]["description"] == "Label column."
+    assert (
+        schema["properties"]["target"]["description"]
+        == "Label column; null where there is none, and then wrong labels are invisible."
+    )
     drift = schema["$defs"][DriftConfig.model().__name__]["properties"]
     assert "false alarm" in drift["delta"]["description"]

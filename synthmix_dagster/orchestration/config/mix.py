@@ -4,33 +4,23 @@ No pydantic constraints on the fields: Dagster derives the YAML model from them,
 field may also be a template string. The validators run after templates are filled in.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import dagster as dg
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
-from pydantic import PrivateAttr, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from typing_extensions import Self
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.orchestration.config.base import below_root, writable_root
-from synthmix_dagster.orchestration.config.dataset import DatasetConfig, require_placeholders
+from synthmix_dagster.orchestration.config.dataset import require_placeholders
 from synthmix_dagster.orchestration.config.drift import DriftConfig
-from synthmix_dagster.orchestration.config.gates import GateConfig
-from synthmix_dagster.orchestration.config.measuring import MeasureConfig, keywords
-from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY, OrchestrationConfig
+from synthmix_dagster.orchestration.config.measuring import keywords
+from synthmix_dagster.orchestration.config.mix_datasets import MixDatasets
+from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY
 from synthmix_dagster.orchestration.config.publish import PublishConfig
-from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule
+from synthmix_dagster.orchestration.config.questions import Question, require_answerable
+from synthmix_dagster.ratio.options import AnswerOptions, ClassWeight, Learner, RatioOptions, Rule
 from synthmix_dagster.release.options import MixOptions, Mode
-
-#: Assets of a mix, upstream first.
-ROLES = (
-    "real",
-    "generator_input",
-    "synthetic",
-    "distribution_distance",
-    "optimal_ratio",
-    "training_data",
-)
 
 #: From an asset of the mix and its role to the asset as it will appear.
 Translation = (
@@ -42,41 +32,24 @@ Translation = (
 )
 
 
-class MixConfig(
-    OrchestrationConfig, MeasureConfig, GateConfig, described_by=(MixOptions, RatioOptions)
-):
+class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptions)):
     """Everything a user may set for one mix.
 
-    The attributes of `GateConfig`, `OrchestrationConfig`, `Columns`, `DistanceOptions`,
-    `RatioOptions` and `MixOptions` are settings as well; ``shortage`` is not.
+    The attributes of `MixDatasets`, `GateConfig`, `OrchestrationConfig`, `Columns`,
+    `DistanceOptions`, `RatioOptions`, `AnswerOptions` and `MixOptions` are settings as well; ``shortage`` is not.
 
     Attributes
     ----------
     name : str
         Name of the mix; its assets are ``<key_prefix>/<name>/<role>``.
-    real, synthetic : DatasetConfig
-        The two datasets.
-    target : str
-        Label column.
-    task : {"regression", "classification"}
-        Prediction task: whether the label column holds numbers or classes.
     output_root : str
         Directory for everything that is written, or a URI such as ``s3://bucket/mixes``. Steps on
         several machines must share it.
-    storage : str, optional
-        Key of a `SynthMixStorage` resource, by which an object store at `output_root` is reached;
-        by default credentials come from the environment of the step.
     output : str, optional
         Folder of this mix below `output_root`, by default its key prefix and name. Mixes with the
         same output share one ``latest``, which points to the last release that passed its gates.
-    evaluation : DatasetConfig, optional
-        Evaluation rows: real rows that are in no other dataset and that the generator never saw.
-        The risk is predicted for them.
     evaluation_column : str, optional
         Boolean column of `real` that marks the evaluation rows; they are used for nothing else.
-    evaluation_share : float, optional
-        Share of the real rows to hold out as evaluation rows, chosen by row identity. The remaining
-        rows are the asset ``generator_input``, on which the generator must be fitted.
     drift : DriftConfig, optional
         Monitors the gap, the generator and the real data for drift; adds the check ``drift``.
     sign : str, optional
@@ -90,12 +63,8 @@ class MixConfig(
         and ``spec``; in Python it is a function of the specification and the role.
     """
 
-    real: DatasetConfig
-    synthetic: DatasetConfig
-    target: str
-    task: Literal["regression", "classification"]
+    per_class: bool = AnswerOptions.per_class
     output_root: str
-    storage: str | None = None
     output: str | None = None
     stratify: str | None = MixOptions.stratify
     mode: Mode = MixOptions.mode
@@ -107,10 +76,7 @@ class MixConfig(
     rule: Rule = RatioOptions.rule
     learner: Learner = RatioOptions.learner
     estimator: str | None = RatioOptions.estimator
-    evaluation: DatasetConfig | None = None
     evaluation_column: str | None = None
-    evaluation_share: float | None = None
-    generator_saw_real: bool | None = RatioOptions.generator_saw_real
     # In Python `recommend_ratio` takes an object too; here, what is stored must be text.
     scoring: str | None = RatioOptions.scoring  # type: ignore[assignment]
     positive_class: str | None = RatioOptions.positive_class
@@ -121,9 +87,6 @@ class MixConfig(
     publish: PublishConfig | None = None
     translation: Translation = None
 
-    _partition: str | None = PrivateAttr(None)
-    _specs: dict[str, dg.AssetSpec] = PrivateAttr(default_factory=dict)
-
     _below = field_validator("output")(below_root)
     _writable = field_validator("output_root")(writable_root)
 
@@ -131,6 +94,11 @@ class MixConfig(
     def _ratio_and_mix_are_valid(self) -> Self:
         # Both refuse what is wrong when they are made.
         _ = self.ratio_options, self.mix_options
+        return self
+
+    @model_validator(mode="after")
+    def _question_can_be_answered(self) -> Self:
+        require_answerable(self, self.question)
         return self
 
     @field_validator("max_ratio")
@@ -184,10 +152,8 @@ class MixConfig(
 
     @model_validator(mode="after")
     def _placeholders_are_filled(self) -> Self:
-        for name in ("real", "synthetic", "evaluation"):
-            source = getattr(self, name)
-            if source is not None:
-                require_placeholders(name, source, self.partitions_def)
+        for name, source in self._sources.items():
+            require_placeholders(name, source, self.partitions_def)
         return self
 
     @model_validator(mode="after")
@@ -204,7 +170,7 @@ class MixConfig(
 
     @model_validator(mode="after")
     def _generator_makes_synthetic_rows(self) -> Self:
-        for name in ("real", "evaluation"):
+        for name in ("real", "evaluation", "other"):
             source = getattr(self, name)
             if source is not None and source.generator is not None:
                 raise ValueError(f"'{name}' has a 'generator'. Only 'synthetic' can be generated")
@@ -219,74 +185,17 @@ class MixConfig(
     @property
     def storages(self) -> list[str]:
         """Keys of the resources by which object stores are reached."""
-        sources = (self.real, self.synthetic, self.evaluation, self.publish)
-        keys = [self.storage, *(source.storage for source in sources if source is not None)]
-        return [key for key in dict.fromkeys(keys) if key is not None]
-
-    def get_asset_spec(self, role: str) -> dg.AssetSpec:
-        """Specification of one asset of the mix; `assets.Mix` fills it in."""
-        return dg.AssetSpec([*self.key_prefix, self.name, role])
-
-    def asset_spec(self, role: str) -> dg.AssetSpec:
-        """What `get_asset_spec` says, asked once: a project of many mixes loads faster."""
-        if role not in self._specs:
-            self._specs[role] = self.get_asset_spec(role)
-        return self._specs[role]
-
-    def asset_key(self, role: str) -> dg.AssetKey:
-        """Key of one of the assets; a dataset given by key keeps its own."""
-        if role in ("real", "synthetic"):
-            existing = self.dataset(role).asset
-            if existing is not None:
-                return existing
-        return self.asset_spec(role).key
-
-    def dataset(self, role: str) -> DatasetConfig:
-        """Settings of the real, the synthetic or the evaluation dataset, which has to be there."""
-        found: DatasetConfig = getattr(self, role)
-        return found
+        own = None if self.publish is None else self.publish.storage
+        return list(dict.fromkeys([*super().storages, *([] if own is None else [own])]))
 
     @property
-    def from_files(self) -> bool:
-        """Whether the schema can be judged before anything is measured.
-
-        Assets of somebody else's are judged as they are measured: on their asset the check would
-        run, and fail, in their runs, and a step that is only a check is given all partitions.
-        """
-        return all(self.dataset(side).asset is None for side in ("real", "synthetic"))
-
-    @property
-    def own_roles(self) -> list[str]:
-        """Roles of the assets that this mix defines."""
-        given = {name for name in ("real", "synthetic") if self.dataset(name).asset is not None}
-        if self.evaluation_share is None:
-            given.add("generator_input")
-        return [role for role in ROLES if role not in given]
-
-    def at(self, partition: str | None) -> Self:
-        """These settings for one partition, which has records and releases of its own.
-
-        Raises
-        ------
-        ConfigError
-            The key would lead a path elsewhere.
-        """
-        if partition is None:
-            return self
-        named = ("real", "synthetic", "evaluation")
-        sources = {name: getattr(self, name) for name in named if getattr(self, name) is not None}
-        copy = self.model_copy(
-            update={
-                name: source.at(partition, self.partitions_def) for name, source in sources.items()
-            }
-        )
-        copy._partition = partition
-        return copy
-
-    @property
-    def partition(self) -> str | None:
-        """Key of the partition that these settings are for."""
-        return self._partition
+    def question(self) -> Question:
+        """What is asked of the ratio."""
+        if self.is_whole:
+            return "generators"
+        if self.target is None:
+            return "no target"
+        return "classes" if self.per_class else "ratio"
 
     @property
     def ratio_options(self) -> RatioOptions:
@@ -311,7 +220,7 @@ class MixConfig(
         return MixOptions(
             mode=self.mode,
             seed=self.seed,
-            stratify=self.stratify,
+            stratify=self.target if self.question == "classes" else self.stratify,
             max_rows=self.max_rows,
             provenance=self.provenance,
             rows_per_shard=self.rows_per_shard,
@@ -322,7 +231,7 @@ class MixConfig(
     def observe_options(self) -> dict[str, Any]:
         """Keywords of an observer of drift."""
         options = super().observe_options()
-        labels = [self.target] if self.task == "classification" else []
+        labels = [self.target] if self.target and self.task == "classification" else []
         return {**options, "categorical": [*self.categorical, *labels]}
 
     def measure_options(self) -> dict[str, Any]:
@@ -331,8 +240,17 @@ class MixConfig(
         return {"target": self.target, "task": self.task, **options}
 
     def recommend_options(self) -> dict[str, Any]:
-        """Keywords of `recommend_ratio`, which has no groups: their column is left out."""
+        """Keywords of what recommends, which has no groups: their column is left out."""
         options = keywords(self.columns, self.ratio_options)
         groups = options.pop("groups")
         options["ignore"] += [] if groups is None else [groups]
-        return {"target": self.target, "task": self.task, **options}
+        if self.question == "ratio":
+            return {"target": self.target, "task": self.task, **options}
+        taken = ("max_ratio", "sample_rows", "seed", "generator_saw_real", *vars(self.columns))
+        options = {name: value for name, value in options.items() if name in taken}
+        if self.question == "generators":
+            saw = {name: view.generator_saw_real for name, view in self.views.items()}
+            refused = {name: of.if_refused for name, of in self.generators.items()}
+            more = {"target": self.target, "task": self.task, "if_refused": refused}
+            return {**options, **more, "generator_saw_real": saw}
+        return options if self.question == "no target" else {"target": self.target, **options}

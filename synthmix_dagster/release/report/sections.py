@@ -4,7 +4,6 @@ A section is what its template, of the same name, lays out: values by name. What
 there as None, and the template says so.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -12,13 +11,15 @@ from synthmix_dagster.display.formatting import readable
 from synthmix_dagster.display.style import PAGE_WIDTH
 from synthmix_dagster.distance.display import plot_distance
 from synthmix_dagster.distance.report import DistanceReport
-from synthmix_dagster.gates.evidence import Evidence
+from synthmix_dagster.gates.evidence import Evidence, of_generator
 from synthmix_dagster.gates.other_verdicts import judge_memorisation, judge_recommendation
 from synthmix_dagster.gates.threshold import GATES
 from synthmix_dagster.gates.verdicts import Verdict
+from synthmix_dagster.ratio.answers import Answer, ratios_of
 from synthmix_dagster.ratio.decision import EQUIVALENT
 from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.shares import Amounts
 from synthmix_dagster.release.display import plot_composition
 from synthmix_dagster.release.manifest import REAL, Input, InputView, Manifest, Portion
 from synthmix_dagster.release.report.changes import changes
@@ -123,6 +124,9 @@ def ratio(sources: Sources) -> Values:
     common: Values = {"manifest": manifest, "advice": advice}
     if advice is None:
         return {**common, "unread": "optimal_ratio" in sources.evidence.unread}
+    if not isinstance(advice, Recommendation):
+        found = {"deviates": deviates(manifest, advice), "amounts": Amounts.of(advice)}
+        return {**common, **found}
     results = (advice.weighted, advice.exchange)
     return {
         **common,
@@ -135,9 +139,12 @@ def ratio(sources: Sources) -> Values:
     }
 
 
-def deviates(manifest: Manifest, advice: Recommendation) -> bool:
+def deviates(manifest: Manifest, advice: Answer) -> bool:
     """Whether a release holds another ratio than was recommended."""
-    return abs(manifest.realised.ratio - advice.ratio) > 0.5 / advice.n_real
+    ratios = ratios_of(advice)
+    # Of every generator or class a whole number of rows is released.
+    rounded = 0.5 * (len(ratios) if isinstance(ratios, dict) else 1)
+    return abs(manifest.realised.ratio - advice.ratio) > rounded / advice.n_real
 
 
 def _meaning_of_interval(advice: Recommendation) -> str:
@@ -159,11 +166,22 @@ def _meaning_of_interval(advice: Recommendation) -> str:
 
 
 def distance(sources: Sources) -> Values:
-    """The gap, chance, and the columns that contribute to it."""
-    report = sources.evidence.distance
-    if report is None:
-        return {"report": None, "unread": "distribution_distance" in sources.evidence.unread}
-    return {"report": report, "gap": _gap(report, sources.evidence.thresholds)}
+    """The gap, chance, and the columns that contribute to it, of each generator."""
+    evidence = sources.evidence
+    reports = dict(evidence.distances) if evidence.distance is None else {"": evidence.distance}
+    return {
+        "unread": [name for name in evidence.unread if name.startswith("distribution_distance")],
+        "distances": [
+            {
+                "generator": name,
+                "report": report,
+                "gap": _gap(
+                    report, evidence.thresholds.get(of_generator("wasserstein_gap", name)), name
+                ),
+            }
+            for name, report in reports.items()
+        ],
+    }
 
 
 def checked(sources: Sources) -> Values:
@@ -172,7 +190,8 @@ def checked(sources: Sources) -> Values:
     missing = [
         Check(name, "not configured", "No threshold was set, so it could not stop the release.")
         for name in GATES
-        if name not in verdicts and "checks" not in evidence.unread
+        if "checks" not in evidence.unread
+        and not any(check == name or check.startswith(f"{name} of ") for check in verdicts)
     ]
     if evidence.recommendation is None:
         reason = "No recommendation was computed."
@@ -195,7 +214,7 @@ def verdicts_of(evidence: Evidence) -> dict[str, Verdict]:
     verdicts, advice = dict(evidence.checks), evidence.recommendation
     if advice is not None:
         verdicts.setdefault("recommendation_usable", judge_recommendation(advice))
-        verdicts.setdefault("memorisation", judge_memorisation(advice.provenance, "WARN"))
+        verdicts.setdefault("memorisation", judge_memorisation(advice, "WARN"))
     return verdicts
 
 
@@ -282,8 +301,7 @@ def _baselines(advice: Recommendation) -> list[Values]:
     ]
 
 
-def _gap(report: DistanceReport, thresholds: Mapping[str, float]) -> Picture:
-    threshold = thresholds.get("wasserstein_gap")
+def _gap(report: DistanceReport, threshold: float | None, generator: str) -> Picture:
     limit = "" if threshold is None else f", the threshold {threshold:g}"
     interval = ""
     if report.interval is not None:
@@ -291,7 +309,7 @@ def _gap(report: DistanceReport, thresholds: Mapping[str, float]) -> Picture:
     largest = ", ".join(f"{column.column} {column.part:.3f}" for column in report.columns[:3])
     return draw(
         lambda: plot_distance(report, threshold=threshold, width=PAGE_WIDTH),
-        "distance",
+        f"distance-{generator}" if generator else "distance",
         "Gap, chance and threshold, and the contribution of every column",
         f"The gap is {report.gap:.3f}{interval}, the floor {report.floor:.3f}{limit}. "
         f"Largest contributions to the squared gap: {largest}.",

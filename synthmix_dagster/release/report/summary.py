@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from synthmix_dagster.display.formatting import readable, shown, signed
-from synthmix_dagster.gates.evidence import Evidence
+from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.gates.evidence import Evidence, of_generator
+from synthmix_dagster.ratio.answers import Answer, provenances_of
 from synthmix_dagster.ratio.display import plot_choice
+from synthmix_dagster.ratio.embedding import EmbeddingOptimum
+from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.report.changes import Change
@@ -120,7 +124,7 @@ def _unknown(evidence: Evidence) -> Iterator[Doubt]:
     """What was not measured or cannot be read."""
     for name in evidence.unread:
         yield Doubt(f"'{name}' was written by another version and cannot be read.", "checked")
-    if evidence.distance is None:
+    if evidence.distance is None and not evidence.distances:
         yield Doubt(
             "The distance was not measured, so synthetic rows may be far from real rows.",
             "distance",
@@ -131,43 +135,58 @@ def _unknown(evidence: Evidence) -> Iterator[Doubt]:
 
 def _warned(evidence: Evidence) -> Iterator[Doubt]:
     """Checks that did not pass, and rows that may not judge."""
-    advice = evidence.recommendation
-    if advice is not None and not advice.provenance.trusted:
-        yield Doubt(_short(advice.provenance.sentence), "ratio")
+    barred = {name: of for name, of in _provenances(evidence).items() if not of.trusted}
+    for name, provenance in barred.items():
+        said = f"'{name}': {provenance.sentence}" if name else provenance.sentence
+        yield Doubt(_short(said), "ratio")
     for name, verdict in verdicts_of(evidence).items():
-        untrusted = advice is not None and not advice.provenance.trusted
-        if not verdict.passed and not (untrusted and name != "wasserstein_gap"):
+        if not verdict.passed and not (barred and not name.startswith("wasserstein_gap")):
             yield Doubt(_short(verdict.sentence), "checked")
+
+
+def _provenances(evidence: Evidence) -> dict[str, Provenance]:
+    return {} if evidence.recommendation is None else provenances_of(evidence.recommendation)
+
+
+def _reports(evidence: Evidence) -> dict[str, DistanceReport]:
+    """The distance of each generator; of the only one, by no name."""
+    return dict(evidence.distances) if evidence.distance is None else {"": evidence.distance}
 
 
 def _uncertain(sources: Sources) -> Iterator[Doubt]:
     """What the numbers leave open."""
     evidence = sources.evidence
-    report, advice = evidence.distance, evidence.recommendation
-    if advice is not None and advice.provenance.judged == "unknown":
+    advice = evidence.recommendation
+    if any(of.judged == "unknown" for of in _provenances(evidence).values()):
         yield Doubt(
             "If the generator was fitted on these real rows, the predicted error is too low and "
             "the ratio may be too high.",
             "ratio",
         )
-    limit = evidence.thresholds.get("wasserstein_gap")
-    if report is not None and report.interval is not None and limit is not None:
+    reports = _reports(evidence)
+    for name, report in reports.items():
+        limit = evidence.thresholds.get(of_generator("wasserstein_gap", name))
+        if report.interval is None or limit is None:
+            continue
         high = report.interval[1]
         if report.gap <= limit < high:
+            whose = f" of '{name}'" if name else ""
             yield Doubt(
-                f"The gap may be above its threshold of {limit:g}: its 95 % interval reaches "
-                f"{high:.3f}.",
+                f"The gap{whose} may be above its threshold of {limit:g}: its 95 % interval "
+                f"reaches {high:.3f}.",
                 "distance",
             )
-    labelled = report is not None and report.conditional_gap is not None
-    if labelled and "conditional_gap" not in evidence.checks:
+    labelled = any(report.conditional_gap is not None for report in reports.values())
+    if labelled and not any(check.startswith("conditional_gap") for check in evidence.checks):
         yield Doubt(
             "Labels were not gated ('conditional_threshold' is not set), so rows with wrong labels "
             "would have passed.",
             "checked",
         )
-    if advice is not None and advice.interval[0] < advice.interval[1]:
+    low, high = (0.0, 0.0)
+    if isinstance(advice, Recommendation | EmbeddingOptimum):
         low, high = advice.interval
+    if low < high:
         yield Doubt(
             f"Another ratio may be better: the interval is {low:.2f} to {high:.2f}.", "ratio"
         )
@@ -176,14 +195,17 @@ def _uncertain(sources: Sources) -> Iterator[Doubt]:
 def _always(sources: Sources) -> Iterator[Doubt]:
     """What no measurement on these rows can rule out."""
     manifest = sources.manifest
-    report, advice = sources.evidence.distance, sources.evidence.recommendation
-    if advice is not None:
+    advice = sources.evidence.recommendation
+    if isinstance(advice, EmbeddingOptimum):
+        yield Doubt("No target was named, so wrong labels are invisible here.", "ratio")
+    elif advice is not None:
+        learner = advice.learner if isinstance(advice, Recommendation) else "kernel"
         yield Doubt(
-            f"The error is predicted for the learner '{advice.learner}'. A model of another kind "
+            f"The error is predicted for the learner '{learner}'. A model of another kind "
             "may need another ratio.",
             "ratio",
         )
-    if report is not None:
+    for report in list(_reports(sources.evidence).values())[:1]:
         yield Doubt(
             f"The distance was measured on {report.n_real:,} real and {report.n_synthetic:,} "
             "synthetic rows. Faults in few rows can go unseen.",
@@ -200,7 +222,11 @@ def _always(sources: Sources) -> Iterator[Doubt]:
 def _keys(manifest: Manifest, evidence: Evidence) -> list[Key]:
     realised, report, advice = manifest.realised, evidence.distance, evidence.recommendation
     recommended = "no recommendation" if advice is None else f"recommended {advice.ratio:.2f}"
-    if report is None:
+    if evidence.distances:
+        gaps = {name: each.gap for name, each in evidence.distances.items()}
+        worst = max(gaps, key=gaps.__getitem__)
+        gap = Key("largest gap", f"{gaps[worst]:.3f}", worst)
+    elif report is None:
         gap = Key("gap", "-", "not measured")
     else:
         threshold = evidence.thresholds.get("wasserstein_gap")
@@ -217,8 +243,8 @@ def _keys(manifest: Manifest, evidence: Evidence) -> list[Key]:
     ]
 
 
-def _choice(manifest: Manifest, advice: Recommendation | None) -> Picture | None:
-    if advice is None:
+def _choice(manifest: Manifest, advice: Answer | None) -> Picture | None:
+    if not isinstance(advice, Recommendation):
         return None
     return draw(
         lambda: plot_choice(advice, manifest.realised.ratio),
