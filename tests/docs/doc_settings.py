@@ -79,9 +79,10 @@ def _stubs(attributes: Mapping[str, Any]) -> dg.Definitions:
 
 
 def _sides(attributes: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for name in ("real", "synthetic", "evaluation"):
-        if name in attributes:
-            yield attributes[name]
+    for name in ("real", "synthetic", "evaluation", "other"):
+        side = attributes.get(name, {})
+        several = side and all(isinstance(each, Mapping) for each in side.values())
+        yield from side.values() if several else [side]
 
 
 def _keys(side: Mapping[str, Any]) -> list[str]:

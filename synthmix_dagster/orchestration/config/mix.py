@@ -36,7 +36,8 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
     """Everything a user may set for one mix.
 
     The attributes of `MixDatasets`, `GateConfig`, `OrchestrationConfig`, `Columns`,
-    `DistanceOptions`, `RatioOptions`, `AnswerOptions` and `MixOptions` are settings as well; ``shortage`` is not.
+    `DistanceOptions`, `RatioOptions`, `AnswerOptions` and `MixOptions` are settings as well;
+    ``shortage`` is not.
 
     Attributes
     ----------

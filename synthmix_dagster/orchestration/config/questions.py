@@ -1,7 +1,7 @@
 """What is asked of the ratio, and which settings go with it."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.orchestration.config.mix_datasets import MixDatasets
