@@ -150,10 +150,7 @@ def release(config: MixConfig, inputs: Inputs) -> Outcome:
     ]
     plan = _planned(config, opened, requested, options)
     reports = {name: each.distance for name, each in measured.items()}
-    selected = {
-        of_generator(RELEASED_ROWS, name): judge_selected(plan, report, name or "synthetic")
-        for name, report in reports.items()
-    }
+    selected = _judged_rows(plan, reports)
     objections += refusals(selected)
     results = {config.views[n].qualified_role(DISTANCE): each for n, each in measured.items()}
     results[RATIO] = advised
@@ -228,6 +225,14 @@ def _judged(
         ]
         verdicts |= {of_generator(check, name): verdict for check, verdict in found.items()}
     return verdicts, objections
+
+
+def _judged_rows(plan: MixPlan, reports: Mapping[str, DistanceReport]) -> dict[str, Verdict]:
+    """Compare the rows to be released of each generator with those of it that were measured."""
+    return {
+        of_generator(RELEASED_ROWS, name): judge_selected(plan, report, name or "synthetic")
+        for name, report in reports.items()
+    }
 
 
 def _planned(
