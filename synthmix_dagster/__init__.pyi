@@ -22,6 +22,8 @@ from synthmix_dagster.orchestration.storage import SynthMixStorage as SynthMixSt
 from synthmix_dagster.ratio.recommendation import Recommendation as Recommendation
 from synthmix_dagster.release.handle import Release as Release
 from synthmix_dagster.release.handle import load_release as load_release
+from synthmix_dagster.release.history import History as History
+from synthmix_dagster.release.history import history as history
 from synthmix_dagster.release.verification import verify_release as verify_release
 from synthmix_dagster.verbs.core import measure_distance as measure_distance
 from synthmix_dagster.verbs.core import recommend_ratio as recommend_ratio

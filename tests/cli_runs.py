@@ -10,7 +10,7 @@ from synthmix_dagster.cli import main
 
 TASK = ["--target", "y", "--task", "regression"]
 QUICK = ["--permutations", "19", "--directions", "20"]
-VERBS = ("measure", "recommend", "mix", "verify", "report")
+VERBS = ("measure", "recommend", "mix", "verify", "report", "history")
 
 
 def run(*arguments: object) -> Result:

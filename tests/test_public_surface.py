@@ -18,6 +18,7 @@ def test_public_names() -> None:
     assert synthmix_dagster.__all__ == [
         "DistanceReport",
         "DriftReport",
+        "History",
         "NewRelease",
         "Recommendation",
         "Release",
@@ -31,6 +32,7 @@ def test_public_names() -> None:
         "build_synthmix_checks",
         "build_synthmix_defs",
         "drift_report",
+        "history",
         "learn_from_pairs",
         "load_release",
         "measure_distance",

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthmix_dagster.display.formatting import readable
+
 if TYPE_CHECKING:
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.gates.verdicts import Verdict
     from synthmix_dagster.ratio.recommendation import Recommendation
     from synthmix_dagster.release.handle import Release
+    from synthmix_dagster.release.history import History
 
+#: Titles of the table of a history, after time and mix.
+_HISTORY = ("verdict", "rows", "ratio", "gap", "threshold", "release or reason")
 #: Columns printed of a distance.
 _WORST = 5
 
@@ -80,6 +85,34 @@ def print_verdicts(verdicts: Mapping[str, "Verdict"], *, failed: str = "FAILED")
     """Print the verdict of every gate."""
     for gate, verdict in verdicts.items():
         click.echo(f"{'passed' if verdict.passed else failed}  {gate}: {verdict.sentence}")
+
+
+def print_history(history: "History", last: int | None = None) -> None:
+    """Print every release and refusal as a table, the newest last."""
+    entries = history.entries if last is None else history.entries[-last:]
+    several = len({entry.place for entry in history.entries}) > 1
+    rows = [
+        [
+            entry.at[:16].replace("T", " ") or "-",
+            *([entry.place or "."] if several else []),
+            entry.verdict,
+            "-" if entry.rows is None else f"{entry.rows:,}",
+            *map(readable, (entry.ratio, entry.gap, entry.threshold)),
+            " ".join(filter(None, (entry.release_id, _first(entry.reason)))),
+        ]
+        for entry in entries
+    ]
+    title = ["time (UTC)", *(["mix"] if several else []), *_HISTORY]
+    widths = [max(map(len, column)) for column in zip(title, *rows, strict=True)]
+    for row in (title, *rows):
+        cells = (each.ljust(width) for each, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _first(reason: str, longest: int = 100) -> str:
+    """As much of a reason as a line of a table has room for."""
+    line = " ".join(reason.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def write(path: Path | str, content: bytes, *, option: str) -> None:

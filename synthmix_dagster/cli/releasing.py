@@ -97,7 +97,8 @@ def mix(
             advice = core.recommend_ratio(
                 rows, generated, evaluation=judges, distance=distance, **chosen
             )
-            _require_usable(advice, require_usable)
+            if require_usable:
+                _require_usable(advice, output, distance, gates)
             ratio = advice.ratio
         step("writing the release")
         release = mixing.mix(
@@ -248,23 +249,39 @@ def _measured(
     settings: Mapping[str, Any],
 ) -> "DistanceReport":
     """Measure the distance, and refuse what the release would refuse before more is computed."""
+    from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.gates.evidence import Evidence
+    from synthmix_dagster.release.events import refusal
+    from synthmix_dagster.release.recording import refusals_recorded
     from synthmix_dagster.verbs.core import measure_distance
 
     chosen = values_of(settings, Columns, DistanceOptions) | _labels(settings)
     trained = any(gate.name == "classifier_accuracy" for gate in gates)
     distance = measure_distance(rows, synthetic, classifier=trained, **chosen)
     known = [gate for gate in gates if gate.threshold.kind != "auto"]
-    Evidence.judged(output, distance, None, known)
+    with refusals_recorded(open_store(output), refusal({"": distance}, known)):
+        Evidence.judged(output, distance, None, known)
     return distance
 
 
-def _require_usable(advice: "Recommendation", required: bool) -> None:
+def _require_usable(
+    advice: "Recommendation",
+    output: str,
+    distance: "DistanceReport | None",
+    gates: Sequence["Gate"],
+) -> None:
+    from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.gates.other_verdicts import judge_recommendation
+    from synthmix_dagster.release.events import refusal
+    from synthmix_dagster.release.recording import record
 
     verdict = judge_recommendation(advice)
-    if required and not verdict.passed:
-        raise Refused(f"release refused, 'recommendation_usable': {verdict.sentence}")
+    if verdict.passed:
+        return
+    problem = f"release refused, 'recommendation_usable': {verdict.sentence}"
+    reports = {} if distance is None else {"": distance}
+    record(open_store(output), refusal(reports, gates, answer=advice, reason=problem))
+    raise Refused(problem)
 
 
 def _labels(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,3 +299,36 @@ def _as_json(as_json: bool) -> Iterator[None]:
         if as_json:
             answers.print_json({"passed": False, "problem": str(error)})
         raise
+
+
+@main.command()
+@click.argument("place", type=options.ReleasePlace(), metavar="MIX")
+@click.option("--html", metavar="FILE", help="Write one self-contained HTML page as well.")
+@click.option("--last", type=click.IntRange(min=1), help="Print only so many of the newest.")
+@options.as_json
+def history(place: str, html: str | None, last: int | None, as_json: bool) -> None:
+    """List every release and refusal of a MIX, the newest last.
+
+    MIX is the folder of a mix, one of its partitions, or one that holds several mixes: a directory
+    or a URI. Manifests are read, no rows. Every mix keeps the same page as index.html beside its
+    releases.
+
+    \b
+    What happened to this mix so far:
+      synthmix history mixes/churn
+
+    \b
+    All mixes of a project as one page:
+      synthmix history mixes --html history.html
+    """  # noqa: D301
+    from synthmix_dagster.data.opening import open_store
+    from synthmix_dagster.release.history import history as read_history
+
+    found = read_history(place)
+    if html is not None:
+        page = found.to_html(open_store(html).up().resolved().uri)
+        answers.write(html, page.encode("utf-8"), option="html")
+    if as_json:
+        answers.print_json(found.to_dict())
+    else:
+        answers.print_history(found, last)

@@ -28,6 +28,7 @@ from synthmix_dagster.orchestration.failures import without_secrets_in_errors
 from synthmix_dagster.orchestration.inputs import open_side, put_aside, schema_violations
 from synthmix_dagster.orchestration.partitions import partitions_of
 from synthmix_dagster.orchestration.paths import MixPaths
+from synthmix_dagster.orchestration.refusals import record_refusal
 from synthmix_dagster.orchestration.release_gates import judge_all, thresholds_by_gate
 from synthmix_dagster.ratio.answers import Answer, read_answer
 from synthmix_dagster.release.verification import verify_release
@@ -71,22 +72,43 @@ def _judged(
     context: dg.AssetExecutionContext,
     thresholds: Mapping[str, Any],
 ) -> Judged:
+    partitions = partitions_of(context)
     if name == "drift" and config.drift is not None:
         # Over all partitions: they are its history.
-        return judge_drift(watch_of(config, config.drift), context.instance)
+        judged = judge_drift(watch_of(config, config.drift), context.instance)
+        for partition in partitions if config.drift.blocking else ():
+            _record_refused(config.at(partition), name, role, judged, context)
+        return judged
     option = GATES.get(name, "")
     options = {option: thresholds[option]} if option in thresholds else {}
+
+    def judge_one(partition: str | None, _: Mapping[str, Any]) -> Mapping[str, Judged]:
+        judged = _JUDGES[name](config.at(partition), options)
+        if config.stops(name):
+            _record_refused(config.at(partition), name, role, judged, context)
+        return {name: judged}
+
     try:
         return judge_partitions(
             [name],
-            partitions_of(context),
+            partitions,
             {},
-            lambda partition, _: {name: _JUDGES[name](config.at(partition), options)},
+            judge_one,
             # Nothing judges a release again after its recount.
             judged_again=role != "training_data",
         )[name]
     except SynthMixError as error:
         return Judged(Verdict(False, str(error)))
+
+
+def _record_refused(
+    config: MixConfig, name: str, role: str, judged: Judged, context: dg.AssetExecutionContext
+) -> None:
+    """Keep for the history that a gate stopped a run on its way to a release."""
+    verdict = judged.verdict
+    refuses = not verdict.passed and verdict.severity == "ERROR"
+    if refuses and config.asset_key(role) in context.selected_asset_keys:
+        record_refusal(config, f"the check '{name}' failed. {verdict.sentence}")
 
 
 def judge_pair(

@@ -13,6 +13,7 @@ import dagster as dg
 from synthmix_dagster.data.alignment import require_fit
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.errors import GateError
 from synthmix_dagster.gates.coverage import RELEASED_ROWS
 from synthmix_dagster.gates.evidence import Evidence, of_generator, refusals
 from synthmix_dagster.gates.verdicts import Verdict
@@ -36,6 +37,7 @@ from synthmix_dagster.orchestration.inputs import (
 from synthmix_dagster.orchestration.outcome import Inputs, Outcome
 from synthmix_dagster.orchestration.paths import MixPaths
 from synthmix_dagster.orchestration.publishing import send
+from synthmix_dagster.orchestration.refusals import record_refusal
 from synthmix_dagster.orchestration.release_gates import (
     drift_failures,
     failures_of,
@@ -127,7 +129,16 @@ def recommend(config: MixConfig, inputs: Inputs) -> Outcome:
 
 
 def release(config: MixConfig, inputs: Inputs) -> Outcome:
-    """Follow the evidence back, judge it again, and publish the mix or refuse with the reason."""
+    """Publish the mix, or refuse with the reason, which the history keeps."""
+    try:
+        return _released(config, inputs)
+    except GateError as error:
+        record_refusal(config, str(error))
+        raise
+
+
+def _released(config: MixConfig, inputs: Inputs) -> Outcome:
+    """Follow the evidence back, judge it again, and publish the mix."""
     options = inputs.overrides
     reason = options.get("release_anyway")
     opened = open_each(config.views, inputs.frames)

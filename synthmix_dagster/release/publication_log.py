@@ -37,7 +37,7 @@ def read_log(output: Store) -> list[Publication]:
 
 def append_to_log(output: Store, release_id: str, digest: str) -> None:
     """Add a publication; one that repeats the last is left out."""
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
     def appended(content: bytes | None) -> bytes | None:
         log = _entries(content)

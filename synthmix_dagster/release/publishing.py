@@ -15,6 +15,7 @@ from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.handle import Release, load_release
 from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.publication_log import append_to_log, read_log
+from synthmix_dagster.release.recording import write_index
 from synthmix_dagster.release.release_id import digest_of_manifest
 from synthmix_dagster.release.signing import SIGNATURE, Sign, signature_of
 from synthmix_dagster.release.verification import require_realised, verify_release
@@ -69,13 +70,14 @@ def publish(
             place.point("latest")
             if keep is not None:
                 _remove_oldest(output, place, release_id, keep)
-            return release
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"it cannot be written ({error})",
             path=output.uri,
             fix="Check disk space, permissions and column types. Existing releases are unchanged",
         ) from cause_of(error)
+    write_index(output)
+    return release
 
 
 def _existing(final: Store) -> Release | None:

@@ -18,9 +18,11 @@ from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.gates.waiver import require_no_objection
 from synthmix_dagster.ratio.answers import Answer
 from synthmix_dagster.release.coverage import judge_selected
+from synthmix_dagster.release.events import Event, refusal
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
+from synthmix_dagster.release.recording import refusals_recorded
 from synthmix_dagster.release.signing import Sign
 
 
@@ -156,33 +158,47 @@ def mix(
         threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
     )
     store = open_store(output, storage)
-    evidence = _judged(store.name, distance, recommendation, gates)
-    opened = open_dataset(real, "real", key=listed(key))
-    if isinstance(synthetic, Mapping):
-        generators = {
-            name: open_dataset(rows, name, key=listed(key)) for name, rows in synthetic.items()
-        }
-    else:
-        generators = {"synthetic": open_dataset(synthetic, "synthetic", key=listed(key))}
-    if distance is not None and gates:
-        _require_of_these_rows(distance, opened, generators)
-    plan = plan_mix(
-        opened,
-        generators if isinstance(synthetic, Mapping) else generators["synthetic"],
-        ratio=ratio,
-        options=options,
-        key=listed(key),
-        optional=[*listed(ignore), *listed(key)],
-        domains=listed(domains),
-    )
-    if distance is not None and gates:
-        evidence = _with_released_rows(plan, distance, evidence, next(iter(generators)))
+    with refusals_recorded(store, _attempt(distance, gates, recommendation, ratio)):
+        evidence = _judged(store.name, distance, recommendation, gates)
+        opened = open_dataset(real, "real", key=listed(key))
+        if isinstance(synthetic, Mapping):
+            generators = {
+                name: open_dataset(rows, name, key=listed(key)) for name, rows in synthetic.items()
+            }
+        else:
+            generators = {"synthetic": open_dataset(synthetic, "synthetic", key=listed(key))}
+        if distance is not None and gates:
+            _require_of_these_rows(distance, opened, generators)
+        plan = plan_mix(
+            opened,
+            generators if isinstance(synthetic, Mapping) else generators["synthetic"],
+            ratio=ratio,
+            options=options,
+            key=listed(key),
+            optional=[*listed(ignore), *listed(key)],
+            domains=listed(domains),
+        )
+        if distance is not None and gates:
+            evidence = _with_released_rows(plan, distance, evidence, next(iter(generators)))
     # Where a release lies must not change its bytes, and the name of a folder says no more.
     return plan.publish(store, replace(evidence, mix=""), sign)
 
 
 #: One report, or one of each of several generators.
 Distances: TypeAlias = DistanceReport | Mapping[str, DistanceReport]
+
+
+def _attempt(
+    distance: Distances | None,
+    gates: Sequence[Gate],
+    recommendation: Answer | None,
+    ratio: float | Mapping[str, float],
+) -> Event:
+    """What the history keeps of this mix if it is refused."""
+    one = {} if distance is None or isinstance(distance, Mapping) else {"": distance}
+    reports = distance if isinstance(distance, Mapping) else one
+    asked = None if isinstance(ratio, Mapping) else ratio
+    return refusal(reports, gates, answer=recommendation, ratio=asked)
 
 
 def _judged(

@@ -7,7 +7,7 @@ import pytest
 from cli_runs import QUICK, TASK, answer, run
 from scenario import rows
 
-from synthmix_dagster import measure_distance, mix, recommend_ratio, verify_release
+from synthmix_dagster import history, measure_distance, mix, recommend_ratio, verify_release
 
 # --- measure -------------------------------------------------------------------------------------
 
@@ -250,7 +250,9 @@ def test_a_recommendation_that_must_be_usable_stops_a_release(
     result = run(*asked, "--output", tmp_path / "mixes")
     assert result.exit_code == 1
     assert "recommendation_usable" in result.stderr
-    assert not (tmp_path / "mixes").exists()
+    assert not (tmp_path / "mixes" / "releases").exists()
+    (entry,) = history(tmp_path / "mixes").entries
+    assert (entry.kind, entry.reason) == ("refused", result.stderr.strip().removeprefix("Error: "))
 
 
 def test_rows_that_judge_are_not_mixed(files: dict[str, str], tmp_path: Path) -> None:
@@ -300,3 +302,26 @@ def test_report_adds_nothing_to_a_release(release: Path) -> None:
     assert result.exit_code == 2
     assert "option 'output'" in result.stderr
     verify_release(release)
+
+
+def test_the_history_is_a_table_a_page_or_json(tmp_path: Path) -> None:
+    real, synthetic = rows(20, seed=0), rows(60, seed=1)
+    releases = [mix(real, synthetic, ratio=ratio, output=tmp_path) for ratio in (0.5, 1)]
+    page = tmp_path / "page.html"
+    printed = run("history", tmp_path, "--html", page).output.splitlines()
+    assert printed[0].split("  ")[0] == "time (UTC)"
+    assert [line.split()[-1] for line in printed[1:]] == [one.release_id for one in releases]
+    assert [line.split()[-5:-1] for line in printed[1:]] == [
+        ["30", "0.5", "-", "-"],
+        ["40", "1", "-", "-"],
+    ]
+    assert f"releases/{releases[0].release_id}/report.html" in page.read_text()
+    assert len(run("history", tmp_path, "--last", 1).output.splitlines()) == 2
+    entries = answer(run("history", tmp_path, "--json"))["entries"]
+    assert [entry["rows"] for entry in entries] == [30, 40]
+
+
+def test_a_history_of_nothing_is_bad_input(tmp_path: Path) -> None:
+    result = run("history", tmp_path)
+    assert result.exit_code == 2
+    assert "neither a release nor a refusal" in result.stderr

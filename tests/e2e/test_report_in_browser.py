@@ -11,6 +11,10 @@ from browser import chromium, keep_picture, keep_print, prefer
 from released import EVIL, publish
 from selenium.webdriver import Chrome
 
+from synthmix_dagster.data.opening import open_store
+from synthmix_dagster.release.events import Event
+from synthmix_dagster.release.recording import record
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 _RUN_AXE = """
@@ -194,3 +198,23 @@ def test_without_a_browser_ci_fails_where_others_skip(
     monkeypatch.setenv("CI", ci)
     with pytest.raises(outcome, match="'chromium-driver'"):
         next(chromium())
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_history_is_accessible_and_fits(
+    browser: Chrome, report: Path, scheme: str, width: int
+) -> None:
+    output = report.parents[2]
+    record(open_store(output), Event("refused", f"{EVIL} {40 * 'too far '}", gap=2.0, run="1"))
+    browser.get((output / "index.html").as_uri())
+    prefer(browser, scheme)
+    with resized(browser, width):
+        keep_picture(browser, f"history-{scheme}-{width}")
+        found = run_axe(browser)
+        wide = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.find_element("link text", report.parent.name).click()
+    assert browser.current_url == report.as_uri()
+    assert "color-contrast" in {rule["id"] for rule in found["passes"]}
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+    assert wide <= width

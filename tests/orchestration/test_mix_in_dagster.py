@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from scenario import bad, good, rows, write_inputs
 
-from synthmix_dagster import build_synthmix_defs, verify_release
+from synthmix_dagster import build_synthmix_defs, history, verify_release
 
 
 def run(
@@ -123,6 +123,13 @@ def test_training_data_alone_refuses_after_a_failed_gate_and_keeps_the_last_rele
     reason = failure(alone)
     assert "mix 'demo': release refused" in reason
     assert "wasserstein_gap" in reason
+    # One refusal a run: by the check that stopped the first, by `training_data` in the second.
+    released, *refused = history(latest(options)).entries
+    assert (released.kind, released.release_id) == ("released", before.release_id)
+    assert [(entry.kind, entry.threshold) for entry in refused] == [("refused", 0.5)] * 2
+    assert all(entry.gap is not None and entry.gap > 2 for entry in refused)
+    assert refused[0].reason.startswith("the check 'wasserstein_gap' failed. The gap of ")
+    assert refused[1].reason.startswith("mix 'demo': release refused")
     assert "over the threshold 0.5" in reason
     after = verify_release(latest(options))
     assert after.release_id == before.release_id

@@ -54,7 +54,7 @@ def test_a_verdict_on_other_synthetic_rows_releases_nothing(n: int, tmp_path: Pa
             distance=report(),
             threshold=0.5,
         )
-    assert not (tmp_path / "o").exists()
+    assert not (tmp_path / "o" / "releases").exists()
 
 
 def test_a_verdict_on_other_real_rows_releases_nothing(tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ class KeptAlarms:
         ]
         if more:
             self._write([*kept, *more])
+            self._add_to_history(more)
+
+    def _add_to_history(self, alarms: "Sequence[StandingAlarm]") -> None:
+        from synthmix_dagster.release.events import Event
+        from synthmix_dagster.release.recording import record
+
+        records = self.open_records()
+        for alarm in alarms:
+            reason = f"{alarm.series} since {alarm.since}: {alarm.finding}"
+            record(records.output, Event("drift alarm", reason, records.mix))
 
     def _all(self) -> "list[StandingAlarm]":
         from synthmix_dagster.drift.standing import StandingAlarm

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scenario
 
-from synthmix_dagster import build_drift_monitor, build_synthmix_defs
+from synthmix_dagster import build_drift_monitor, build_synthmix_defs, history
 from synthmix_dagster.drift.history import Observation
 from synthmix_dagster.orchestration.drift_watch.metadata import of_observations
 
@@ -200,6 +200,11 @@ def test_a_damaged_record_of_alarms_is_named_and_not_taken_for_none(monitor: Mon
     assert not monitor.run().passed
     (kept,) = monitor.root.rglob("drift_alarms.json")
     assert [one["series"] for one in json.loads(kept.read_text())["alarms"]] == ["generator"]
+    # The same alarm is one entry of the history, however often it is seen.
+    assert not monitor.run().passed
+    (entry,) = history(monitor.root).entries
+    assert entry.kind == "drift alarm"
+    assert entry.reason.startswith("generator since 2026-11-09: ")
     kept.write_text("{}")
     said = monitor.run()
     assert not said.passed
