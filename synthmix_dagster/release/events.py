@@ -1,4 +1,4 @@
-"""What a mix keeps of that which is no release: refusals, and alarms of drift.
+"""What a mix records beside its releases: refusals, and alarms of drift.
 
 One small file beside ``releases``, which only the history reads.
 """
