@@ -34,6 +34,8 @@ from synthmix_dagster.distance.wasserstein import (
 MAX_FITTED = 5_000
 #: Random halves that tell the floor: at first, at most, and from how many pairs of folds.
 FIRST_HALVINGS, MAX_HALVINGS, MAX_PAIRS = 32, 512, 8
+#: Halves in memory at a time, a byte for each and every row.
+HALVINGS_AT_ONCE = 128
 #: Relative standard error of the squared floor at which no more halves are drawn.
 FLOOR_ERROR = 0.012
 #: Confidence of the intervals.
@@ -201,8 +203,10 @@ def expected_within(
     while wanted > 0:
         for rows in drawn:
             of_rows = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
-            labels = halvings(len(rows), wanted, rng, of_rows)
-            found.append(relabelled_squares(points.real[rows], directions, labels, p))
+            for at in range(0, wanted, HALVINGS_AT_ONCE):
+                count = min(HALVINGS_AT_ONCE, wanted - at)
+                labels = halvings(len(rows), count, rng, of_rows)
+                found.append(relabelled_squares(points.real[rows], directions, labels, p))
         squares = np.concatenate(found)
         mean, spread = float(np.mean(squares)), float(np.std(squares))
         if len(squares) > first * len(drawn) or mean <= 0:

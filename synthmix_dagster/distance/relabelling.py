@@ -32,8 +32,9 @@ MAX_SINGLE = 2_048
 RUNS, ENDS = 256, 32
 #: Cells of a quantile function between the ends, and single ones at each end.
 CELLS, END_CELLS = 256, 16
-#: Relabellings, and pooled rows of them, that are worked on at a time.
-_LABELS, _ROWS = 256, 2_048
+#: Relabellings, of which a copy is made where there are more, and pooled rows of them that are
+#: worked on at a time.
+LABELS, _ROWS = 256, 2_048
 #: Projected values that are worked on at a time where rows are single.
 _CACHED = 2**16
 
@@ -158,8 +159,8 @@ def _by_run(pool: Singles, directions: Floats, labels: Labels, p: int) -> Floats
     widths, areas = np.diff(edges), np.diff(cells)
     totals = np.zeros(labels.shape[1])
     batches = [
-        (at, np.ascontiguousarray(labels[:, at : at + _LABELS]))
-        for at in range(0, labels.shape[1], _LABELS)
+        (at, np.ascontiguousarray(labels[:, at : at + LABELS]))
+        for at in range(0, labels.shape[1], LABELS)
     ]
     for (lines,) in projections(directions, pool):
         for line in lines:

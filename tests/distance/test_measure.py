@@ -213,6 +213,7 @@ def test_the_report_states_what_was_done(real):
         pytest.param(500, 6000, {"target": "y"}, marks=pytest.mark.slow),
         pytest.param(3000, 3000, {"target": "y", "permutations": 0}, marks=pytest.mark.slow),
         pytest.param(*(2000, 2000, {"method": "exact", "permutations": 0}), marks=pytest.mark.slow),
+        pytest.param(6000, 3000, {"permutations": 399}, marks=pytest.mark.slow),
     ],
 )
 def test_the_memory_that_was_planned_is_enough(n, m, options):
