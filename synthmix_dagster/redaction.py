@@ -33,6 +33,8 @@ def without_secrets(text: str, *addresses: str) -> str:
     --------
     >>> without_secrets("s3://key:secret@bucket/data?token=1"), without_secrets("data/a@b.csv")
     ('s3://bucket/data', 'data/a@b.csv')
+    >>> without_secrets("abfss://container@account.dfs.core.windows.net/data?sig=1")
+    'abfss://container@account.dfs.core.windows.net/data'
     >>> without_secrets("no access for 'secret'", "s3://key:secret@bucket/data")
     "no access for '***'"
     """
@@ -87,6 +89,9 @@ def _parts(link: str) -> tuple[str, str, str]:
         has_password = ":" in body.partition("@")[0]
         user_info, _, body = (before, at, after) if has_password else body.partition("@")
     place, mark, rest = re.fullmatch(r"([^?#]*)([?#]?)(.*)", body, re.DOTALL).groups()  # type: ignore[union-attr]
+    if scheme[0].lower().startswith("abfs") and user_info and ":" not in user_info:
+        # There the container stands before the host, and without it nothing is found.
+        return f"{scheme[0]}{user_info}@{place}", "", rest if mark else ""
     host, colon, port = place.partition("/")[0].partition(":")
     if colon and not host.startswith("[") and not port.isdigit():
         user_info, place = user_info or f"{host}:{port}", host + place[len(host + colon + port) :]

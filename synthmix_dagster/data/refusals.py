@@ -47,6 +47,18 @@ _NO_BUCKET = Refusal(
     "Create it, or correct its name",
     False,
 )
+_NO_CREDENTIALS = Refusal(
+    "",
+    (),
+    "",
+    "no credentials were found",
+    "Set them in the environment, or in the resource named by 'storage'",
+    False,
+)
+#: Where clients look last: at the machine, which is none of a cloud.
+_LAST_PLACE = re.compile(
+    r"token request|/latest/(?:api/token|meta-data)|/computeMetadata/|/metadata/identity"
+)
 _REFUSALS = (
     _NO_BUCKET,
     Refusal(
@@ -178,6 +190,8 @@ def refusals(store: "ObjectStore", verb: str, name: str) -> Iterator[None]:
 
 def _refusal_of(text: str) -> Refusal:
     """What an answer means; its code says more than its status, and that more than its words."""
+    if _LAST_PLACE.search(text):
+        return _NO_CREDENTIALS
     plain = _ADDRESS.sub("", text)
     codes, statuses = _CODE.findall(text), [int(found) for found in _STATUS.findall(plain)]
     for code in codes:
@@ -205,7 +219,7 @@ def _said(text: str) -> str:
     code, message = _CODE.search(text), _MESSAGE.search(text)
     if code is None:
         return first_line(text)
-    return f"{code[1]}: {message[1]}".rstrip(": .") if message else code[1]
+    return first_line(f"{code[1]}: {message[1]}").rstrip(":") if message else code[1]
 
 
 def first_line(error: Any) -> str:

@@ -8,6 +8,7 @@ import s3_answers as answers
 from s3 import access
 
 from synthmix_dagster.data.opening import open_store
+from synthmix_dagster.data.store import StoreAccess
 from synthmix_dagster.errors import StoreError
 
 TOKEN = "planted-session-token"
@@ -135,3 +136,19 @@ def test_after_the_time_for_it_a_busy_store_is_an_error_that_may_pass():
         with pytest.raises(StoreError, match=r"the store failed .*RequestTimeout") as caught:
             store.put("x", b"1")
     assert caught.value.transient
+
+
+def test_credentials_that_are_nowhere_are_named(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nothing(request):
+        return answers.DENIED
+
+    # In the place of the machine that a cloud would answer from.
+    with answers.answering("http://127.0.0.1:9", nothing) as address:
+        options = {"metadata_endpoint": address}
+        given = StoreAccess(region="eu-west-1", options=options, retry_seconds=0.3)
+        with pytest.raises(StoreError, match="no credentials were found") as caught:
+            open_store("s3://bucket/x", given).put("x", b"1")
+    assert not caught.value.transient
