@@ -5,8 +5,8 @@
         --endpoint http://127.0.0.1:10000/account \
         --option account_name=account --option account_key=...
 
-Everything is written below a folder of its own, which is removed if all of it holds. Credentials are those
-of the environment, unless they are options.
+Everything is written below a folder of its own, which is removed if all of it holds. Credentials
+are those of the environment, unless they are options.
 """
 
 import argparse
