@@ -87,6 +87,29 @@ class StoreError(SynthMixError):
         self.transient = transient
 
 
+class QueryError(SynthMixError):
+    """A warehouse cannot be reached, or a query on it fails; `transient` says whether a later try
+    may succeed.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        connection: str,
+        query: str = "",
+        dataset: str = "",
+        fix: str,
+        transient: bool = False,
+    ) -> None:
+        where = f"connection '{connection}'"
+        where = f"dataset '{dataset}', {where}" if dataset else where
+        super().__init__(problem, where=f"{where}, query '{query}'" if query else where, fix=fix)
+        self.connection = connection
+        self.query = query
+        self.transient = transient
+
+
 class InputError(SynthMixError):
     """An asset of a mix cannot be loaded as the input of another asset."""
 

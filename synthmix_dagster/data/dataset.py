@@ -81,6 +81,8 @@ class Dataset:
         What a reader should know of columns that were left out or changed.
     options : ReadOptions
         How it was read; of a table, with the version that was found.
+    origin : mapping of str to object
+        Of rows from a warehouse: connection and query, for a manifest.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Dataset:
     files: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = ()
     options: ReadOptions = field(default_factory=ReadOptions)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -248,7 +251,7 @@ def open_dataset(
         ranges = ranges_of([raw], without_precision(raw.schema))
         kinds = with_precision(raw.schema, ranges)
         notes = tuple(notes_on_types(kinds, timezone))
-        table = _seen(plain_table(raw, kinds, plain_schema(kinds, timezone)), name, view)
+        table = seen(plain_table(raw, kinds, plain_schema(kinds, timezone)), name, view)
         dataset = Dataset(name, table, content_sha256(table), notes=notes, options=options)
     if dataset.rows == 0:
         what = source if isinstance(source, str | Path) else "an empty frame"
@@ -306,7 +309,7 @@ def _require_files(options: ReadOptions, name: str) -> None:
             )
 
 
-def _seen(table: pa.Table, name: str, view: View) -> pa.Table:
+def seen(table: pa.Table, name: str, view: View) -> pa.Table:
     """What a view hands out of a table in memory."""
     require_unique(table.column_names, name)
     names = view.handed_out(table.column_names, name)

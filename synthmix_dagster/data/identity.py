@@ -1,12 +1,14 @@
 """The identity of a row: an integer that depends neither on when nor on how the row is read.
 
 In order of preference: the user's key columns; the file's relative path and the row's number in
-it; a hash of the row's content, with a counter that tells copies apart.
+it; a hash of the row's content, with a counter that tells copies apart. Rows of a frame or of a
+table in a warehouse have no order, so that they go by their content.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.fingerprint import row_hashes
 from synthmix_dagster.data.formats import PIECE_ROWS
+from synthmix_dagster.data.reading import HASH, StoredRows
 from synthmix_dagster.errors import DataError
 
 Ints = NDArray[np.int64]
@@ -81,6 +84,9 @@ def scan(
         for start in range(0, table.num_rows, rows):
             yield Rows(ids[start : start + rows], table.select(wanted).slice(start, rows))
         return
+    if dataset.source.repeated is not None and not key:
+        yield from _by_stored_content(dataset.source, wanted, rows)
+        return
     for piece in dataset.source.select(list(dict.fromkeys([*wanted, *key]))).pieces(rows):
         if key:
             ids = _key_ids(piece.table, key, dataset.name)
@@ -116,7 +122,8 @@ def identify(dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
     {'by': 'key', 'columns': ['id']}
     """
     if not key:
-        return {"by": "content" if isinstance(dataset.source, pa.Table) else "file and row number"}
+        has_places = isinstance(dataset.source, StoredRows) and dataset.source.repeated is None
+        return {"by": "file and row number" if has_places else "content"}
     # Identities are spread over so many parts that one part of them can be held.
     parts = 1 + dataset.rows // KEYS_AT_A_TIME
     for part in range(parts):
@@ -199,6 +206,31 @@ def _named(dataset: Dataset, key: Sequence[str], identity: int) -> str:
 
 def _content_ids(dataset: Dataset) -> Ints:
     hashes = row_hashes(dataset.table)
-    copies = pd.Series(hashes).groupby(hashes).cumcount().to_numpy(dtype=np.uint64)
+    return _ids_of(hashes, _copies_before(hashes))
+
+
+def _copies_before(values: NDArray[Any]) -> NDArray[np.uint64]:
+    """How many equal ones stand before each value."""
+    return np.asarray(pd.Series(values).groupby(values).cumcount(), dtype=np.uint64)
+
+
+def _ids_of(hashes: NDArray[np.uint64], copies: NDArray[np.uint64]) -> Ints:
     mixed = hashes + copies * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(64 - ID_BITS)).astype(np.int64)
+
+
+def _by_stored_content(source: StoredRows, wanted: Sequence[str], rows: int) -> Iterator[Rows]:
+    """Rows with the identities that they would have in memory, by the hashes stored with them."""
+    repeated = source.repeated if source.repeated is not None else np.empty(0, np.uint64)
+    seen = np.zeros(len(repeated), dtype=np.uint64)
+    names = dict(source.names)
+    read = replace(source, names=(*((name, names[name]) for name in wanted), (HASH, HASH)))
+    for piece in read.pieces(rows):
+        hashes = piece.table.column(HASH).to_numpy()
+        copies = np.zeros(len(hashes), dtype=np.uint64)
+        if len(repeated):
+            place = np.minimum(np.searchsorted(repeated, hashes), len(repeated) - 1)
+            at = np.flatnonzero(repeated[place] == hashes)
+            copies[at] = seen[place[at]] + _copies_before(place[at])
+            np.add.at(seen, place[at], np.uint64(1))
+        yield Rows(_ids_of(hashes, copies), piece.table.select(list(wanted)))

@@ -18,6 +18,7 @@ import pyarrow.fs as pa_fs
 from synthmix_dagster.data import locations as places
 from synthmix_dagster.data.formats import Format, Parquet
 from synthmix_dagster.data.locations import Location
+from synthmix_dagster.data.plain_types import usual_types
 from synthmix_dagster.data.store import Store, is_store
 from synthmix_dagster.data.text_formats import Ints, Pieces, holds
 from synthmix_dagster.errors import DataError
@@ -160,7 +161,7 @@ def _delta(source: str | Path | Store, version: int | str | None, dataset: str) 
             known = f"the newest is {newest}"
             raise _no_version(version, "delta", known, dataset) from error
     _require_plain_files(table, dataset)
-    kinds = _usual(pa.schema(table.schema().to_arrow()))
+    kinds = usual_types(pa.schema(table.schema().to_arrow()))
     locations = []
     for each in pa.table(table.get_add_actions(flatten=False)).to_pylist():
         name = unquote(each["path"])
@@ -208,7 +209,7 @@ def _iceberg(source: str | Path | Store, version: int | str | None, dataset: str
             raise _no_version(version, "iceberg", f"the newest are {known}", dataset)
         snapshot = found
     if snapshot is None:
-        return LakeTable("iceberg", -1, _usual(schema_to_pyarrow(table.schema())), ())
+        return LakeTable("iceberg", -1, usual_types(schema_to_pyarrow(table.schema())), ())
     scan = table.scan(snapshot_id=snapshot.snapshot_id)
     schema = scan.projection()
     locations, readers = [], {}
@@ -219,7 +220,7 @@ def _iceberg(source: str | Path | Store, version: int | str | None, dataset: str
         locations.append(Location(filesystem, path, name, shown, _address(source), "iceberg", {}))
         readers[name] = IcebergFile(table, task, schema)
     ordered = tuple(sorted(locations, key=lambda location: location.name))
-    kinds = _usual(schema_to_pyarrow(schema, include_field_ids=False))
+    kinds = usual_types(schema_to_pyarrow(schema, include_field_ids=False))
     return LakeTable("iceberg", snapshot.snapshot_id, kinds, ordered, readers)
 
 
@@ -307,7 +308,7 @@ class IcebergFile:
     def look(self, file: Location) -> tuple[pa.Schema, int]:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-        kinds = _usual(schema_to_pyarrow(self._schema, include_field_ids=False))
+        kinds = usual_types(schema_to_pyarrow(self._schema, include_field_ids=False))
         if not self._task.delete_files:
             return kinds, self._task.file.record_count
         first = self._schema.select(self._schema.fields[0].name)
@@ -380,19 +381,6 @@ def _widens(stored: pa.DataType, kind: pa.DataType) -> bool:
         stored == kind
         or any(of(stored) and of(kind) for of in families)
         or (stored in text and kind in text)
-    )
-
-
-def _usual(schema: pa.Schema) -> pa.Schema:
-    """Columns in the types that Parquet files of their own have; the libraries say large ones."""
-    large = {
-        pa.large_string(): pa.string(),
-        pa.string_view(): pa.string(),
-        pa.large_binary(): pa.binary(),
-        pa.binary_view(): pa.binary(),
-    }
-    return pa.schema(
-        [pa.field(each.name, large.get(each.type, each.type), each.nullable) for each in schema]
     )
 
 

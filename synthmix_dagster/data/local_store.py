@@ -217,11 +217,13 @@ class LocalShelf:
 def _require_apart(output: Path) -> None:
     """Refuse an output inside that of another mix, or one that has another in its own folders.
 
-    Whoever verifies a release would find files that nobody listed. Partitions of a mix lie in it.
+    Whoever verifies a release would find files that nobody listed. Partitions and snapshots of a
+    mix lie in it.
     """
     own = output.resolve()
     for above in own.parents:
-        if own.relative_to(above).parts[0] != "partitions" and (above / _LOCK).is_file():
+        inside = own.relative_to(above).parts[0]
+        if inside not in ("partitions", "snapshots") and (above / _LOCK).is_file():
             raise ReleaseError(
                 f"it lies inside the output of another mix, '{above}'",
                 path=output,

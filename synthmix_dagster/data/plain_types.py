@@ -70,6 +70,19 @@ def with_precision(schema: pa.Schema, ranges: Mapping[str, NumberRange]) -> pa.S
     return pa.schema(fields, schema.metadata)
 
 
+def usual_types(schema: pa.Schema) -> pa.Schema:
+    """Columns in the types that Parquet files of their own have; libraries say large ones."""
+    large = {
+        pa.large_string(): pa.string(),
+        pa.string_view(): pa.string(),
+        pa.large_binary(): pa.binary(),
+        pa.binary_view(): pa.binary(),
+    }
+    return pa.schema(
+        [pa.field(each.name, large.get(each.type, each.type), each.nullable) for each in schema]
+    )
+
+
 def plain_table(table: pa.Table, raw: pa.Schema, plain: pa.Schema) -> pa.Table:
     """Some of the columns, as `plain_schema` has them."""
     columns = []

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from synthmix_dagster.data import left_out
 from synthmix_dagster.data.common_schema import clash, common_schema, promoted
@@ -35,6 +36,8 @@ from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import DataError, SynthMixError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
+#: Column of a snapshot that holds a hash of the content of its row, and is never handed out.
+HASH = "\0content"
 #: Files opened at a time; digests are most of the work and release the interpreter lock.
 _READERS = 2
 
@@ -112,6 +115,9 @@ class StoredRows:
         Columns to hand out: their name, and the one they have where they are stored.
     view : View
     options : ReadOptions
+    repeated : ndarray of int, optional
+        Of rows that are stored with hashes of their content and go by it: hashes that occur more
+        than once, sorted.
     """
 
     dataset: str
@@ -120,6 +126,7 @@ class StoredRows:
     names: tuple[tuple[str, str], ...]
     view: View
     options: ReadOptions = field(default_factory=ReadOptions)
+    repeated: NDArray[np.uint64] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def open(

@@ -1,0 +1,251 @@
+"""Warehouses: a connection by its key, and a statement read from it as a stream of Arrow batches.
+
+What a driver says when it fails is put into one error that names the connection and the first line
+of the statement, and nothing secret.
+"""
+
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import pyarrow as pa
+
+from synthmix_dagster.data.sessions import Session, session_of
+from synthmix_dagster.data.sql import Query, without_passwords
+from synthmix_dagster.errors import QueryError
+from synthmix_dagster.redaction import cause_of, without_secrets
+
+#: Seconds that a statement may take, reading its rows included, unless it is said.
+TIME_LIMIT = 3600.0
+#: A shorter value of an option is no secret, and its letters may occur anywhere.
+_MIN_SECRET = 6
+#: A message of a driver longer than this is cut.
+_LONGEST = 400
+#: What PostgreSQL calls a statement that its own time limit ended.
+_CANCELLED = "57014"
+
+
+@dataclass(frozen=True)
+class AdbcAccess:
+    """How to reach a database through a driver of ADBC.
+
+    Attributes
+    ----------
+    driver : str
+        Such as ``postgresql``, ``snowflake``, ``bigquery``, ``flightsql`` or ``sqlite``, from the
+        package ``adbc-driver-postgresql`` and so on.
+    uri : str, optional
+    options : mapping of str to str
+        Options of the driver by their names.
+    """
+
+    driver: str
+    uri: str | None = field(default=None, repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Any]:
+        """Open a connection as DB-API has it, and close it at the end."""
+        from adbc_driver_manager import AdbcConnection, dbapi
+
+        name = self.driver.lower().replace("-", "_").removeprefix("adbc_driver_")
+        module = import_module(f"adbc_driver_{name}")
+        arguments = [] if self.uri is None else [self.uri]
+        options = {"db_kwargs": dict(self.options)} if self.options else {}
+        database = module.connect(*arguments, **options)
+        try:
+            connection = dbapi.Connection(database, AdbcConnection(database))
+        except BaseException:
+            database.close()
+            raise
+        with connection:
+            yield connection
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may show."""
+        return (*([] if self.uri is None else [self.uri]), *self.options.values())
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows of a statement as they come.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+    batches : iterator of pyarrow.RecordBatch
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A connection by its key, and how it is opened.
+
+    Attributes
+    ----------
+    key : str
+        What messages call it.
+    opener : object
+        With a context manager ``get_connection``, as resources of Dagster have.
+    secrets : tuple of str
+        What no message may show.
+    """
+
+    key: str
+    opener: Any = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a connection, and close it at the end.
+
+        Raises
+        ------
+        QueryError
+            It cannot be opened, or hands out no Arrow batches.
+        """
+        opening = True
+        try:
+            with self.opener.get_connection() as connection:
+                opening = False
+                session = session_of(connection)
+                if session is None:
+                    raise QueryError(
+                        f"it is a {type(connection).__name__}, which hands out no Arrow batches",
+                        connection=self.key,
+                        fix="Use a SynthMixConnection, a DuckDBResource, or a resource whose "
+                        "'get_connection' gives a connection of ADBC",
+                    )
+                yield session
+        except ImportError as error:
+            if not opening:
+                raise
+            package = (error.name or "").partition(".")[0].replace("_", "-")
+            raise QueryError(
+                f"its driver is not installed ({error.name})",
+                connection=self.key,
+                fix=f"Install {package}; 'synthmix-dagster[adbc]' brings that of PostgreSQL",
+            ) from error
+        except Exception as error:
+            if not opening:
+                raise
+            raise QueryError(
+                f"it cannot be opened ({self.said(error)})",
+                connection=self.key,
+                fix="Check the resource, the network and the credentials",
+                transient=True,
+            ) from self.cause(error)
+
+    @contextmanager
+    def reading(self, query: Query, dataset: str, seconds: float = TIME_LIMIT) -> Iterator[Stream]:
+        """Run a statement that reads, and hand out its rows as they come.
+
+        Parameters
+        ----------
+        query : Query
+        dataset : str
+            What messages call it.
+        seconds : float
+            How long it may take, reading its rows included.
+
+        Raises
+        ------
+        QueryError
+            The statement fails or takes too long, now or while its rows are read.
+        """
+        with self.session() as session:
+            over = threading.Event()
+
+            def end() -> None:
+                over.set()
+                with suppress(Exception):
+                    session.cancel()
+
+            timer = threading.Timer(seconds, end)
+            timer.daemon = True
+
+            @contextmanager
+            def named() -> Iterator[None]:
+                try:
+                    yield
+                except Exception as error:
+                    late = over.is_set() or getattr(error, "sqlstate", "") == _CANCELLED
+                    limit = seconds if late else None
+                    raise self._failed(error, query, dataset, limit) from self.cause(error)
+                if over.is_set():
+                    raise self._failed(None, query, dataset, seconds)
+
+            def following(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+                with named():
+                    return next(reader, None)
+
+            def batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+                # One ahead: the server goes on while rows are written.
+                coming = ahead.submit(following, reader)
+                while (batch := coming.result()) is not None:
+                    coming = ahead.submit(following, reader)
+                    yield batch
+                complete.set()
+
+            complete = threading.Event()
+            timer.start()
+            with ThreadPoolExecutor(1) as ahead:
+                try:
+                    with named():
+                        reader = session.read(query, seconds)
+                    yield Stream(reader.schema, batches(reader))
+                finally:
+                    timer.cancel()
+                    # What is under way ends first; a connection that is lost has nothing to end.
+                    with suppress(Exception):
+                        if not complete.is_set():
+                            session.cancel()
+                    ahead.shutdown(cancel_futures=True)
+                    with suppress(Exception):
+                        session.end()
+
+    def said(self, error: BaseException) -> str:
+        """What an error of a driver says, in one line without secrets."""
+        said = " ".join(self.hidden(str(error)).split()).rstrip(".")
+        return said if len(said) <= _LONGEST else f"{said[:_LONGEST]} …"
+
+    def cause(self, error: BaseException) -> BaseException | None:
+        """The error as the cause of another, unless it would show a secret."""
+        shown = "".join(traceback.format_exception(error)) + repr(error)
+        return cause_of(error) if self.hidden(shown) == shown else None
+
+    def hidden(self, text: str) -> str:
+        """A text without the secrets of this connection."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            if len(secret) >= _MIN_SECRET and "://" not in secret:
+                text = text.replace(secret, "***")
+        return without_passwords(without_secrets(text, *self.secrets))
+
+    def _failed(
+        self, error: BaseException | None, query: Query, dataset: str, seconds: float | None
+    ) -> QueryError:
+        if error is None or seconds is not None:
+            return QueryError(
+                f"the query took longer than {seconds:g} s",
+                connection=self.key,
+                query=query.shown,
+                dataset=dataset,
+                fix="Raise 'time_limit', or ask for less. What was stored before is unchanged",
+                transient=True,
+            )
+        return QueryError(
+            f"the query failed ({self.said(error)})",
+            connection=self.key,
+            query=query.shown,
+            dataset=dataset,
+            fix="Correct the query or the table. What was stored before is unchanged",
+        )
