@@ -7,6 +7,7 @@ from synthmix_dagster.distance.report import DistanceReport as DistanceReport
 from synthmix_dagster.drift.report import DriftReport as DriftReport
 from synthmix_dagster.errors import SynthMixError as SynthMixError
 from synthmix_dagster.orchestration.component import SynthMixComponent as SynthMixComponent
+from synthmix_dagster.orchestration.connection import SynthMixConnection as SynthMixConnection
 from synthmix_dagster.orchestration.definitions import build_synthmix_defs as build_synthmix_defs
 from synthmix_dagster.orchestration.drift_watch.monitor import (
     build_drift_monitor as build_drift_monitor,

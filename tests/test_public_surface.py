@@ -24,6 +24,7 @@ def test_public_names() -> None:
         "Release",
         "StoreAccess",
         "SynthMixComponent",
+        "SynthMixConnection",
         "SynthMixError",
         "SynthMixIOManager",
         "SynthMixStorage",

@@ -2,11 +2,12 @@
 only reads and is rolled back.
 """
 
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from synthmix_dagster.data.sql import Query, require_reading, without_end
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Rows of a batch, where it is for the reader to say.
 _BATCH_ROWS = 65_536
@@ -15,7 +16,7 @@ _BATCH_ROWS = 65_536
 class Session(Protocol):
     """One connection, whatever its driver."""
 
-    def read(self, query: Query, seconds: float) -> pa.RecordBatchReader:
+    def read(self, query: Query, seconds: float) -> "pa.RecordBatchReader":
         """Run a statement that reads; its rows come as they are taken."""
 
     def cancel(self) -> None:
@@ -52,7 +53,7 @@ class AdbcSession:
         self.cursor = connection.cursor()
         connection.adbc_connection.set_autocommit(False)
 
-    def read(self, query: Query, seconds: float) -> pa.RecordBatchReader:
+    def read(self, query: Query, seconds: float) -> "pa.RecordBatchReader":
         self.begin(seconds)
         text = query.text(lambda number: "?", self.quote)
         require_reading(text)
@@ -79,7 +80,7 @@ class PostgresSession(AdbcSession):
 
     quote = '"'
 
-    def read(self, query: Query, seconds: float) -> pa.RecordBatchReader:
+    def read(self, query: Query, seconds: float) -> "pa.RecordBatchReader":
         require_reading(query.text(lambda number: f"${number}", self.quote))
         self.begin(seconds)
         kinds = self._kinds(query) if query.values else []
@@ -136,15 +137,16 @@ class DuckDbSession:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
 
-    def read(self, query: Query, seconds: float) -> pa.RecordBatchReader:
+    def read(self, query: Query, seconds: float) -> "pa.RecordBatchReader":
         text = query.text(lambda number: f"${number}", '"')
         require_reading(text)
         self.connection.execute("BEGIN TRANSACTION READ ONLY")
         rows = self.connection.sql(without_end(text), params=list(query.values) or None)
         if rows is None:
-            # DuckDB takes a statement that reads nothing for one.
-            return pa.RecordBatchReader.from_batches(pa.schema([]), [])
-        reader: pa.RecordBatchReader = rows.to_arrow_reader(_BATCH_ROWS)
+            raise ValueError("it returns no table")
+        # Before version 2 it had another name.
+        read = getattr(rows, "to_arrow_reader", None) or rows.fetch_record_batch
+        reader: pa.RecordBatchReader = read(_BATCH_ROWS)
         return reader
 
     def cancel(self) -> None:

@@ -13,15 +13,13 @@ snapshot appears as a whole, and what a killed writer left is removed by the nex
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from synthmix_dagster.data.dataset import Dataset, seen
 from synthmix_dagster.data.fingerprint import SpilledHashes, digest_of_schema, row_hashes
@@ -30,22 +28,18 @@ from synthmix_dagster.data.plain_types import (
     notes_on_types,
     plain_schema,
     plain_table,
-    ranges_of,
-    usual_types,
-    with_precision,
     without_precision,
 )
-from synthmix_dagster.data.reading import HASH, StoredRows, require_unique
+from synthmix_dagster.data.reading import HASH, StoredRows
+from synthmix_dagster.data.snapshot_files import Parts, require_space, settled
 from synthmix_dagster.data.sql import Query
-from synthmix_dagster.data.store import Draft, Place, Sink, Store, json_bytes
+from synthmix_dagster.data.store import Draft, Place, Scratch, Store, json_bytes
 from synthmix_dagster.data.view import View
 from synthmix_dagster.data.warehouse import TIME_LIMIT, Stream, Warehouse
 from synthmix_dagster.errors import DataError, QueryError, ReleaseError
 from synthmix_dagster.redaction import cause_of
 
 _MANIFEST, _REPEATED = "manifest.json", "repeated.bin"
-#: Rows of a file and of a row group, and those that are gathered before they are written.
-_FILE_ROWS, _GROUP_ROWS, _GATHERED = 2**22, 2**17, 2**16
 
 
 @dataclass(frozen=True)
@@ -171,7 +165,7 @@ class Snapshot:
             rows,
             manifest["fingerprint"],
             notes=tuple(manifest["notes"]),
-            origin=manifest["asked"],
+            origin={**manifest["asked"], "fingerprint": manifest["fingerprint"]},
         )
 
 
@@ -279,19 +273,20 @@ def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return all(before[name] == now[name] for name in ("fingerprint", "asked_digest", "notes"))
 
 
-def _fill(asked: Asked, stream: Stream, draft: Draft, scratch: Path) -> dict[str, Any]:
+def _fill(asked: Asked, stream: Stream, draft: Draft, scratch: Scratch) -> dict[str, Any]:
     """Write all rows, and return the manifest."""
-    raw, batches = _settled(asked, stream, scratch)
+    raw, batches = settled(stream, asked.dataset, scratch)
     plain = plain_schema(raw, asked.timezone)
     handed_out = seen(plain.empty_table(), asked.dataset, asked.view).schema
-    hashes, rows = SpilledHashes(scratch), 0
-    with _Parts(draft, handed_out) as parts:
+    hashes, rows = SpilledHashes(scratch.path), 0
+    with Parts(draft, handed_out) as parts:
         for batch in batches:
             table = plain_table(pa.Table.from_batches([batch]), raw, plain)
             table = seen(table, asked.dataset, asked.view)
             content = row_hashes(table)
-            hashes.add(content)
             rows += table.num_rows
+            require_space(scratch, 8 * rows, asked.dataset)
+            hashes.add(content)
             parts.add(table.append_column(HASH, pa.array(content)))
     digest = digest_of_schema(handed_out)
     repeated = hashes.finish(digest).tobytes()
@@ -311,109 +306,6 @@ def _fill(asked: Asked, stream: Stream, draft: Draft, scratch: Path) -> dict[str
         "repeated": hashlib.sha256(repeated).hexdigest(),
         "shards": parts.shards,
     }
-
-
-def _settled(
-    asked: Asked, stream: Stream, scratch: Path
-) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Columns and rows, once numbers of any length have been looked at: their values say what type
-    holds them all. Only rows with such numbers are written twice.
-    """
-    require_unique(stream.schema.names, asked.dataset)
-    for each in stream.schema:
-        if pa.types.is_interval(each.type):
-            raise DataError(
-                f"it holds intervals ({each.type})",
-                dataset=asked.dataset,
-                column=each.name,
-                fix="Convert it to a number or a text in the query",
-            )
-    fields = [
-        each if isinstance(each.type, pa.BaseExtensionType) else usual
-        for each, usual in zip(stream.schema, usual_types(stream.schema), strict=True)
-    ]
-    raw = pa.schema(fields)
-    unsettled = without_precision(raw)
-    usual = (each.cast(raw) if each.schema != raw else each for each in stream.batches)
-    if not unsettled:
-        return raw, usual
-    path, ranges = scratch / "rows.arrow", ranges_of([], unsettled)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, raw) as writer:
-        for batch in usual:
-            ranges = ranges_of([pa.Table.from_batches([batch])], unsettled, ranges)
-            writer.write_batch(batch)
-    return with_precision(raw, ranges), _read_again(path)
-
-
-def _read_again(path: Path) -> Iterator[pa.RecordBatch]:
-    with pa.OSFile(str(path), "rb") as file, pa.ipc.open_file(file) as opened:
-        for number in range(opened.num_record_batches):
-            yield opened.get_batch(number)
-    path.unlink()
-
-
-class _Parts:
-    """The files of a snapshot, one after the other."""
-
-    def __init__(self, draft: Draft, schema: pa.Schema) -> None:
-        self._draft, self._schema = draft, schema.append(pa.field(HASH, pa.uint64()))
-        self._waiting: list[pa.Table] = []
-        self._sink: Sink | None = None
-        self._writer: pq.ParquetWriter | None = None
-        self._rows = 0
-        self.shards: list[dict[str, Any]] = []
-
-    def __enter__(self) -> "_Parts":
-        return self
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        if kind is None:
-            self._write()
-            self._finish()
-        elif self._sink is not None:
-            self._sink.discard()
-
-    def add(self, table: pa.Table) -> None:
-        """Add rows."""
-        self._waiting.append(table)
-        if sum(each.num_rows for each in self._waiting) >= _GATHERED:
-            self._write()
-        if self._rows >= _FILE_ROWS:
-            self._finish()
-
-    def _write(self) -> None:
-        table = pa.concat_tables([self._schema.empty_table(), *self._waiting])
-        self._waiting = []
-        if not table.num_rows:
-            return
-        if self._writer is None:
-            name = f"{self._draft.data}/part-{len(self.shards):05d}.parquet"
-            self._sink = self._draft.folder.create(name)
-            names = [name for name in self._schema.names if name != HASH]
-            self._writer = pq.ParquetWriter(
-                pa.PythonFile(self._sink, mode="w"),
-                self._schema,
-                # Hashes neither repeat nor compress.
-                use_dictionary=names,
-                compression={**dict.fromkeys(names, "snappy"), HASH: "none"},
-            )
-        self._writer.write_table(table, row_group_size=_GROUP_ROWS)
-        self._rows += table.num_rows
-
-    def _finish(self) -> None:
-        if self._writer is None or self._sink is None:
-            return
-        self._writer.close()
-        stored = self._sink.finish()
-        self.shards.append(
-            {
-                "path": f"{self._draft.data}/part-{len(self.shards):05d}.parquet",
-                "rows": self._rows,
-                "bytes": stored.bytes,
-                "sha256": stored.sha256,
-            }
-        )
-        self._writer, self._sink, self._rows = None, None, 0
 
 
 def _require_same_columns(asked: Asked, before: list[list[str]], now: list[list[str]]) -> None:

@@ -117,5 +117,5 @@ def _split(real: Dataset, evaluation: NDArray[np.bool_], how: str) -> tuple[Data
                 fix="Change the split so that both sides get rows",
             )
         digest = hashlib.sha256(f"{real.fingerprint}|{how}|{name}".encode()).hexdigest()
-        parts.append(Dataset(name, table.filter(pa.array(kept)), digest))
+        parts.append(Dataset(name, table.filter(pa.array(kept)), digest, origin=real.origin))
     return parts[0], parts[1]

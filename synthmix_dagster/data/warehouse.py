@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from synthmix_dagster.data.sessions import Session, session_of
 from synthmix_dagster.data.sql import Query, without_passwords
 from synthmix_dagster.errors import QueryError
 from synthmix_dagster.redaction import cause_of, without_secrets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Seconds that a statement may take, reading its rows included, unless it is said.
 TIME_LIMIT = 3600.0
@@ -82,8 +83,8 @@ class Stream:
     batches : iterator of pyarrow.RecordBatch
     """
 
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
+    schema: "pa.Schema"
+    batches: "Iterator[pa.RecordBatch]"
 
 
 @dataclass(frozen=True)
@@ -184,11 +185,11 @@ class Warehouse:
                 if over.is_set():
                     raise self._failed(None, query, dataset, seconds)
 
-            def following(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+            def following(reader: "pa.RecordBatchReader") -> "pa.RecordBatch | None":
                 with named():
                     return next(reader, None)
 
-            def batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+            def batches(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
                 # One ahead: the server goes on while rows are written.
                 coming = ahead.submit(following, reader)
                 while (batch := coming.result()) is not None:

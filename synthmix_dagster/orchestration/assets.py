@@ -24,8 +24,8 @@ from synthmix_dagster.orchestration.outcome import CODE_VERSION, Inputs, Outcome
 from synthmix_dagster.orchestration.partitions import frames_of, partitions_of, require_apart
 
 _DESCRIPTIONS = {
-    "real": "Real rows, read from files. The fingerprint guarantees that the rows released are the "
-    "rows measured.",
+    "real": "Real rows, read from files or a query. The fingerprint guarantees that the rows "
+    "released are the rows measured.",
     "generator_input": "Real rows to fit the generator on, without the evaluation rows.",
     "synthetic": "Synthetic rows, identified by a fingerprint.",
     "other": "Real rows of another domain, identified by a fingerprint.",
@@ -128,7 +128,7 @@ class Mix(MixConfig):
             key = self.dataset("synthetic").generator
         else:
             key = self.sign if role == "training_data" else None
-        return [] if key is None else [key]
+        return [*([] if key is None else [key]), *self.connections(role)]
 
 
 def _step(context: dg.AssetExecutionContext, **frames: Any) -> Any: ...
@@ -224,6 +224,10 @@ def _inputs(mix: Mix, role: str) -> tuple[dict[str, dg.AssetIn], list[dg.AssetDe
         ]
     if role in ("real", "synthetic"):
         deps += [dg.AssetDep(key) for key in mix.dataset(role).deps]
+    if role == mix.evaluation_role:
+        # One asset may be upstream of both.
+        known = {dep.asset_key for dep in deps}
+        deps += [dg.AssetDep(key) for key in mix.dataset("evaluation").deps if key not in known]
     for name in datasets:
         source = mix.dataset(name)
         if source.asset is not None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from synthmix_dagster.errors import StoreError, SynthMixError
+from synthmix_dagster.errors import QueryError, StoreError, SynthMixError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
 
@@ -17,8 +17,8 @@ def at_the_edge() -> Iterator[None]:
         try:
             yield
         except SynthMixError as error:
-            # A store that does not answer now may do so later; nothing else gets better by itself.
-            again = isinstance(error, StoreError) and error.transient
+            # What does not answer now may do so later; nothing else gets better by itself.
+            again = isinstance(error, StoreError | QueryError) and error.transient
             raise dg.Failure(description=str(error), allow_retries=again) from cause_of(error)
 
 

@@ -11,6 +11,7 @@ from synthmix_dagster.errors import GateError
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
 from synthmix_dagster.orchestration.paths import MixPaths
+from synthmix_dagster.orchestration.snapshots import unloaded
 
 Frames = Mapping[str, Any]
 Sides = tuple[Dataset, Dataset]
@@ -93,6 +94,8 @@ def open_side(
         Whether a table is opened at the version that was ingested: it may have moved on since.
     """
     source = config.dataset(side)
+    if source.is_queried:
+        return unloaded(config, side)
     if as_ingested and source.path is not None:
         ingested = (MixPaths.of(config).records.read(side) or {}).get("table", {})
         # Another version in the settings is another dataset, which has to be ingested first.
@@ -138,8 +141,9 @@ def _require_ingested(config: MixConfig, dataset: Dataset) -> None:
         problem = "was never ingested" if record is None else "changed since it was ingested"
         source = config.dataset(side)
         asset = config.asset_key(side).to_user_string()
+        place = source.place or MixPaths.of(config).generated.uri
         raise GateError(
-            f"the {side} dataset at '{source.path or MixPaths.of(config).generated.uri}' {problem}",
+            f"the {side} dataset at '{place}' {problem}",
             mix=config.name,
             fix=f"Materialise '{asset}' and everything downstream",
         )

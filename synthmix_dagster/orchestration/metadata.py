@@ -53,7 +53,10 @@ MAX_COLUMNS = 10
 
 
 def of_dataset(
-    dataset: Dataset, place: str | None = None, evaluation_rows: int | None = None
+    dataset: Dataset,
+    place: str | None = None,
+    evaluation_rows: int | None = None,
+    origin: str | None = None,
 ) -> Metadata:
     """Rows, schema and fingerprint of a dataset, and its location.
 
@@ -64,14 +67,17 @@ def of_dataset(
         Path or URI; user names, passwords and parameters in it are left out.
     evaluation_rows : int, optional
         Rows that were set aside from it.
+    origin : str, optional
+        Connection and query that the rows came from.
     """
     return {
         **UriMetadataSet(uri=None if place is None else without_secrets(place)),
         **TableMetadataSet(row_count=dataset.rows, column_schema=_schema(dataset.schema)),
         **DatasetMetadata(
             fingerprint=dataset.fingerprint,
-            files=len(dataset.files),
+            files=len(dataset.files) or None if origin else len(dataset.files),
             evaluation_rows=evaluation_rows,
+            query=origin,
         ),
     }
 

@@ -41,6 +41,7 @@ class DatasetMetadata(SynthMixMetadata):
     fingerprint: str | None = None
     files: int | None = None
     evaluation_rows: int | None = None
+    query: str | None = None
 
 
 class GateMetadata(SynthMixMetadata):

@@ -8,7 +8,7 @@ from synthmix_dagster.data.store import Store
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import require_apart_on_disk
-from synthmix_dagster.orchestration.records import Records
+from synthmix_dagster.orchestration.records import SHARED, Records
 from synthmix_dagster.orchestration.storage import reached
 
 
@@ -79,6 +79,11 @@ class MixPaths:
     def generated(self) -> Store:
         """Folder of the rows made by a generator resource."""
         return self.output.below("generated", self.mix, *self._of_generator)
+
+    def snapshots(self, side: str) -> Store:
+        """Folder of the rows that the query of a dataset returned."""
+        own = [] if side in SHARED else self._of_generator
+        return self.output.below("snapshots", self.mix, *own, side)
 
     @property
     def _of_generator(self) -> list[str]:

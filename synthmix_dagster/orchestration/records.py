@@ -16,7 +16,7 @@ from synthmix_dagster.redaction import cause_of
 
 _DIGEST = "digest"
 #: Records that the generators of a mix have in common.
-_SHARED = frozenset({"real", "optimal_ratio", "training_data"})
+SHARED = frozenset({"real", "evaluation", "optimal_ratio", "training_data"})
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Records:
         return "" if record is None else digest_of(record)
 
     def _file(self, name: str) -> str:
-        own = self.generator is not None and name not in _SHARED
+        own = self.generator is not None and name not in SHARED
         return f"{name}.{self.generator}.json" if own else f"{name}.json"
 
     @property

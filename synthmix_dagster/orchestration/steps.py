@@ -50,6 +50,7 @@ from synthmix_dagster.orchestration.release_gates import (
     tag_run,
     waiver_of,
 )
+from synthmix_dagster.orchestration.snapshots import ingest
 from synthmix_dagster.orchestration.stored_results import (
     DISTANCE,
     RATIO,
@@ -67,8 +68,8 @@ from synthmix_dagster.verbs.core import measure_distance
 
 
 def ingest_real(config: MixConfig, inputs: Inputs) -> Outcome:
-    """Read the real rows from files and record their fingerprint."""
-    return _ingested(config, "real")
+    """Read the real rows from files or a query, and record their fingerprint."""
+    return _ingested(config, "real", inputs)
 
 
 def make_generator_input(config: MixConfig, inputs: Inputs) -> Outcome:
@@ -88,12 +89,13 @@ def ingest_synthetic(config: MixConfig, inputs: Inputs) -> Outcome:
         generator = inputs.resources[key]
         real, _ = put_aside(config, open_side(config, inputs.frames, "real", as_ingested=True))
         generate(config, generator, real)
-    return _ingested(config, "synthetic")
+    return _ingested(config, "synthetic", inputs)
 
 
 def measure(config: MixConfig, inputs: Inputs) -> Outcome:
     """Measure the gap and store it with the fingerprints it belongs to."""
     configured, config = config, overridden(config, inputs.overrides)
+    _ingest_evaluation(config, DISTANCE, inputs)
     opened = open_inputs(config, inputs.frames)
     sides = opened.sides
     if not config.from_files:
@@ -117,6 +119,7 @@ def measure(config: MixConfig, inputs: Inputs) -> Outcome:
 
 def recommend(config: MixConfig, inputs: Inputs) -> Outcome:
     """Recommend a ratio, or one for each generator or class, and store it."""
+    _ingest_evaluation(config, RATIO, inputs)
     opened = open_each(config.views, inputs.frames)
     measured = _measured(config, opened)
     config = overridden(config, inputs.overrides)
@@ -296,15 +299,24 @@ def _warning(waiver: Waiver | None) -> str | None:
     )
 
 
-def _ingested(config: MixConfig, side: str) -> Outcome:
+def _ingested(config: MixConfig, side: str, inputs: Inputs) -> Outcome:
+    _ingest_evaluation(config, side, inputs)
+    source = config.dataset(side)
+    if source.is_queried:
+        dataset = ingest(config, side, inputs.resources)
+        return Outcome(metadata.of_dataset(dataset, origin=source.place), dataset.fingerprint)
     dataset = open_side(config, {}, side)
     record: dict[str, Any] = {"fingerprint": dataset.fingerprint}
     if dataset.options.version is not None:
-        requested = config.dataset(side).version
-        record["table"] = {"requested": requested, "version": dataset.options.version}
+        record["table"] = {"requested": source.version, "version": dataset.options.version}
     MixPaths.of(config).records.write(side, record)
-    place = config.dataset(side).path or MixPaths.of(config).generated.uri
+    place = source.path or MixPaths.of(config).generated.uri
     return Outcome(metadata.of_dataset(dataset, place), dataset.fingerprint)
+
+
+def _ingest_evaluation(config: MixConfig, role: str, inputs: Inputs) -> None:
+    if role == config.evaluation_role:
+        ingest(config, "evaluation", inputs.resources)
 
 
 def _like(frame: Any, dataset: Dataset) -> Any:

@@ -109,13 +109,18 @@ class Input(Record):
             "if there were none.",
         ),
     ] = None
+    origin: Annotated[
+        Mapping[str, Any] | None,
+        Field(
+            json_schema_extra=lambda schema: schema.pop("default"),
+            description="Connection and query of rows from a warehouse; no part of the id.",
+        ),
+    ] = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without what is absent."""
-        values = asdict(self)
-        if self.reading is None:
-            del values["reading"]
-        return values
+        absent = [name for name in ("reading", "origin") if getattr(self, name) is None]
+        return {name: value for name, value in asdict(self).items() if name not in absent}
 
 
 @dataclass(frozen=True)

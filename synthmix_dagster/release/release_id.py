@@ -27,7 +27,8 @@ def release_id_of(
     """
     identified: dict[str, Any] = {
         "mix": request.to_dict(),
-        "inputs": {name: given.to_dict() for name, given in inputs.items()},
+        # The same rows are the same, whatever they came from.
+        "inputs": {name: _without_origin(given) for name, given in inputs.items()},
         "notes": list(notes),
         "version": MANIFEST_VERSION,
         "shards": SHARDS_VERSION,
@@ -46,6 +47,10 @@ def id_of_manifest(manifest: Manifest) -> str:
 def digest_of_manifest(values: Mapping[str, Any]) -> str:
     """SHA-256 of a manifest, as a mapping, without its own digest."""
     return _sha256({name: value for name, value in values.items() if name != "digest"})
+
+
+def _without_origin(given: Input) -> dict[str, Any]:
+    return {name: value for name, value in given.to_dict().items() if name != "origin"}
 
 
 def _sha256(values: Mapping[str, Any]) -> str:

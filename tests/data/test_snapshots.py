@@ -181,7 +181,7 @@ def test_an_unchanged_table_keeps_its_snapshot_and_another_one_replaces_it(
     assert first.open("real").fingerprint == old
     prune(folder, second, [old], keep=1)
     assert folder.below("releases").folders() == [second.name]
-    with pytest.raises(DataError, match="is gone. Materialise the dataset again"):
+    with pytest.raises(DataError, match=r"is gone\. Materialise the dataset again"):
         first.open("real")
 
 
@@ -242,7 +242,7 @@ def test_other_columns_than_yesterday_are_refused_unless_something_else_is_asked
 
 def test_a_transaction_only_reads(tmp_path: Path, database: DuckDb) -> None:
     database.run("create sequence s")
-    with pytest.raises(QueryError, match="the query failed .*read-only"):
+    with pytest.raises(QueryError, match=r"the query failed .*read-only"):
         unload(asked(database, "select nextval('s') as n"), place(tmp_path))
     with pytest.raises(QueryError, match="it begins with 'delete'"):
         unload(asked(database, "delete from t"), place(tmp_path))
@@ -263,7 +263,7 @@ def test_intervals_and_connections_without_arrow_are_refused(
         unload(asked(Plain()), place(tmp_path))
     missing = Warehouse("warehouse", AdbcAccess("nowhere", "x://y"))
     with pytest.raises(
-        QueryError, match="its driver is not installed .*Install adbc-driver-nowhere"
+        QueryError, match=r"its driver is not installed .*Install adbc-driver-nowhere"
     ):
         unload(Asked(missing, Query(("select 1",)), "real"), place(tmp_path))
 

@@ -70,8 +70,10 @@ def _load(attributes: Mapping[str, Any], variables: str | None = None) -> dg.Def
 def _stubs(attributes: Mapping[str, Any]) -> dg.Definitions:
     """The assets and resources that the project would have already."""
     keys = {key for side in _sides(attributes) for key in _keys(side)}
-    named = [side.get(what) for side in _sides(attributes) for what in ("generator", "storage")]
-    resources = {name for name in (*named, attributes.get("storage")) if name is not None}
+    kinds = ("generator", "storage", "connection")
+    named = [side.get(what) for side in _sides(attributes) for what in kinds]
+    named += [attributes.get("storage"), attributes.get("publish", {}).get("connection")]
+    resources = {name for name in named if name is not None}
     return dg.Definitions(
         assets=[dg.AssetSpec(dg.AssetKey.from_user_string(key)) for key in sorted(keys)],
         resources={name: dg.ResourceDefinition.none_resource() for name in resources},

@@ -175,7 +175,9 @@ def validated(model: type[Model], options: Mapping[str, Any], what: str) -> Mode
 
 
 #: Folders that a mix makes in its directory.
-RESERVED = frozenset({"releases", "latest", "records", "references", "partitions", "generated"})
+RESERVED = frozenset(
+    {"releases", "latest", "records", "references", "partitions", "generated", "snapshots"}
+)
 
 
 def plain_name(value: str) -> str:

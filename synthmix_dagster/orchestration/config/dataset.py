@@ -1,16 +1,18 @@
-"""Where a dataset comes from: files, an existing asset, or a generator."""
+"""Where a dataset comes from: files, a query, an existing asset, or a generator."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import dagster as dg
-from pydantic import field_validator, model_validator
+from pydantic import PrivateAttr, field_validator, model_validator
 
 from synthmix_dagster.data.options import CsvOptions, FormatName, ReadOptions
+from synthmix_dagster.data.sql import Query, names_of, require_reading
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.orchestration.config.base import Settings
 from synthmix_dagster.orchestration.config.placeholders import (
+    bound,
     filled,
     is_named,
     path_of,
@@ -57,7 +59,7 @@ class CsvConfig(Settings, described_by=(CsvOptions,)):
 
 
 class DatasetConfig(Settings):
-    """Where one dataset comes from: set `path`, `asset` or `generator`.
+    """Where one dataset comes from: set `path`, `query`, `table`, `asset` or `generator`.
 
     Attributes
     ----------
@@ -76,6 +78,17 @@ class DatasetConfig(Settings):
         newest by default.
     format : {"parquet", "arrow", "csv", "json", "orc", "delta", "iceberg"}, optional
         Format of what is at `path`; by default what names end in, and what lies in the folder.
+    query : str, optional
+        A SELECT on `connection`. Its rows are unloaded once a run, beside the records; every later
+        step reads that snapshot. ``{partition_key}``, ``{partition_start}`` and the like are bound
+        as parameters: write them without quotes.
+    table : str, optional
+        A table on `connection`, such as ``main.customers``, in the place of a query.
+    connection : str, optional
+        Key of a resource: a `SynthMixConnection`, a ``DuckDBResource``, or another one whose
+        ``get_connection()`` gives a connection of ADBC or DuckDB.
+    time_limit : float, optional
+        Seconds that the query may take, reading its rows included; 3600 by default.
     asset : asset key, optional
         An existing asset, loaded through its own I/O manager.
     generator : str, optional
@@ -84,7 +97,7 @@ class DatasetConfig(Settings):
     generator_rows : int, optional
         Number of rows to generate.
     deps : sequence of asset key
-        Assets that write the files at `path`, for lineage.
+        Assets that write the files at `path` or the tables of the query, such as dbt models.
     storage : str, optional
         Key of a `SynthMixStorage` resource, by which an object store at `path` is reached.
     partition_mapping : PartitionMapping, optional
@@ -104,6 +117,10 @@ class DatasetConfig(Settings):
     timezone: str | None = None
     version: int | str | None = None
     format: FormatName | None = None
+    query: str | None = None
+    table: str | None = None
+    connection: str | None = None
+    time_limit: float | None = None
     asset: dg.ResolvedAssetKey | None = None
     generator: str | None = None
     generator_rows: int | None = None
@@ -113,6 +130,8 @@ class DatasetConfig(Settings):
     columns: Sequence[str] | None = None
     rename: Mapping[str, str] = {}
     filters: Sequence[Any] = ()
+
+    _values: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     @field_validator("asset", mode="before")
     @classmethod
@@ -128,15 +147,19 @@ class DatasetConfig(Settings):
 
     @model_validator(mode="after")
     def _one_source(self) -> "DatasetConfig":
-        if sum(source is not None for source in (self.path, self.asset, self.generator)) != 1:
+        sources = (self.path, self.query, self.table, self.asset, self.generator)
+        if sum(source is not None for source in sources) != 1:
             raise ValueError(
-                "set exactly one of 'path' and 'asset', or 'generator' for 'synthetic'"
+                "set exactly one of 'path', 'query', 'table' and 'asset', or 'generator' for "
+                "'synthetic'"
             )
         for option in ("csv", "version", "format"):
             if getattr(self, option) is not None and self.path is None:
                 raise ValueError(f"'{option}' requires 'path'. Remove it")
-        if self.deps and self.path is None:
-            raise ValueError("'deps' requires 'path'; an 'asset' has its own lineage")
+        if self.deps and self.path is None and not self.is_queried:
+            raise ValueError(
+                "'deps' requires 'path', 'query' or 'table'; an 'asset' has its own lineage"
+            )
         if self.storage is not None and self.path is None:
             raise ValueError("'storage' goes with 'path'; an 'asset' is loaded by its I/O manager")
         if self.partition_mapping is not None and self.asset is None:
@@ -148,6 +171,24 @@ class DatasetConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _query_can_be_asked(self) -> "DatasetConfig":
+        if self.is_queried != (self.connection is not None):
+            raise ValueError(
+                "set 'connection' together with 'query' or 'table'. It is the key of a resource, "
+                "such as a SynthMixConnection"
+            )
+        if self.time_limit is not None and not (self.is_queried and self.time_limit > 0):
+            raise ValueError("'time_limit' is a number of seconds above 0, for 'query' or 'table'")
+        try:
+            if self.query is not None:
+                require_reading(self.query)
+            if self.table is not None:
+                names_of(self.table)
+        except ConfigError as error:
+            raise ValueError(f"{error.problem}. {error.fix}") from None
+        return self
+
+    @model_validator(mode="after")
     def _view_can_be_read(self) -> "DatasetConfig":
         # What is wrong with a condition is said when the project loads, not when a run starts.
         try:
@@ -156,6 +197,25 @@ class DatasetConfig(Settings):
         except ConfigError as error:
             raise ValueError(f"{error.problem}. {error.fix}") from None
         return self
+
+    @property
+    def is_queried(self) -> bool:
+        """Whether the rows are those of a query or a table."""
+        return self.query is not None or self.table is not None
+
+    @property
+    def statement(self) -> Query:
+        """What is asked of the connection, for the partition of these settings."""
+        if self.table is not None:
+            return Query(table=self.table)
+        return bound(self.query or "", self._values)
+
+    @property
+    def place(self) -> str | None:
+        """Where the rows are, for people."""
+        if self.is_queried:
+            return f"{self.connection}: {self.statement.shown}"
+        return self.path
 
     @property
     def original_columns(self) -> Mapping[str, str]:
@@ -191,9 +251,20 @@ class DatasetConfig(Settings):
             The key would lead a path elsewhere.
         """
         values = values_of(partition, partitions_def)
-        return self.model_copy(
+        copy = self.model_copy(
             update={"path": path_of(self.path, values), "filters": filled(self.filters, values)}
         )
+        copy.fill_in(values)
+        return copy
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What the partition of these settings fills in."""
+        return self._values
+
+    def fill_in(self, values: Mapping[str, Any]) -> None:
+        """Say what the placeholders of the query stand for."""
+        self._values = values
 
     def open(self, source: Any, name: str, key: Sequence[str] = ()) -> "Dataset":
         """Open a path, a frame, or the frames of several partitions as these settings want them.
@@ -256,7 +327,7 @@ def require_placeholders(
     ConfigError
         A name in braces is unknown in the path, or there are no partitions.
     """
-    require_filled(name, source.path, source.filters, partitions_def)
+    require_filled(name, source.path, source.filters, partitions_def, source.query)
 
 
 def asset_key_of(value: Any) -> dg.AssetKey:

@@ -51,6 +51,9 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
         same output share one ``latest``, which points to the last release that passed its gates.
     evaluation_column : str, optional
         Boolean column of `real` that marks the evaluation rows; they are used for nothing else.
+    keep_snapshots : int, optional
+        Snapshots of each queried dataset to keep, the newest; by default the one in use and those
+        that a kept release was made from.
     drift : DriftConfig, optional
         Monitors the gap, the generator and the real data for drift; adds the check ``drift``.
     sign : str, optional
@@ -83,6 +86,7 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
     positive_class: str | None = RatioOptions.positive_class
     class_weight: ClassWeight | None = RatioOptions.class_weight
     experience: str | None = RatioOptions.experience
+    keep_snapshots: int | None = None
     drift: DriftConfig | None = None
     sign: str | None = None
     publish: PublishConfig | None = None
@@ -125,6 +129,13 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
                 fix="Leave it out: only classes can be balanced",
             )
         return self
+
+    @field_validator("keep_snapshots")
+    @classmethod
+    def _keeps_the_one_in_use(cls, value: int | None) -> int | None:
+        if value is not None and value < 1:
+            raise ValueError(f"it is {value}. Set it to 1 or more")
+        return value
 
     @field_validator("evaluation_share")
     @classmethod

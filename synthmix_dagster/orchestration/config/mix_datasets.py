@@ -126,6 +126,7 @@ class MixDatasets(OrchestrationConfig, MeasureConfig, GateConfig, described_by=(
             found["synthetic"] = GeneratorConfig(
                 **{name: getattr(self.synthetic, name) for name in DatasetConfig.model_fields}
             )
+            found["synthetic"].fill_in(self.synthetic.values)
         return {**found, OTHER: self.other}
 
     @property
@@ -191,6 +192,21 @@ class MixDatasets(OrchestrationConfig, MeasureConfig, GateConfig, described_by=(
         of_name = dict(synthetic) if isinstance(synthetic, Mapping) else {"synthetic": synthetic}
         sources = {**named, **of_name}
         return {name: source for name, source in sources.items() if source is not None}
+
+    @property
+    def evaluation_role(self) -> str | None:
+        """The asset in whose step queried evaluation rows are unloaded: the first of the mix."""
+        if self._generator is not None or self.evaluation is None:
+            return None
+        first = next(role for role in self.own_roles if role != "generator_input")
+        return first if self.evaluation.is_queried else None
+
+    def connections(self, role: str) -> list[str]:
+        """Keys of the resources by which the step of an asset reaches warehouses."""
+        sides = [role] if role in ("real", "synthetic") else []
+        sides += ["evaluation"] if role == self.evaluation_role else []
+        keys = [self.dataset(side).connection for side in sides]
+        return [key for key in keys if key is not None]
 
     @property
     def from_files(self) -> bool:

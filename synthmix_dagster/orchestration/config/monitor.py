@@ -48,6 +48,12 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     def _something_to_watch(self) -> Self:
         if not self.sides:
             raise ValueError("no dataset to monitor. Set 'real', 'synthetic' or both")
+        for name, side in self.sides.items():
+            if side.is_queried:
+                raise ValueError(
+                    f"'{name}' has a 'query' or a 'table'. A monitor watches assets and files; in "
+                    "a mix set 'drift'"
+                )
         if self.threshold is not None and len(self.sides) < 2:
             raise ValueError(
                 "'threshold' limits the gap between two datasets. Set both 'real' and 'synthetic'"

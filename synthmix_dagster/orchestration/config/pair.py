@@ -51,6 +51,8 @@ class PairConfig(MeasureConfig, GateConfig):
             raise ValueError("'real' has a 'storage'. Here credentials come from the environment")
         if self.real.generator is not None:
             raise ValueError("'real' has a 'generator'. Give an asset or a path")
+        if self.real.is_queried:
+            raise ValueError("'real' has a 'query' or a 'table'. Give an asset or a path")
         if self.judged_after_ratio:
             raise ValueError(
                 "'threshold' is 'auto', which needs a recommended ratio; these checks have none. "

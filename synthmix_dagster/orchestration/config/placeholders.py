@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from synthmix_dagster.data.sql import Query, pieces
 from synthmix_dagster.errors import ConfigError
 
 #: Stands for the key of the partition.
@@ -47,6 +48,7 @@ def require_filled(
     path: str | None,
     filters: Any,
     partitions_def: dg.PartitionsDefinition[Any] | None,
+    query: str | None = None,
 ) -> None:
     """Refuse a placeholder that no partition would fill in.
 
@@ -54,7 +56,7 @@ def require_filled(
     ----------
     name : str
         The option that holds the dataset.
-    path, filters
+    path, filters, query
         Of the dataset.
     partitions_def : PartitionsDefinition, optional
 
@@ -66,6 +68,7 @@ def require_filled(
     known = placeholders(partitions_def)
     used = [("path", *found.groups()) for found in _PLACEHOLDER.finditer(path or "")]
     used += [("filters", *each) for each in _used_in(filters) if each[0] in (*_RESERVED, *known)]
+    used += [("query", *found.groups()) for found in _parameters(name, query or "", known)]
     for option, placeholder, form in used:
         if placeholder not in known:
             valid = ", ".join(f"{{{each}}}" for each in known)
@@ -143,6 +146,42 @@ def filled(value: Any, values: Mapping[str, str | datetime]) -> Any:
     if isinstance(value, list | tuple):
         return [filled(part, values) for part in value]
     return value
+
+
+def bound(query: str, values: Mapping[str, str | datetime]) -> Query:
+    """A statement with its placeholders as parameters; what a partition says is never pasted.
+
+    Examples
+    --------
+    >>> bound("select '{x}' from t where day = {partition_key}", {"partition_key": "2026-01-01"})
+    Query(parts=("select '{x}' from t where day = ", ''), values=('2026-01-01',), table='')
+    """
+    parts, texts = [""], []
+    for is_code, text in pieces(query):
+        at = 0
+        for found in _PLACEHOLDER.finditer(text) if is_code else ():
+            if found[1] in values:
+                parts[-1] += text[at : found.start()]
+                parts.append("")
+                texts.append(_text(found, values[found[1]]))
+                at = found.end()
+        parts[-1] += text[at:]
+    return Query(tuple(parts), tuple(texts))
+
+
+def _parameters(name: str, query: str, known: list[str]) -> Iterator[re.Match[str]]:
+    """Placeholders of a statement; one in quotes would be a text, and no parameter."""
+    for is_code, text in pieces(query):
+        for found in _PLACEHOLDER.finditer(text):
+            is_ours = found[1] in (*_RESERVED, *known)
+            if is_code and (is_ours or (found[2] is None and found[1].isidentifier())):
+                yield found
+            elif is_ours and not is_code and not text.startswith(("--", "/*")):
+                raise ConfigError(
+                    f"'{found[0]}' stands in quotes in 'query'",
+                    option=name,
+                    fix=f"Write {found[0]} without quotes: it is bound as a parameter",
+                )
 
 
 def _text(found: re.Match[str], value: str | datetime | None) -> str:

@@ -52,7 +52,9 @@ def _opened(manifest: Manifest, name: str) -> str:
     # Version 0 of a table is an option, an empty list of filters is none.
     said = {key: value for key, value in sorted(options.items()) if value or value == 0}
     given = "".join(f", {key}={_plain(value)!r}" for key, value in said.items())
-    return f"{_variable(name)} = open_dataset('PATH OR FRAME', {name!r}{given})"
+    queried = manifest.inputs[name].origin is not None
+    source = "ROWS OF THE QUERY, AS AN ARROW TABLE" if queried else "PATH OR FRAME"
+    return f"{_variable(name)} = open_dataset({source!r}, {name!r}{given})"
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,7 @@ A section is what its template, of the same name, lays out: values by name. What
 there as None, and the template says so.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -107,7 +108,7 @@ def inputs(sources: Sources) -> Values:
                 "name": name,
                 "rows": source.rows,
                 "identity": _identity(source),
-                "view": _view(source.view),
+                "view": _view(source.view) if source.origin is None else _query(source.origin),
                 "fingerprint": source.fingerprint,
             }
             for name, source in given
@@ -250,6 +251,12 @@ def _identity(source: Input) -> str:
         "file and row number": "file and row number",
         "key": f"key {columns}",
     }[source.identity.by]
+
+
+def _query(origin: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{{{n}}} = {v!r}" for n, v in enumerate(origin.get("parameters", ()), 1))
+    with_values = f" with {values}" if values else ""
+    return f"query on '{origin['connection']}': {origin['query']}{with_values}"
 
 
 def _view(view: InputView | None) -> str:

@@ -1,0 +1,137 @@
+"""The files of a snapshot: rows of a stream as they come, in the types that a file has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from synthmix_dagster.data.plain_types import (
+    ranges_of,
+    usual_types,
+    with_precision,
+    without_precision,
+)
+from synthmix_dagster.data.reading import HASH, require_unique
+from synthmix_dagster.data.store import Draft, Scratch, Sink
+from synthmix_dagster.data.warehouse import Stream
+from synthmix_dagster.errors import DataError
+
+#: Rows of a file and of a row group, and those that are gathered before they are written.
+_FILE_ROWS, _GROUP_ROWS, _GATHERED = 2**22, 2**17, 2**16
+
+
+def settled(
+    stream: Stream, dataset: str, scratch: Scratch
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Columns and rows, once numbers of any length have been looked at: their values say what type
+    holds them all. Only rows with such numbers are written twice.
+    """
+    require_unique(stream.schema.names, dataset)
+    for each in stream.schema:
+        if pa.types.is_interval(each.type):
+            raise DataError(
+                f"it holds intervals ({each.type})",
+                dataset=dataset,
+                column=each.name,
+                fix="Convert it to a number or a text in the query",
+            )
+    fields = [
+        each if isinstance(each.type, pa.BaseExtensionType) else usual
+        for each, usual in zip(stream.schema, usual_types(stream.schema), strict=True)
+    ]
+    raw = pa.schema(fields)
+    unsettled = without_precision(raw)
+    usual = (each.cast(raw) if each.schema != raw else each for each in stream.batches)
+    if not unsettled:
+        return raw, usual
+    path, ranges = scratch.path / "rows.arrow", ranges_of([], unsettled)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, raw) as writer:
+        for batch in usual:
+            ranges = ranges_of([pa.Table.from_batches([batch])], unsettled, ranges)
+            writer.write_batch(batch)
+            require_space(scratch, file.tell(), dataset)
+    return with_precision(raw, ranges), _read_again(path)
+
+
+def require_space(scratch: Scratch, used: int, dataset: str) -> None:
+    """Refuse more bytes of scratch space than are allowed."""
+    if used > scratch.max_bytes:
+        raise DataError(
+            f"unloading it needs more than the {scratch.max_bytes / 2**20:,.0f} MB of scratch "
+            f"space that '{scratch.path}' may take",
+            dataset=dataset,
+            fix="Raise 'scratch_mb' of the storage, or ask for fewer rows",
+        )
+
+
+def _read_again(path: Path) -> Iterator[pa.RecordBatch]:
+    with pa.OSFile(str(path), "rb") as file, pa.ipc.open_file(file) as opened:
+        for number in range(opened.num_record_batches):
+            yield opened.get_batch(number)
+    path.unlink()
+
+
+class Parts:
+    """The files of a snapshot, one after the other."""
+
+    def __init__(self, draft: Draft, schema: pa.Schema) -> None:
+        self._draft, self._schema = draft, schema.append(pa.field(HASH, pa.uint64()))
+        self._waiting: list[pa.Table] = []
+        self._sink: Sink | None = None
+        self._writer: pq.ParquetWriter | None = None
+        self._rows = 0
+        self.shards: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "Parts":
+        return self
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is None:
+            self._write()
+            self._finish()
+        elif self._sink is not None:
+            self._sink.discard()
+
+    def add(self, table: pa.Table) -> None:
+        """Add rows."""
+        self._waiting.append(table)
+        if sum(each.num_rows for each in self._waiting) >= _GATHERED:
+            self._write()
+        if self._rows >= _FILE_ROWS:
+            self._finish()
+
+    def _write(self) -> None:
+        table = pa.concat_tables([self._schema.empty_table(), *self._waiting])
+        self._waiting = []
+        if not table.num_rows:
+            return
+        if self._writer is None:
+            name = f"{self._draft.data}/part-{len(self.shards):05d}.parquet"
+            self._sink = self._draft.folder.create(name)
+            names = [name for name in self._schema.names if name != HASH]
+            self._writer = pq.ParquetWriter(
+                pa.PythonFile(self._sink, mode="w"),
+                self._schema,
+                # Hashes neither repeat nor compress.
+                use_dictionary=names,
+                compression={**dict.fromkeys(names, "snappy"), HASH: "none"},
+            )
+        self._writer.write_table(table, row_group_size=_GROUP_ROWS)
+        self._rows += table.num_rows
+
+    def _finish(self) -> None:
+        if self._writer is None or self._sink is None:
+            return
+        self._writer.close()
+        stored = self._sink.finish()
+        self.shards.append(
+            {
+                "path": f"{self._draft.data}/part-{len(self.shards):05d}.parquet",
+                "rows": self._rows,
+                "bytes": stored.bytes,
+                "sha256": stored.sha256,
+            }
+        )
+        self._writer, self._sink, self._rows = None, None, 0
