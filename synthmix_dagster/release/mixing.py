@@ -315,5 +315,6 @@ def _input(dataset: Dataset, identity: Mapping[str, Any]) -> Input:
         identity=(KeyIdentity if "columns" in identity else RowIdentity)(**identity),
         view=InputView(**view.to_dict()) if view else None,
         files=tuple(InputFile(file.name, file.rows, file.sha256) for file in dataset.files),
-        reading={**dataset.options.said, **dataset.origin} or None,
+        reading=dataset.options.said or None,
+        origin=dict(dataset.origin) or None,
     )
