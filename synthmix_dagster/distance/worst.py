@@ -148,10 +148,15 @@ def _ascend(quarters: list[Floats], vector: Floats) -> tuple[float, Floats]:
     The optimal coupling on a line pairs equal ranks; it stays the same for a small turn of the
     vector, so the gradient is that of the paired differences.
     """
-    ranked = [points[np.argsort(points @ vector)] for points in quarters]
-    r1, r2, s1, s2 = ranked
+    lines = [points @ vector for points in quarters]
+    orders = [np.argsort(line) for line in lines]
+    r1, r2, s1, s2 = (line[order] for line, order in zip(lines, orders, strict=True))
+    # What pulls at each rank of each quarter: its cross pair, less its pair within the side.
+    pulls = r2 - s1, r1 - s2, s2 - r1, s1 - r2
     slope = np.zeros(len(vector))
-    for one, other, weight in ((r1, s1, 0.5), (r2, s2, 0.5), (r1, r2, -0.5), (s1, s2, -0.5)):
-        apart = one - other
-        slope += weight * (apart.T @ (apart @ vector)) / len(apart)
+    for points, order, pull in zip(quarters, orders, pulls, strict=True):
+        by_row = np.empty(len(pull))
+        by_row[order] = pull
+        slope += by_row @ points
+    slope /= 2 * len(lines[0])
     return float(slope @ vector), slope
