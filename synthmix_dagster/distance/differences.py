@@ -46,7 +46,7 @@ def differences(code: ColumnCode, real: pd.Series, synthetic: pd.Series) -> list
 
     Examples
     --------
-    >>> from synthmix_dagster.encoding.codes import fit_code
+    >>> from synthmix_dagster.encoding.fit_codes import fit_code
     >>> real, synthetic = pd.Series([1.0, 2.0, 3.0] * 9), pd.Series([2.0, 3.0, None] * 9)
     >>> code, _ = fit_code(real.rename("x"), synthetic.rename("x"))
     >>> [(d.statistic, d.real, d.synthetic) for d in differences(code, real, synthetic)][0]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
-from synthmix_dagster.encoding.codes import ColumnCode, fit_code
+from synthmix_dagster.encoding.codes import ColumnCode
 from synthmix_dagster.encoding.columns import (
     column_kind,
     require_finite,
@@ -23,6 +23,7 @@ from synthmix_dagster.encoding.columns import (
     shared_columns,
     some_names,
 )
+from synthmix_dagster.encoding.fit_codes import fit_code
 from synthmix_dagster.encoding.options import FARTHEST, Columns
 from synthmix_dagster.errors import DataError
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from synthmix_dagster.distance.differences import TOP_LEVELS, differences
-from synthmix_dagster.encoding.codes import fit_code
+from synthmix_dagster.encoding.fit_codes import fit_code
 
 
 def compared(real, synthetic):
