@@ -2,10 +2,13 @@
 
 import json
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -142,3 +145,58 @@ def execute(project: str, folder: Path, home: Path, *selection: str) -> tuple[bo
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().endswith("succeeded"), done.stderr
+
+
+def programs() -> Path | None:
+    """Where the server's programs are, the newest release of those that are installed."""
+    found = shutil.which("initdb")
+    places = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
+    if found is None and not places:
+        return None
+    return Path(found).parent if found else places[-1].parent
+
+
+@contextmanager
+def postgres() -> Iterator[int]:
+    """A PostgreSQL server of a test's own on a free port, which is gone afterwards."""
+    place = programs()
+    if place is None:
+        unavailable("PostgreSQL is not installed; with apt it is 'postgresql'")
+    folder = Path(tempfile.mkdtemp(prefix="synthmix-postgres-"))
+    # It refuses to run as root.
+    as_user = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, *pwd.getpwnam("postgres")[2:4])
+        as_user = ["runuser", "-u", "postgres", "--"]
+    free = free_port()
+    settings = (
+        f"-c listen_addresses=127.0.0.1 -c port={free} -c unix_socket_directories={folder} "
+        "-c fsync=off -c max_connections=50"
+    )
+
+    def call(program: str, *words: str) -> None:
+        # What it starts keeps its output open, so that it goes into a file and not into a pipe.
+        log = folder / "commands.log"
+        with log.open("ab") as out:
+            done = subprocess.run(
+                [*as_user, str(place / program), *words],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                check=False,
+            )
+        assert done.returncode == 0, log.read_text()
+
+    data = str(folder / "data")
+    try:
+        call("initdb", "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync")
+        call("pg_ctl", "-D", data, "-o", settings, "-l", str(folder / "server.log"), "-w", "start")
+        try:
+            yield free
+        finally:
+            call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.data.sessions import Session, session_of
+from synthmix_dagster.data.sessions import OtherColumnsError, Session, Target, session_of
 from synthmix_dagster.data.sql import Query, without_passwords
 from synthmix_dagster.errors import QueryError
 from synthmix_dagster.redaction import cause_of, without_secrets
@@ -163,30 +163,11 @@ class Warehouse:
         QueryError
             The statement fails or takes too long, now or while its rows are read.
         """
-        with self.session() as session:
-            over = threading.Event()
-
-            def end() -> None:
-                over.set()
-                with suppress(Exception):
-                    session.cancel()
-
-            timer = threading.Timer(seconds, end)
-            timer.daemon = True
-
-            @contextmanager
-            def named() -> Iterator[None]:
-                try:
-                    yield
-                except Exception as error:
-                    late = over.is_set() or getattr(error, "sqlstate", "") == _CANCELLED
-                    limit = seconds if late else None
-                    raise self._failed(error, query, dataset, limit) from self.cause(error)
-                if over.is_set():
-                    raise self._failed(None, query, dataset, seconds)
+        asked = _Asked(self, "the query", query.shown, dataset, seconds)
+        with self.session() as session, asked.limited(session):
 
             def following(reader: "pa.RecordBatchReader") -> "pa.RecordBatch | None":
-                with named():
+                with asked.named():
                     return next(reader, None)
 
             def batches(reader: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
@@ -198,14 +179,12 @@ class Warehouse:
                 complete.set()
 
             complete = threading.Event()
-            timer.start()
             with ThreadPoolExecutor(1) as ahead:
                 try:
-                    with named():
+                    with asked.named():
                         reader = session.read(query, seconds)
                     yield Stream(reader.schema, batches(reader))
                 finally:
-                    timer.cancel()
                     # What is under way ends first; a connection that is lost has nothing to end.
                     with suppress(Exception):
                         if not complete.is_set():
@@ -213,6 +192,55 @@ class Warehouse:
                     ahead.shutdown(cancel_futures=True)
                     with suppress(Exception):
                         session.end()
+
+    def write(
+        self,
+        target: Target,
+        rows: "pa.RecordBatchReader",
+        count: int,
+        seconds: float = TIME_LIMIT,
+    ) -> None:
+        """Write a table in one transaction: others see all of it or nothing.
+
+        Parameters
+        ----------
+        target : Target
+        rows : pyarrow.RecordBatchReader
+        count : int
+            How many rows there must be in the end.
+        seconds : float
+            How long it may take.
+
+        Raises
+        ------
+        QueryError
+            The table cannot be written; it is what it was before.
+        """
+        asked = _Asked(self, "writing the table", target.table, "", seconds)
+        with self.session() as session, asked.limited(session):
+            if not session.writes:
+                raise asked.error(
+                    "it is not known to write a table whole or not at all",
+                    "Publish to PostgreSQL or DuckDB, or load the release from its files",
+                )
+            try:
+                with asked.named():
+                    written = session.write(target, rows, seconds)
+                if written != count:
+                    raise asked.error(
+                        f"the table would have {written} rows in the place of {count}",
+                        "Look for triggers and rules of this table. It is unchanged",
+                    )
+                with asked.named():
+                    session.commit()
+            except OtherColumnsError as error:
+                raise asked.error(
+                    f"the table has other columns ({error}) than the release",
+                    "Publish to another table, or drop this one. It is unchanged",
+                ) from error
+            finally:
+                with suppress(Exception):
+                    session.end()
 
     def said(self, error: BaseException) -> str:
         """What an error of a driver says, in one line without secrets."""
@@ -231,22 +259,59 @@ class Warehouse:
                 text = text.replace(secret, "***")
         return without_passwords(without_secrets(text, *self.secrets))
 
-    def _failed(
-        self, error: BaseException | None, query: Query, dataset: str, seconds: float | None
-    ) -> QueryError:
-        if error is None or seconds is not None:
-            return QueryError(
-                f"the query took longer than {seconds:g} s",
-                connection=self.key,
-                query=query.shown,
-                dataset=dataset,
-                fix="Raise 'time_limit', or ask for less. What was stored before is unchanged",
-                transient=True,
-            )
-        return QueryError(
-            f"the query failed ({self.said(error)})",
-            connection=self.key,
-            query=query.shown,
-            dataset=dataset,
-            fix="Correct the query or the table. What was stored before is unchanged",
+
+class _Asked:
+    """What a session was asked: names its errors, and ends it when its time is over."""
+
+    def __init__(
+        self, warehouse: Warehouse, what: str, query: str, dataset: str, seconds: float
+    ) -> None:
+        self.warehouse, self.what, self.seconds = warehouse, what, seconds
+        self._where = {"connection": warehouse.key, "query": query, "dataset": dataset}
+        self._over = threading.Event()
+
+    @contextmanager
+    def limited(self, session: Session) -> Iterator[None]:
+        """End the session when its time is over."""
+
+        def end() -> None:
+            self._over.set()
+            with suppress(Exception):
+                session.cancel()
+
+        timer = threading.Timer(self.seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Turn whatever a driver raises into an error of this package."""
+        try:
+            yield
+        except (OtherColumnsError, QueryError):
+            raise
+        except Exception as error:
+            late = self._over.is_set() or getattr(error, "sqlstate", "") == _CANCELLED
+            if late:
+                raise self._late() from self.warehouse.cause(error)
+            raise self.error(
+                f"{self.what} failed ({self.warehouse.said(error)})",
+                "Correct the query or the table. What was stored before is unchanged",
+            ) from self.warehouse.cause(error)
+        if self._over.is_set():
+            raise self._late()
+
+    def error(self, problem: str, fix: str, *, transient: bool = False) -> QueryError:
+        """An error of what was asked."""
+        return QueryError(problem, **self._where, fix=fix, transient=transient)
+
+    def _late(self) -> QueryError:
+        return self.error(
+            f"{self.what} took longer than {self.seconds:g} s",
+            "Raise 'time_limit', or ask for less. What was stored before is unchanged",
+            transient=True,
         )

@@ -35,6 +35,7 @@ _DESCRIPTIONS = {
     "and the recommended ratio.",
     "training_data": "The training set: every real row once and exactly the recommended number of "
     "synthetic rows, published as an immutable release once the gap is within its threshold.",
+    "published_table": "The release as a table of a warehouse, written in one transaction.",
 }
 
 #: Upstream assets of each asset, where the mix has them.
@@ -45,10 +46,13 @@ _UPSTREAM = {
     "distribution_distance": ("real", "synthetic"),
     "optimal_ratio": ("real", "synthetic", "distribution_distance"),
     "training_data": ("real", "synthetic", "distribution_distance", "optimal_ratio"),
+    "published_table": ("training_data",),
 }
 
+_KINDS = {"training_data": {"parquet"}, "published_table": {"table"}}
+
 #: Assets that wait for the gate when they are materialised by a condition.
-_GATED = ("optimal_ratio", "training_data")
+_GATED = ("optimal_ratio", "training_data", "published_table")
 
 
 class Mix(MixConfig):
@@ -61,8 +65,9 @@ class Mix(MixConfig):
         ----------
         role : str
             ``real``, ``generator_input``, ``synthetic``, ``distribution_distance``,
-            ``optimal_ratio`` or ``training_data``. With several generators ``synthetic/<name>`` and
-            ``distribution_distance/<name>``, and ``other`` for the rows of another domain.
+            ``optimal_ratio``, ``training_data`` or ``published_table``. With several generators
+            ``synthetic/<name>`` and ``distribution_distance/<name>``, and ``other`` for the rows of
+            another domain.
         """
         base, *_ = parts = role.split("/")
         condition = self.automation_condition
@@ -74,7 +79,7 @@ class Mix(MixConfig):
             group_name=self.group_name or self.name,
             owners=list(self.owners),
             tags=dict(self.tags),
-            kinds={"parquet"} if role == "training_data" else {"python"},
+            kinds=_KINDS.get(role, {"python"}),
             code_version=CODE_VERSION,
             partitions_def=self.partitions_def,
             automation_condition=condition,

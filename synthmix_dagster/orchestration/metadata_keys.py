@@ -196,6 +196,13 @@ class PublishedMetadata(SynthMixMetadata):
     delta_version: int | None = None
 
 
+class TableMetadata(ReleaseId):
+    """Of ``published_table``: which release the table of a warehouse holds."""
+
+    connection: str | None = None
+    mode: str | None = None
+
+
 class OverridesMetadata(SynthMixMetadata):
     """Options set for one run only."""
 

@@ -36,7 +36,7 @@ from synthmix_dagster.orchestration.inputs import (
 )
 from synthmix_dagster.orchestration.outcome import Inputs, Outcome
 from synthmix_dagster.orchestration.paths import MixPaths
-from synthmix_dagster.orchestration.publishing import send
+from synthmix_dagster.orchestration.publishing import publish_table, send, table_of
 from synthmix_dagster.orchestration.refusals import record_refusal
 from synthmix_dagster.orchestration.release_gates import (
     drift_failures,
@@ -180,7 +180,8 @@ def _released(config: MixConfig, inputs: Inputs) -> Outcome:
         waiver=waiver_of(config, objections, reason),
         chain={name: each.digest for name, each in results.items()},
     )
-    published = plan.publish(MixPaths.of(config).output, evidence, _signer(config, inputs))
+    output, signer = MixPaths.of(config).output, _signer(config, inputs)
+    published = plan.publish(output, evidence, signer, table_of(config))
     if evidence.waiver is not None:
         tag_run(evidence.waiver)
     result = {
@@ -210,6 +211,7 @@ STEPS: Mapping[str, Callable[[MixConfig, Inputs], Outcome]] = {
     "distribution_distance": measure,
     "optimal_ratio": recommend,
     "training_data": release,
+    "published_table": publish_table,
 }
 
 

@@ -250,6 +250,14 @@ class Manifest(Record):
             "none, absent if it was not recorded.",
         ),
     ] = NOT_RECORDED
+    table: Annotated[
+        Mapping[str, Text] | None,
+        Field(
+            json_schema_extra=lambda schema: schema.pop("default"),
+            description="Table, connection and mode where it is published as a table as well; "
+            "absent otherwise. No part of the id.",
+        ),
+    ] = None
     digest: Annotated[
         Sha256 | None,
         Field(
@@ -311,8 +319,9 @@ class Manifest(Record):
         )
         if self.previous == NOT_RECORDED:
             del values["previous"]
-        if self.digest is None:
-            del values["digest"]
+        for name in ("digest", "table"):
+            if values[name] is None:
+                del values[name]
         return values
 
     @property

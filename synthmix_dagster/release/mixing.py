@@ -190,9 +190,24 @@ class MixPlan:
         for ids, table in self.engine.scan(part.dataset, part.key, read):
             yield table, None if part.selection is None else part.selection.mask(ids, table)
 
-    def publish(self, output: Store, evidence: Evidence, sign: Sign | None = None) -> Release:
-        """Write the release and publish it with the evidence that led to it."""
-        planned = _Mix(**vars(self), evidence=evidence)
+    def publish(
+        self,
+        output: Store,
+        evidence: Evidence,
+        sign: Sign | None = None,
+        table: Mapping[str, str] | None = None,
+    ) -> Release:
+        """Write the release and publish it with the evidence that led to it.
+
+        Parameters
+        ----------
+        output : Store
+        evidence : Evidence
+        sign : callable, optional
+        table : mapping of str to str, optional
+            Where it will be written to as a table, for the manifest.
+        """
+        planned = _Mix(**vars(self), evidence=evidence, table=table or None)
         return publish(output, planned.release_id, planned.write, self.keep_releases, sign)
 
 
@@ -201,6 +216,7 @@ class _Mix(MixPlan):
     """A planned mix with its evidence."""
 
     evidence: Evidence
+    table: Mapping[str, str] | None = None
 
     @property
     def release_id(self) -> str:
@@ -230,6 +246,7 @@ class _Mix(MixPlan):
             documents=(),
             libraries={name: version(name) for name in _LIBRARIES},
             previous=previous.release_id if previous else None,
+            table=self.table,
         )
         # As its file will have it, so that a report made later from the file is the same.
         manifest = Manifest.from_dict(manifest.to_dict())

@@ -1,18 +1,13 @@
 """An instance on a real PostgreSQL server, as in production: gates and history live there."""
 
 import json
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from scenario import bad, rows, write_inputs
-from servers import execute, free_port, unavailable
+from servers import execute, postgres
 
 from synthmix_dagster import build_synthmix_defs, drift_report, verify_release
 
@@ -40,59 +35,11 @@ def job():
 """
 
 
-def programs() -> Path | None:
-    """Where the server's programs are, the newest release of those that are installed."""
-    found = shutil.which("initdb")
-    places = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
-    )
-    if found is None and not places:
-        return None
-    return Path(found).parent if found else places[-1].parent
-
-
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A server of the test's own on a free port, which is gone afterwards."""
-    place = programs()
-    if place is None:
-        unavailable("PostgreSQL is not installed; with apt it is 'postgresql'")
-    folder = Path(tempfile.mkdtemp(prefix="synthmix-postgres-"))
-    # It refuses to run as root.
-    as_user = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, *pwd.getpwnam("postgres")[2:4])
-        as_user = ["runuser", "-u", "postgres", "--"]
-    free = free_port()
-    settings = (
-        f"-c listen_addresses=127.0.0.1 -c port={free} -c unix_socket_directories={folder} "
-        "-c fsync=off -c max_connections=50"
-    )
-
-    def call(program: str, *words: str) -> None:
-        # What it starts keeps its output open, so that it goes into a file and not into a pipe.
-        log = folder / "commands.log"
-        with log.open("ab") as out:
-            done = subprocess.run(
-                [*as_user, str(place / program), *words],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                check=False,
-            )
-        assert done.returncode == 0, log.read_text()
-
-    data = str(folder / "data")
-    try:
-        call("initdb", "-D", data, "-U", "dagster", "-A", "trust", "-E", "UTF8", "--no-sync")
-        call("pg_ctl", "-D", data, "-o", settings, "-l", str(folder / "server.log"), "-w", "start")
-        try:
-            yield free
-        finally:
-            call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres() as free:
+        yield free
 
 
 @pytest.fixture

@@ -60,8 +60,8 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
         Key of a resource that signs each release: a callable that takes the digest of the manifest,
         32 bytes, and returns the bytes of a signature, or an object with such a method ``sign``.
     publish : PublishConfig, optional
-        Places outside of `output_root` that receive each release after its gates, such as a Delta
-        table.
+        Places outside of `output_root` that receive each release after its gates: a table of a
+        warehouse, a Delta table.
     translation : mapping or function, optional
         Attributes of the assets, such as ``key`` or ``metadata``. A YAML template may use ``role``
         and ``spec``; in Python it is a function of the specification and the role.
@@ -199,6 +199,18 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
         """Keys of the resources by which object stores are reached."""
         own = None if self.publish is None else self.publish.storage
         return list(dict.fromkeys([*super().storages, *([] if own is None else [own])]))
+
+    @property
+    def own_roles(self) -> list[str]:
+        """Roles of the assets that this mix defines."""
+        has_table = self.publish is not None and self.publish.table is not None
+        return [role for role in super().own_roles if has_table or role != "published_table"]
+
+    def connections(self, role: str) -> list[str]:
+        """Keys of the resources by which the step of an asset reaches warehouses."""
+        if role == "published_table" and self.publish is not None:
+            return [str(self.publish.connection)]
+        return super().connections(role)
 
     @property
     def question(self) -> Question:

@@ -32,6 +32,7 @@ ROLES = (
     "distribution_distance",
     "optimal_ratio",
     "training_data",
+    "published_table",
 )
 
 #: Name of the real rows of another domain among the generators, and of their asset.
