@@ -13,6 +13,7 @@ from synthmix_dagster.display.formatting import readable
 if TYPE_CHECKING:
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.gates.verdicts import Verdict
+    from synthmix_dagster.ratio.answers import Answer
     from synthmix_dagster.ratio.recommendation import Recommendation
     from synthmix_dagster.release.handle import Release
     from synthmix_dagster.release.history import History
@@ -67,6 +68,22 @@ def print_recommendation(advice: "Recommendation") -> None:
     click.echo(f"{'risk' if advice.score is None else 'score':<7} {values} ({advice.metric})")
     click.echo(f"because {advice.reason}")
     for note in advice.notes:
+        click.echo(f"note: {note}")
+
+
+def print_answer(answer: "Answer") -> None:
+    """Print the recommended amounts, and why."""
+    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.ratio.shares import Amounts
+
+    if isinstance(answer, Recommendation):
+        print_recommendation(answer)
+        return
+    click.echo(f"ratio   {answer.ratio:.4g}")
+    for row in Amounts.of(answer).rows:
+        click.echo(f"  {row['name']}: {row['rows']:,} rows, {row['ratio']:.4g} for each real row")
+    click.echo(f"because {answer.reason}")
+    for note in answer.notes:
         click.echo(f"note: {note}")
 
 

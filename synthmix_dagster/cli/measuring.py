@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthmix_dagster.cli import answers, options
+from synthmix_dagster.cli.asking import Question
 from synthmix_dagster.cli.declared import declared
 from synthmix_dagster.cli.group import exit_unless, main
 from synthmix_dagster.cli.progress import progress
@@ -79,15 +80,17 @@ def measure(
 
 
 @main.command()
-@options.datasets
-@options.target(required=True)
+@options.several_datasets
+@options.target(required=False)
 @options.sampling
 @options.learning
 @_plot
 @options.common
 def recommend(
-    real: str,
-    synthetic: str,
+    real: Any,
+    synthetic: Any,
+    evaluation: Any,
+    evaluation_column: str | None,
     require_usable: bool,
     plot: Path | None,
     as_json: bool,
@@ -95,26 +98,39 @@ def recommend(
 ) -> None:
     """Recommend how many SYNTHETIC rows to add for each REAL one.
 
-    The error on new real rows is predicted for every ratio, before anything is trained.
+    The error on new real rows is predicted for every ratio, before anything is trained. Several
+    generators are written as NAME=PATH each, and each gets a number of rows of its own.
 
     \b
     The ratio alone, for a script:
       synthmix recommend real.csv generated.csv --target price --task regression --json \\
         | jq .recommendation.ratio
+
+    \b
+    Of two generators:
+      synthmix recommend real.csv copula=copula.csv gan=gan.csv --target price --task regression
     """  # noqa: D301
     from synthmix_dagster.gates.other_verdicts import judge_recommendation
-    from synthmix_dagster.verbs.core import recommend_ratio
+    from synthmix_dagster.ratio.recommendation import Recommendation
 
+    question = Question.of(synthetic, settings)
+    if not question.no_target and None in (settings["target"], settings["task"]):
+        raise click.UsageError("Set --target and --task, or --no-target.")
+    if plot is not None and not question.one_ratio:
+        raise click.UsageError("--plot draws the curve of one ratio of one generator.")
+    judges = {} if question.no_target else {"evaluation": evaluation}
+    if evaluation_column is not None:
+        judges["evaluation_column"] = evaluation_column
     with progress(1) as step:
         step("predicting the risk of every ratio")
-        advice = recommend_ratio(real, synthetic, **settings)
+        advice = question.answered(real, question.generators or {"": synthetic}, judges, settings)
     verdicts = {"recommendation_usable": judge_recommendation(advice)}
-    if plot is not None:
+    if plot is not None and isinstance(advice, Recommendation):
         _save(plot, advice.plot())
     if as_json:
         answers.print_json({**answers.judged(verdicts), "recommendation": advice.to_dict()})
     else:
-        answers.print_recommendation(advice)
+        answers.print_answer(advice)
         answers.print_verdicts(verdicts, failed="FAILED" if require_usable else "WARNING")
     usable = verdicts["recommendation_usable"].passed
     exit_unless(usable or not require_usable)

@@ -11,7 +11,7 @@ from synthmix_dagster.data.store import is_uri
 from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.encoding.option_docs import attribute_docs
 from synthmix_dagster.encoding.options import Columns, SampleOptions
-from synthmix_dagster.ratio.options import RatioOptions
+from synthmix_dagster.ratio.options import AnswerOptions, RatioOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,6 +29,26 @@ class ReleasePlace(click.Path):
 def datasets(command: Command) -> Command:
     """The two datasets, and how they are read."""
     return _with(reading(command), click.argument("real"), click.argument("synthetic"))
+
+
+def several_datasets(command: Command) -> Command:
+    """Real rows, one synthetic dataset or several by their names, and what is asked of them."""
+    return _with(
+        reading(command),
+        click.argument("real"),
+        click.argument("synthetic", nargs=-1, required=True),
+        click.option(
+            "--other",
+            metavar="PATH",
+            help="Real rows of another domain, judged and added like those of a generator.",
+        ),
+        declared(AnswerOptions, "per_class"),
+        click.option(
+            "--no-target",
+            is_flag=True,
+            help="There is no label column; wrong labels are invisible then.",
+        ),
+    )
 
 
 def target(*, required: bool) -> Callable[[Command], Command]:
@@ -110,6 +130,26 @@ def thresholds(command: Command) -> Command:
             "--min-distinct-share",
             type=click.FloatRange(0, 1),
             help="Minimum share of distinct rows that the synthetic rows may count as.",
+        ),
+    )
+
+
+def own_thresholds(command: Command) -> Command:
+    """Thresholds of several generators, and what follows if one is exceeded."""
+    return _with(
+        command,
+        click.option(
+            "--threshold-of",
+            "thresholds",
+            metavar="NAME=NUMBER",
+            multiple=True,
+            help="Maximum gap of one of several generators, in the place of --threshold. May be "
+            "repeated.",
+        ),
+        click.option(
+            "--leave-out-refused",
+            is_flag=True,
+            help="Leave out a generator whose gate fails, instead of refusing the release.",
         ),
     )
 

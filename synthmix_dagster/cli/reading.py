@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SHOWN = "such as csv.delimiter=';', csv.types.zip=string, timezone=UTC or version=3."
+#: Names that other datasets have.
+_TAKEN = ("real", "synthetic", "evaluation", "other", "rows")
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -26,10 +28,16 @@ def reading(command: Command) -> Command:
     """
 
     @wraps(command)
-    def opening(real: str, synthetic: str, **settings: Any) -> Any:
+    def opening(real: str, synthetic: str | tuple[str, ...], **settings: Any) -> Any:
         both = settings.pop("read")
         sides = {name: [*both, *settings.pop(f"read_{name}")] for name in ("real", "synthetic")}
-        given: dict[str, Any] = {"real": real, "synthetic": synthetic}
+        named = {} if isinstance(synthetic, str) or len(synthetic) < 2 else _by_name(synthetic)
+        one = synthetic if isinstance(synthetic, str) else synthetic[0]
+        given: dict[str, Any] = {"real": real, **(named or {"synthetic": one})}
+        sides |= dict.fromkeys(named, sides["synthetic"])
+        if settings.get("other") is not None:
+            # Rows of another domain are real ones as well.
+            given["other"], sides["other"] = settings.pop("other"), sides["real"]
         if settings.get("evaluation") is not None:
             # Rows to judge by are real rows, and come from where these do.
             given["evaluation"], sides["evaluation"] = settings.pop("evaluation"), sides["real"]
@@ -37,6 +45,8 @@ def reading(command: Command) -> Command:
             name: opened(path, name, settings, sides[name]) if sides[name] else path
             for name, path in given.items()
         }
+        if named:
+            datasets["synthetic"] = {name: datasets.pop(name) for name in named}
         return command(**settings, **datasets)
 
     for flag, what in (
@@ -52,6 +62,20 @@ def reading(command: Command) -> Command:
         )
         opening = option(opening)
     return opening  # type: ignore[return-value]
+
+
+def _by_name(synthetic: tuple[str, ...]) -> dict[str, str]:
+    """Several generators by their names."""
+    named: dict[str, str] = {}
+    for each in synthetic:
+        name, equals, path = each.partition("=")
+        if not (equals and path and name.isidentifier()) or name in (*_TAKEN, *named):
+            raise click.BadParameter(
+                f"'{each}' is not NAME=PATH, with a name of its own for each of several generators",
+                param_hint="SYNTHETIC",
+            )
+        named[name] = path
+    return named
 
 
 def opened(

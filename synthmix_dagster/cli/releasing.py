@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synthmix_dagster.cli import answers, options
+from synthmix_dagster.cli.asking import Measured, Question, own_thresholds
 from synthmix_dagster.cli.declared import declared, values_of
 from synthmix_dagster.cli.group import Refused, main
 from synthmix_dagster.cli.progress import progress
 from synthmix_dagster.cli.reading import opened
-from synthmix_dagster.distance.options import DistanceOptions
-from synthmix_dagster.encoding.options import Columns
-from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.release.options import MixOptions
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.dataset import Dataset
     from synthmix_dagster.distance.report import DistanceReport
     from synthmix_dagster.gates.threshold import Gate
-    from synthmix_dagster.ratio.recommendation import Recommendation
+    from synthmix_dagster.ratio.answers import Answer
+    from synthmix_dagster.release.handle import Release
     from synthmix_dagster.release.signing import HmacKey
 
 
 @main.command()
-@options.datasets
+@options.several_datasets
 @click.option(
     "--output", metavar="DIRECTORY", required=True, help="Output directory or URI for releases."
 )
 @click.option("--ratio", type=float, help="Synthetic rows per real row; recommended by default.")
 @options.target(required=False)
 @options.thresholds
+@options.own_thresholds
 @options.sampling
 @options.learning
 @declared(
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 @options.signed("Sign the release with the key in this environment variable (HMAC-SHA256).")
 @options.common
 def mix(
-    real: str,
-    synthetic: str,
+    real: Any,
+    synthetic: Any,
     output: str,
     ratio: float | None,
     threshold: str | None,
@@ -51,7 +51,9 @@ def mix(
     class_threshold: float | None,
     classifier_threshold: float | None,
     min_distinct_share: float | None,
-    evaluation: str | None,
+    thresholds: tuple[str, ...],
+    leave_out_refused: bool,
+    evaluation: Any,
     evaluation_column: str | None,
     require_usable: bool,
     hmac_key_env: str | None,
@@ -63,7 +65,8 @@ def mix(
     Without --ratio the ratio is recommended, which needs --target and --task. With a threshold the
     distance is measured first, and nothing is written if it is exceeded. Readers see the whole
     release or none of it; DIRECTORY/latest points to the newest. Its report.html says what was
-    released, from what and why.
+    released, from what and why. Several generators are written as NAME=PATH each; each is measured
+    and judged by itself.
 
     \b
     Measure, judge, recommend and release:
@@ -75,57 +78,83 @@ def mix(
       synthmix mix real.csv generated.csv --ratio 0.5 --output mixes/churn
     """  # noqa: D301
     from synthmix_dagster.gates.evidence import gates_of
-    from synthmix_dagster.gates.other_verdicts import judge_recommendation
-    from synthmix_dagster.verbs import core, mixing
+    from synthmix_dagster.ratio.answers import ratios_of
+    from synthmix_dagster.verbs import mixing
 
-    gates = gates_of(
-        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
-    )
-    _require_consistent(ratio, gates, settings)
+    question = Question.of(synthetic, settings)
+    limits: dict[str, Any] = {
+        "conditional_threshold": conditional_threshold,
+        "class_threshold": class_threshold,
+        "classifier_threshold": classifier_threshold,
+        "min_distinct_share": min_distinct_share,
+    }
+    own = own_thresholds(thresholds, threshold, question)
+    gates = {name: gates_of(each, **limits) for name, each in own.items()}
+    _require_consistent(ratio, gates, settings, question)
     key = _hmac_key(hmac_key_env)
     rows, judges = _evaluation_rows(opened(real, "real", settings), evaluation, evaluation_column)
     # Opened once: what is measured is what is mixed.
-    generated = opened(synthetic, "synthetic", settings)
-    distance = advice = None
-    with progress(1 + (ratio is None or bool(gates)) + (ratio is None)) as step, _as_json(as_json):
-        if ratio is None or gates:
+    generated = {
+        name: opened(each, name or "synthetic", settings)
+        for name, each in (question.generators or {"": synthetic}).items()
+    }
+    advice: Answer | None = None
+    found, measured = Measured({}, {}), ratio is None or any(gates.values())
+    with progress(1 + measured + (ratio is None)) as step, _as_json(as_json):
+        if measured:
             step("measuring the distance")
-            distance = _measured(rows, generated, output, gates, settings)
+            found = Measured.of(rows, generated, gates, settings, output, leave_out_refused)
+        taken = {name: each for name, each in generated.items() if name not in found.left_out}
         if ratio is None:
             step("predicting the risk of every ratio")
-            chosen = values_of(settings, Columns, RatioOptions) | _labels(settings)
-            advice = core.recommend_ratio(
-                rows, generated, evaluation=judges, distance=distance, **chosen
-            )
+            evaluated = {} if question.no_target else {"evaluation": judges}
+            distance = found.distances.get("")
+            advice = question.answered(rows, taken, evaluated, settings, distance)
             if require_usable:
-                _require_usable(advice, output, distance, gates)
-            ratio = advice.ratio
+                _require_usable(advice, output, found.distances, gates)
         step("writing the release")
         release = mixing.mix(
             rows,
-            generated,
-            ratio=ratio,
+            taken.get("", taken),
+            ratio=float(ratio or 0.0) if advice is None else ratios_of(advice),
             output=output,
-            key=settings["key"],
-            ignore=settings["ignore"],
-            distance=distance,
+            distance=found.distances.get("", found.distances or None),
             recommendation=advice,
-            threshold=threshold,
-            conditional_threshold=conditional_threshold,
-            class_threshold=class_threshold,
-            classifier_threshold=classifier_threshold,
-            min_distinct_share=min_distinct_share,
+            threshold=_of_each(own, found.distances),
             sign=None if key is None else key.sign,
-            **values_of(settings, MixOptions),
+            **limits,
+            **_of_mix(settings, question, taken),
         )
+    _print_released(release, advice, found.left_out, as_json)
+
+
+def _of_mix(
+    settings: Mapping[str, Any], question: Question, taken: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Options of `mix` that say how the release is written."""
+    chosen = values_of(settings, MixOptions)
+    if question.per_class:
+        chosen["stratify"] = settings["target"]
+    domains = [name for name in taken if name == "other"]
+    return {**chosen, "domains": domains, "key": settings["key"], "ignore": settings["ignore"]}
+
+
+def _print_released(
+    release: "Release", advice: "Answer | None", left_out: Mapping[str, str], as_json: bool
+) -> None:
+    from synthmix_dagster.gates.other_verdicts import judge_recommendation
+
     # Whoever acts on a recommendation reads what `recommend` would have said of it.
     verdicts = {} if advice is None else {"recommendation_usable": judge_recommendation(advice)}
     if as_json:
         checks = answers.judged(verdicts)["checks"]
-        answers.print_json({"passed": True, "checks": checks, "release": release.to_dict()})
+        told = {"passed": True, "checks": checks, "release": release.to_dict()}
+        answers.print_json({**told, **({"left_out": left_out} if left_out else {})})
         return
+    for said in left_out.values():
+        click.echo(f"left out  {said}")
     if advice is not None:
-        answers.print_recommendation(advice)
+        answers.print_answer(advice)
         answers.print_verdicts(verdicts, failed="WARNING")
     answers.print_release(release, "released")
 
@@ -219,13 +248,20 @@ def _hmac_key(variable: str | None) -> "HmacKey | None":
 
 
 def _require_consistent(
-    ratio: float | None, gates: Sequence["Gate"], settings: Mapping[str, Any]
+    ratio: float | None,
+    gates: Mapping[str, Sequence["Gate"]],
+    settings: Mapping[str, Any],
+    question: Question,
 ) -> None:
     """Refuse what cannot be recommended or judged before any file is read."""
-    if ratio is None and None in (settings["target"], settings["task"]):
+    automatic = any(gate.threshold.kind == "auto" for each in gates.values() for gate in each)
+    if ratio is not None and not question.one_ratio:
+        raise click.UsageError("--ratio is one number for one generator. Remove it.")
+    labelled = None not in (settings["target"], settings["task"])
+    if ratio is None and not (labelled or question.no_target):
         raise click.UsageError("Set --ratio, or --target and --task to get a recommended ratio.")
-    if ratio is not None and any(gate.threshold.kind == "auto" for gate in gates):
-        raise click.UsageError("--threshold auto needs a recommendation. Remove --ratio.")
+    if automatic and (ratio is not None or not question.one_ratio):
+        raise click.UsageError("--threshold auto needs a recommendation of one ratio. Remove it.")
 
 
 def _evaluation_rows(
@@ -241,51 +277,33 @@ def _evaluation_rows(
     return split_by_column(rows, column)
 
 
-def _measured(
-    rows: "Dataset",
-    synthetic: "Dataset",
-    output: str,
-    gates: Sequence["Gate"],
-    settings: Mapping[str, Any],
-) -> "DistanceReport":
-    """Measure the distance, and refuse what the release would refuse before more is computed."""
-    from synthmix_dagster.data.opening import open_store
-    from synthmix_dagster.gates.evidence import Evidence
-    from synthmix_dagster.release.events import refusal
-    from synthmix_dagster.release.recording import refusals_recorded
-    from synthmix_dagster.verbs.core import measure_distance
-
-    chosen = values_of(settings, Columns, DistanceOptions) | _labels(settings)
-    trained = any(gate.name == "classifier_accuracy" for gate in gates)
-    distance = measure_distance(rows, synthetic, classifier=trained, **chosen)
-    known = [gate for gate in gates if gate.threshold.kind != "auto"]
-    with refusals_recorded(open_store(output), refusal({"": distance}, known)):
-        Evidence.judged(output, distance, None, known)
-    return distance
+def _of_each(
+    own: Mapping[str, Any], distances: Mapping[str, "DistanceReport"]
+) -> float | str | dict[str, Any] | None:
+    """Thresholds as `mix` takes them: one, or by the names of those that take part."""
+    if "" in own or all(limit is None for limit in own.values()):
+        return own.get("")
+    return {name: own[name] for name in distances}
 
 
 def _require_usable(
-    advice: "Recommendation",
+    advice: "Answer",
     output: str,
-    distance: "DistanceReport | None",
-    gates: Sequence["Gate"],
+    distances: Mapping[str, "DistanceReport"],
+    gates: Mapping[str, Sequence["Gate"]],
 ) -> None:
     from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.gates.other_verdicts import judge_recommendation
-    from synthmix_dagster.release.events import refusal
+    from synthmix_dagster.release.events import refusal_of_worst
     from synthmix_dagster.release.recording import record
 
     verdict = judge_recommendation(advice)
     if verdict.passed:
         return
     problem = f"release refused, 'recommendation_usable': {verdict.sentence}"
-    reports = {} if distance is None else {"": distance}
-    record(open_store(output), refusal(reports, gates, answer=advice, reason=problem))
+    event = refusal_of_worst(distances, gates, answer=advice, reason=problem)
+    record(open_store(output), event)
     raise Refused(problem)
-
-
-def _labels(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: settings[name] for name in ("target", "task")}
 
 
 @contextmanager

@@ -119,6 +119,12 @@ class RatioOptions(SampleOptions):
         return "path" if self.rule == "posterior" else self.rule
 
 
+#: Options of one ratio, which other questions have no answer for.
+OF_ONE_RATIO = (
+    *("rule", "learner", "estimator", "scoring", "positive_class", "class_weight", "experience"),
+)
+
+
 @dataclass(frozen=True)
 class AnswerOptions:
     """What is asked of the ratio, beside one number.

@@ -86,6 +86,29 @@ def refusal(
     )
 
 
+def refusal_of_worst(
+    reports: Mapping[str, DistanceReport],
+    gates: Mapping[str, Sequence[Gate]],
+    *,
+    answer: Answer | None = None,
+    ratio: float | None = None,
+    reason: str = "",
+) -> Event:
+    """A refusal, of several generators with the gap and the gates of the one with the largest gap.
+
+    Parameters
+    ----------
+    reports : mapping of str to DistanceReport
+        By generator.
+    gates : mapping of str to sequence of Gate
+        Of each of them.
+    answer, ratio, reason : see `refusal`
+    """
+    worst = max(reports, key=lambda name: reports[name].gap, default="")
+    found = {name: each for name, each in reports.items() if name == worst}
+    return refusal(found, gates.get(worst, ()), answer=answer, ratio=ratio, reason=reason)
+
+
 def read_events(output: Store) -> list[Event]:
     """The events of an output, oldest first; none where there is no file that can be read."""
     try:

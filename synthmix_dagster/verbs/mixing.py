@@ -10,7 +10,7 @@ from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.store import Store, StoreAccess
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.encoding.options import Names, listed
-from synthmix_dagster.errors import GateError
+from synthmix_dagster.errors import ConfigError, GateError
 from synthmix_dagster.gates.coverage import RELEASED_ROWS
 from synthmix_dagster.gates.evidence import Evidence, gates_of, of_generator, refusals
 from synthmix_dagster.gates.threshold import Gate
@@ -18,7 +18,7 @@ from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.gates.waiver import require_no_objection
 from synthmix_dagster.ratio.answers import Answer
 from synthmix_dagster.release.coverage import judge_selected
-from synthmix_dagster.release.events import Event, refusal
+from synthmix_dagster.release.events import Event, refusal_of_worst
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
@@ -46,7 +46,7 @@ def mix(
     memory_mb: int = MixOptions.memory_mb,
     distance: DistanceReport | Mapping[str, DistanceReport] | None = None,
     recommendation: Answer | None = None,
-    threshold: float | str | None = None,
+    threshold: float | str | Mapping[str, float | str] | None = None,
     conditional_threshold: float | None = None,
     class_threshold: float | None = None,
     classifier_threshold: float | None = None,
@@ -103,9 +103,9 @@ def mix(
         Manifest and report of the release keep it, or the verdicts on each generator.
     recommendation : Recommendation, SourceMixture, ClassRatios or EmbeddingOptimum, optional
         Of these very rows, kept as well.
-    threshold : float or str, optional
+    threshold : float, str or mapping of str to either, optional
         Largest gap of `distance` that may be released: a number, ``"3 x floor"``, or ``"auto"``,
-        the critical gap of `recommendation`.
+        the critical gap of `recommendation`. Of several generators also by their names.
     conditional_threshold : float, optional
         Largest conditional gap.
     class_threshold : float, optional
@@ -154,9 +154,8 @@ def mix(
         keep_releases=keep_releases,
         memory_mb=memory_mb,
     )
-    gates = gates_of(
-        threshold, conditional_threshold, class_threshold, classifier_threshold, min_distinct_share
-    )
+    others = (conditional_threshold, class_threshold, classifier_threshold, min_distinct_share)
+    gates = _gates(threshold, others, distance)
     store = open_store(output, storage)
     with refusals_recorded(store, _attempt(distance, gates, recommendation, ratio)):
         evidence = _judged(store.name, distance, recommendation, gates)
@@ -190,7 +189,7 @@ Distances: TypeAlias = DistanceReport | Mapping[str, DistanceReport]
 
 def _attempt(
     distance: Distances | None,
-    gates: Sequence[Gate],
+    gates: Mapping[str, Sequence[Gate]],
     recommendation: Answer | None,
     ratio: float | Mapping[str, float],
 ) -> Event:
@@ -198,22 +197,44 @@ def _attempt(
     one = {} if distance is None or isinstance(distance, Mapping) else {"": distance}
     reports = distance if isinstance(distance, Mapping) else one
     asked = None if isinstance(ratio, Mapping) else ratio
-    return refusal(reports, gates, answer=recommendation, ratio=asked)
+    return refusal_of_worst(reports, gates, answer=recommendation, ratio=asked)
+
+
+def _gates(
+    threshold: float | str | Mapping[str, float | str] | None,
+    others: tuple[float | None, float | None, float | None, float | None],
+    distance: Distances | None,
+) -> dict[str, list[Gate]]:
+    """The gates of each generator by its name; of the only one, by no name. Empty without any."""
+    names = list(distance) if isinstance(distance, Mapping) else [""]
+    if isinstance(threshold, Mapping):
+        if sorted(threshold) != sorted(names):
+            raise ConfigError(
+                f"it names {', '.join(sorted(threshold))}, and 'distance' "
+                f"{', '.join(sorted(filter(None, names))) or 'is of one dataset'}",
+                option="threshold",
+                fix="Set a threshold for each generator, or one number for all",
+            )
+        return {name: gates_of(threshold[name], *others) for name in names}
+    gates = gates_of(threshold, *others)
+    return dict.fromkeys(names, gates) if gates else {}
 
 
 def _judged(
     mix: str,
     distance: Distances | None,
     recommendation: Answer | None,
-    gates: Sequence[Gate],
+    gates: Mapping[str, Sequence[Gate]],
 ) -> Evidence:
-    """Judge a distance by every gate; of several generators each by itself."""
+    """Judge a distance by every gate; of several generators each by its own."""
     if not isinstance(distance, Mapping):
-        return Evidence.judged(mix, distance, recommendation, gates)
+        return Evidence.judged(mix, distance, recommendation, gates.get("", ()))
     checks: dict[str, Verdict] = {}
     limits: dict[str, float] = {}
     for name, report in sorted(distance.items()):
-        judged = Evidence.judged(f"{mix}, generator {name}", report, recommendation, gates)
+        judged = Evidence.judged(
+            f"{mix}, generator {name}", report, recommendation, gates.get(name, ())
+        )
         checks |= {of_generator(gate, name): found for gate, found in judged.checks.items()}
         limits |= {of_generator(gate, name): limit for gate, limit in judged.thresholds.items()}
     return Evidence(mix, None, recommendation, limits, checks, distances=dict(distance))

@@ -21,7 +21,7 @@ from synthmix_dagster.cli.progress import progress
         (["measure", "{real}", "{good}", "--scaling", "rnak"], "'rnak' is not one of"),
         (["measure", "{real}", "{good}", "--threshold", "low"], "option 'threshold': it is 'low'"),
         (["measure", "{real}", "{good}", "--weight", "x"], "'x' is not COLUMN=NUMBER"),
-        (["recommend", "{real}", "{good}"], "Missing option '--target'"),
+        (["recommend", "{real}", "{good}"], "Set --target and --task"),
         (["mix", "{real}", "{good}", "--output", "x"], "Set --ratio, or --target and --task"),
         (["mix", "{real}", "{good}", "--ratio", "99", "--output", "x"], "option 'ratio'"),
         (["verify", "nowhere"], "'nowhere' does not exist"),

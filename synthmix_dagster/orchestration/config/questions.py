@@ -5,15 +5,10 @@ from typing import Any, Literal
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.orchestration.config.mix_datasets import MixDatasets
-from synthmix_dagster.ratio.options import RatioOptions
+from synthmix_dagster.ratio.options import OF_ONE_RATIO, RatioOptions
 
 #: What may be asked of the ratio.
 Question = Literal["ratio", "generators", "classes", "no target"]
-
-#: Settings of one ratio, which other questions have no answer for.
-_OF_ONE_RATIO = (
-    *("rule", "learner", "estimator", "scoring", "positive_class", "class_weight", "experience"),
-)
 
 
 def require_answerable(config: Any, question: Question) -> None:
@@ -38,7 +33,7 @@ def require_answerable(config: Any, question: Question) -> None:
         )
     if question == "ratio":
         return
-    for name in _OF_ONE_RATIO:
+    for name in OF_ONE_RATIO:
         if getattr(config, name) != getattr(RatioOptions, name):
             raise ConfigError(
                 f"it belongs to one ratio, and this mix asks for {_ASKED[question]}",
