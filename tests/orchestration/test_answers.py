@@ -7,9 +7,10 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from scenario import bad, good, rows, write_inputs
+from scenario import MINIMAL, bad, good, rows, write_inputs
 
 from synthmix_dagster import Release, build_synthmix_defs, verify_release
+from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.ratio.embedding import EmbeddingOptimum
 from synthmix_dagster.ratio.sources import SourceMixture
@@ -343,3 +344,78 @@ def test_without_a_target_the_mix_says_what_it_cannot_see(
     release = latest(tmp_path)
     assert made(release) == {"synthetic": round(answer.ratio * 100)}
     assert "wrong labels are invisible" in (release.path / "report.html").read_text()
+
+
+def test_a_generator_that_passed_under_a_looser_threshold_is_judged_again(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = several(
+        tmp_path, copula=rows(200, seed=3, shuffled_target=True), gan=rows(300, seed=2, shift=0.7)
+    )
+    options["synthetic"]["gan"] |= {"if_refused": "leave_out", "threshold": 9.0}
+    assert run(options, instance).success
+    assert made(latest(tmp_path))["gan"] > 0
+    options["synthetic"]["gan"]["threshold"] = 0.05
+    result = run(options, instance, "training_data")
+    assert not result.success
+    assert "'gan' has to be left out, and" in said(result)
+
+
+CLASSES = {"task": "classification", "per_class": True}
+TWO = {"a": {"path": "a.parquet"}, "b": {"path": "b.parquet"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "said"),
+    [
+        ({"synthetic": TWO, "learner": "trees"}, "learner", "rows of several generators"),
+        ({"synthetic": TWO, "threshold": "auto"}, "threshold", "the critical gap of one ratio"),
+        ({"synthetic": TWO, "per_class": True}, "per_class", "rows of several generators"),
+        ({"synthetic": {**TWO, "real": TWO["a"]}}, "synthetic", "is named 'real'"),
+        ({"synthetic": {"a b": TWO["a"]}}, "synthetic", "not a valid identifier"),
+        ({"synthetic": {"a": {"pth": "x"}}}, "synthetic.a.pth", "unknown option 'pth'"),
+        ({"synthetic": {"pth": "x"}}, "synthetic.pth", "unknown option 'pth'"),
+        ({"other": {"generator": "g", "generator_rows": 5}}, "mix", "'other' has a 'generator'"),
+        ({**CLASSES, "scoring": "roc_auc"}, "scoring", "a ratio for every class"),
+        ({**CLASSES, "stratify": "y"}, "stratify", "rows of its own"),
+        ({**CLASSES, "mode": "weights"}, "mode", "rows of its own"),
+        ({"per_class": True}, "per_class", "there are no classes"),
+        ({"target": None}, "target", "go together"),
+        ({"target": None, "task": None, "conditional_threshold": 1}, None, "there is no target"),
+        ({"target": None, "task": None, "synthetic": TWO}, "target", "what they teach"),
+        ({"estimator": "Ridge"}, "estimator", "does not name an object"),
+        ({"estimator": "a:b", "learner": "trees"}, "estimator", "takes the place of a learner"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_as_a_project_loads(
+    options: dict[str, Any], option: str | None, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        build_synthmix_defs(**{**MINIMAL, **options})
+    assert option is None or caught.value.option == option
+
+
+def test_each_partition_has_records_of_each_generator(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    options = write_inputs(tmp_path)
+    for day in ("mon", "tue"):
+        for name, seed in (("real", 0), ("one", 1), ("two", 2)):
+            rows(100, seed=seed).to_parquet(tmp_path / f"{name}-{day}.parquet")
+    options |= {
+        "real": file(tmp_path, "real-{partition_key}"),
+        "synthetic": {name: file(tmp_path, f"{name}-{{partition_key}}") for name in ("one", "two")},
+        "partitions_def": {"type": "static", "partition_keys": ["mon", "tue"]},
+    }
+    job = build_synthmix_defs(**options).resolve_job_def("demo_job")
+    assert job.execute_in_process(instance=instance, partition_key="tue").success
+    records = tmp_path / "mixes/demo/partitions/tue/records/demo"
+    assert sorted(path.name for path in records.iterdir()) == [
+        "distribution_distance.one.json",
+        "distribution_distance.two.json",
+        "optimal_ratio.json",
+        "real.json",
+        "synthetic.one.json",
+        "synthetic.two.json",
+        "training_data.json",
+    ]

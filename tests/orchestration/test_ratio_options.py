@@ -78,6 +78,15 @@ def test_trees_decide_for_trees(tmp_path, instance):
     assert found.ratio in {point.ratio for point in found.refits}
 
 
+def test_an_estimator_is_named_by_its_module(tmp_path, instance):
+    options = write_inputs(tmp_path, synthetic=good(200))
+    options |= {"estimator": "sklearn.linear_model:Ridge", "ignore": ["kind", "z"]}
+    assert run(instance, options).success
+    found = recommendation(options)
+    assert found.learner == "Ridge"
+    assert found.ratio in {point.ratio for point in found.refits}
+
+
 def test_a_score_decides_and_is_told_in_its_unit(tmp_path, instance):
     options = write_inputs(tmp_path, synthetic=good(200))
     options |= {"learner": "trees", "scoring": "neg_mean_absolute_error"}
