@@ -350,7 +350,7 @@ def test_a_generator_that_passed_under_a_looser_threshold_is_judged_again(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     options = several(
-        tmp_path, copula=rows(200, seed=3, shuffled_target=True), gan=rows(300, seed=2, shift=0.7)
+        tmp_path, copula=rows(200, seed=3, shuffled_target=True), gan=rows(300, seed=2, shift=0.3)
     )
     options["synthetic"]["gan"] |= {"if_refused": "leave_out", "threshold": 9.0}
     assert run(options, instance).success
