@@ -178,6 +178,7 @@ def learning(command: Command) -> Command:
             RatioOptions,
             "max_ratio",
             "rule",
+            "flat_curve",
             "scoring",
             "positive_class",
             "class_weight",

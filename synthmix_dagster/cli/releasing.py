@@ -110,8 +110,7 @@ def mix(
             evaluated = {} if question.no_target else {"evaluation": judges}
             distance = found.distances.get("")
             advice = question.answered(rows, taken, evaluated, settings, distance)
-            if require_usable:
-                _require_usable(advice, output, found.distances, gates)
+            _require_decided(advice, require_usable, output, found.distances, gates)
         step("writing the release")
         release = mixing.mix(
             rows,
@@ -286,21 +285,26 @@ def _of_each(
     return {name: own[name] for name in distances}
 
 
-def _require_usable(
+def _require_decided(
     advice: "Answer",
+    usable: bool,
     output: str,
     distances: Mapping[str, "DistanceReport"],
     gates: Mapping[str, Sequence["Gate"]],
 ) -> None:
+    """Refuse a recommendation that is not to be released as it stands."""
     from synthmix_dagster.data.opening import open_store
-    from synthmix_dagster.gates.other_verdicts import judge_recommendation
+    from synthmix_dagster.gates.other_verdicts import flat_curve_objection, judge_recommendation
     from synthmix_dagster.release.events import refusal_of_worst
     from synthmix_dagster.release.recording import record
 
     verdict = judge_recommendation(advice)
-    if verdict.passed:
+    problem = flat_curve_objection(advice)
+    if usable and not verdict.passed:
+        problem = f"'recommendation_usable': {verdict.sentence}"
+    if not problem:
         return
-    problem = f"release refused, 'recommendation_usable': {verdict.sentence}"
+    problem = f"release refused, {problem}"
     event = refusal_of_worst(distances, gates, answer=advice, reason=problem)
     record(open_store(output), event)
     raise Refused(problem)

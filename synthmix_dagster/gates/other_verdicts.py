@@ -76,15 +76,15 @@ def _judge_one_ratio(recommendation: Recommendation, severity: Severity) -> Verd
             severity,
         )
     highest = recommendation.curve[-1].ratio
-    # Who asked for the fewest rows has said what a flat curve is to mean.
-    undecided = recommendation.shape == "flat" and recommendation.rule != "smallest_equivalent"
-    if undecided and highest > 0:
+    if recommendation.undecided:
         return Verdict(
             False,
             f"The risk curve is flat. {recommendation.reason} More real rows may tell the ratios "
             "apart.",
             severity,
         )
+    if recommendation.shape == "flat":
+        return Verdict(True, recommendation.reason)
     judged = recommendation.refits or recommendation.curve
     lowest = min(judged, key=lambda point: point.risk)
     if highest > 0 and lowest.ratio == highest:
@@ -96,6 +96,16 @@ def _judge_one_ratio(recommendation: Recommendation, severity: Severity) -> Verd
             severity,
         )
     return Verdict(True, recommendation.reason)
+
+
+def flat_curve_objection(answer: Answer) -> str:
+    """Why a recommendation may not be released as it stands; empty where it may."""
+    if not isinstance(answer, Recommendation) or not answer.undecided:
+        return ""
+    return (
+        f"the risk curve is flat, and 'flat_curve' does not say what to release. {answer.reason} "
+        "Set 'flat_curve' to none or rows, or set a ratio"
+    )
 
 
 def judge_realised(

@@ -10,6 +10,7 @@ import dagster as dg
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.evidence import critical_gap_of, of_generator
 from synthmix_dagster.gates.other_verdicts import (
+    flat_curve_objection,
     judge_memorisation,
     judge_recommendation,
     judge_schema,
@@ -121,6 +122,12 @@ def recommendation_verdicts(config: MixConfig, recommendation: Answer) -> dict[s
         "recommendation_usable": judge_recommendation(recommendation, "ERROR"),
     }
     return {name: verdict for name, verdict in verdicts.items() if config.stops(name)}
+
+
+def undecided(answer: Answer, overrides: Mapping[str, Any]) -> list[str]:
+    """Why nothing is released on a flat curve, unless the settings or the run say what."""
+    objection = "" if "ratio" in overrides else flat_curve_objection(answer)
+    return [f"{objection}."] if objection else []
 
 
 def failures_of(

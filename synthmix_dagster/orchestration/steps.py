@@ -48,6 +48,7 @@ from synthmix_dagster.orchestration.release_gates import (
     on_other_terms,
     recommendation_verdicts,
     tag_run,
+    undecided,
     waiver_of,
 )
 from synthmix_dagster.orchestration.snapshots import ingest
@@ -160,6 +161,7 @@ def _released(config: MixConfig, inputs: Inputs) -> Outcome:
     objections += [
         *failures_of(config, of_recommendation),
         *on_other_terms(RATIO, advised.overrides),
+        *undecided(answer, options),
         *left_out.objections,
     ]
     plan = _planned(config, opened, requested, options)

@@ -88,6 +88,13 @@ class Judged:
         """What the experience of other datasets did."""
         return None if self.posterior is None else self.posterior.effect
 
+    @property
+    def measurable(self) -> bool:
+        """Whether the best mix differs from no synthetic rows by more than chance."""
+        if self.posterior is not None:
+            return self.decision.shape != "flat"
+        return not self.decision.equivalent[0]
+
     def resampled(self, options: RatioOptions) -> tuple[float, float]:
         """Between which ratios the choice lies in most bootstrap samples of the judging rows."""
         if self.posterior is not None:

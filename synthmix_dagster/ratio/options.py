@@ -14,6 +14,8 @@ ClassWeight = Literal["balanced"]
 Scoring = str | Callable[[Any, Any, Any], float]
 #: Rules that choose on the risk path of the rows at hand alone; the first two are the same.
 PathRule = Literal["path", "largest_equivalent", "best", "smallest_equivalent"]
+#: What a curve means on which no ratio is measurably better than none.
+FlatCurve = Literal["none", "rows"]
 Rule = Literal["posterior", "path", "largest_equivalent", "best", "smallest_equivalent"]
 
 
@@ -39,6 +41,10 @@ class RatioOptions(SampleOptions):
         the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
         itself, ``smallest_equivalent`` the fewest rows that are statistically indistinguishable
         from it.
+    flat_curve : {"none", "rows"}, optional
+        What to release where synthetic rows make no measurable difference: ``none`` of them, the
+        cheaper choice, or the ``rows`` with the lowest predicted error. Without it such a
+        recommendation is not released.
     generator_saw_real : bool, optional
         Whether the generator was fitted on the real rows. If so, and without evaluation rows, the
         predicted risk is worthless and a safe ratio is recommended. Unknown by default.
@@ -63,6 +69,7 @@ class RatioOptions(SampleOptions):
     estimator: str | None = field(default=None, metadata={"metavar": "MODULE:OBJECT"})
     max_ratio: float | None = None
     rule: Rule = "posterior"
+    flat_curve: FlatCurve | None = None
     generator_saw_real: bool | None = None
     scoring: Scoring | None = field(default=None, metadata={"metavar": "NAME"})
     positive_class: str | None = field(default=None, metadata={"metavar": "CLASS"})
@@ -73,6 +80,8 @@ class RatioOptions(SampleOptions):
         super().__post_init__()
         require_choice(self.learner, Learner, option="learner")
         require_choice(self.rule, Rule, option="rule")
+        if self.flat_curve is not None:
+            require_choice(self.flat_curve, FlatCurve, option="flat_curve")
         if self.max_ratio is not None:
             require_min(self.max_ratio, 0, option="max_ratio")
         if self.class_weight is not None:
@@ -121,7 +130,8 @@ class RatioOptions(SampleOptions):
 
 #: Options of one ratio, which other questions have no answer for.
 OF_ONE_RATIO = (
-    *("rule", "learner", "estimator", "scoring", "positive_class", "class_weight", "experience"),
+    *("rule", "flat_curve", "learner", "estimator", "scoring", "positive_class", "class_weight"),
+    "experience",
 )
 
 

@@ -119,6 +119,8 @@ def recommend(
         on_path = Judged.of(sample.n, predicted.path, options)
     judged = _refitted(sample, estimator, on_path, options) if refitted else on_path
     chosen = judged.decision.chosen
+    if options.flat_curve == "none" and not judged.measurable:
+        chosen = 0
     if not provenance.trusted:
         chosen = judged.last_within(
             SAFE_RATIO["kernel" if estimator is not None else options.learner]
@@ -142,7 +144,7 @@ def recommend(
         exchange=exchange,
         bounds=bounds,
         critical_gap=critical,
-        reason=reason_of(judged, chosen, provenance),
+        reason=reason_of(judged, chosen, provenance, options.flat_curve),
         metric=_metric(judged, sample),
         score=judged.score,
         provenance=provenance,
@@ -157,6 +159,7 @@ def recommend(
             *_notes_on_prior(judged.effect, provenance),
         ),
         experience=judged.effect,
+        flat_curve=options.flat_curve,
     )
 
 

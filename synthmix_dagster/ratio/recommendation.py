@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.decision import EQUIVALENT
 from synthmix_dagster.ratio.exchange import ExchangeRate
+from synthmix_dagster.ratio.options import FlatCurve
 from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
 from synthmix_dagster.ratio.scoring import Score
@@ -104,6 +105,8 @@ class Recommendation(Result):
         they took no part.
     inputs : mapping of str to str
         Fingerprints of the datasets it was computed from, by their names.
+    flat_curve : {"none", "rows"}, optional
+        What the user wants released where the curve is flat.
     absent : tuple of str
         Classes and levels that the real rows have and the synthetic rows lack, beyond chance.
     """
@@ -132,6 +135,7 @@ class Recommendation(Result):
     score: Score | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    flat_curve: FlatCurve | None = None
 
     @property
     def meaning_of_interval(self) -> str:
@@ -139,6 +143,17 @@ class Recommendation(Result):
         if self.experience is not None:
             return "holds the best ratio in nine of ten cases"
         return f"within {EQUIVALENT:g} standard errors of the best"
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the curve is flat, and nobody has said which of two equal choices to release."""
+        # Who asked for the fewest rows has said it.
+        said = self.flat_curve is not None or self.rule == "smallest_equivalent"
+        flat = self.shape == "flat"
+        if self.experience is None:
+            # None is as good as the best ratio, though the largest may be worse.
+            flat = flat or (self.ratio > 0 and (self.refits or self.curve)[0].equivalent)
+        return flat and self.curve[-1].ratio > 0 and self.provenance.trusted and not said
 
     @property
     def risk_name(self) -> str:

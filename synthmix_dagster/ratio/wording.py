@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.decision import EQUIVALENT, MATERIAL
 from synthmix_dagster.ratio.judged import Judged
+from synthmix_dagster.ratio.options import FlatCurve
 from synthmix_dagster.ratio.posterior_rule import PriorEffect
 from synthmix_dagster.ratio.provenance import Provenance
 
@@ -12,7 +13,9 @@ from synthmix_dagster.ratio.provenance import Provenance
 _MATERIAL = 0.1
 
 
-def reason_of(judged: Judged, chosen: int, provenance: Provenance) -> str:
+def reason_of(
+    judged: Judged, chosen: int, provenance: Provenance, flat_curve: FlatCurve | None = None
+) -> str:
     """The recommendation in a sentence or two, with the tolerance beside every number it made.
 
     Parameters
@@ -21,6 +24,8 @@ def reason_of(judged: Judged, chosen: int, provenance: Provenance) -> str:
     chosen : int
         The candidate that is recommended.
     provenance : Provenance
+    flat_curve : {"none", "rows"}, optional
+        What the user wants released where the curve is flat.
     """
     decision, ratio = judged.decision, float(judged.ratios[chosen])
     if len(decision.equivalent) == 1:
@@ -34,10 +39,11 @@ def reason_of(judged: Judged, chosen: int, provenance: Provenance) -> str:
         return f"{start}: {provenance.sentence[0].lower()}{provenance.sentence[1:]}"
     span, effect = _span(judged), judged.effect
     if ratio == 0:
-        if decision.shape == "flat":
+        if decision.shape == "flat" or decision.chosen != chosen:
+            said = " and the one that is set" if flat_curve == "none" else ""
             return (
-                "Use no synthetic rows, the cheaper choice: they make no measurable difference "
-                f"({span})."
+                f"Use no synthetic rows, the cheaper choice{said}: they make no measurable "
+                f"difference ({span})."
             )
         return (
             "Use no synthetic rows: no amount is predicted to lower the error by "
@@ -49,14 +55,17 @@ def reason_of(judged: Judged, chosen: int, provenance: Provenance) -> str:
             ", and the probability that it is lower at all is "
             f"{min(effect.probability_of_help, 0.999):.1%}"
         )
-        measurable = decision.shape != "flat"
-    else:
-        measurable = not decision.equivalent[0]
-    if measurable:
+    if judged.measurable:
         return f"Add {ratio:.2f} synthetic rows for each real one: {change}; {span}."
+    if flat_curve == "rows":
+        return (
+            f"Add {ratio:.2f} synthetic rows for each real one, as set for a flat curve: they make "
+            f"no measurable difference ({span}); {change}."
+        )
     return (
         f"Synthetic rows make no measurable difference: {span}, and none is the cheaper choice "
-        f"('max_ratio: 0'). If they cost nothing, add {ratio:.2f} for each real one: {change}."
+        f"('flat_curve: none'). If they cost nothing, add {ratio:.2f} for each real one "
+        f"('flat_curve: rows'): {change}."
     )
 
 

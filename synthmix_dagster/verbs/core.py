@@ -30,7 +30,14 @@ from synthmix_dagster.encoding.options import (
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.ratio.crossfit import Generator
 from synthmix_dagster.ratio.experience import Experience
-from synthmix_dagster.ratio.options import ClassWeight, Learner, RatioOptions, Rule, Scoring
+from synthmix_dagster.ratio.options import (
+    ClassWeight,
+    FlatCurve,
+    Learner,
+    RatioOptions,
+    Rule,
+    Scoring,
+)
 from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.refits import load_estimator
@@ -208,6 +215,7 @@ def recommend_ratio(
     estimator: Any = RatioOptions.estimator,
     max_ratio: float | None = RatioOptions.max_ratio,
     rule: Rule = RatioOptions.rule,
+    flat_curve: FlatCurve | None = RatioOptions.flat_curve,
     scoring: Scoring | None = RatioOptions.scoring,
     positive_class: str | None = RatioOptions.positive_class,
     class_weight: ClassWeight | None = RatioOptions.class_weight,
@@ -252,6 +260,10 @@ def recommend_ratio(
         the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
         itself, ``smallest_equivalent`` the fewest rows statistically indistinguishable from the
         best.
+    flat_curve : {"none", "rows"}, optional
+        What to recommend where synthetic rows make no measurable difference: ``none`` of them, the
+        cheaper choice, or the ``rows`` with the lowest predicted error. Without it the
+        recommendation names both, and ``undecided`` is true.
     scoring : str or callable, optional
         What the ratio is chosen by, for ``trees`` and an estimator: a scikit-learn scorer, by name
         (``roc_auc``, ``average_precision``, ``f1_macro``, ``r2``, ``neg_mean_absolute_error``) or
@@ -300,6 +312,7 @@ def recommend_ratio(
         estimator=estimator if isinstance(estimator, str) else None,
         max_ratio=max_ratio,
         rule=rule,
+        flat_curve=flat_curve,
         generator_saw_real=generator_saw_real,
         scoring=scoring,
         positive_class=positive_class,

@@ -325,3 +325,15 @@ def test_a_history_of_nothing_is_bad_input(tmp_path: Path) -> None:
     result = run("history", tmp_path)
     assert result.exit_code == 2
     assert "neither a release nor a refusal" in result.stderr
+
+
+def test_a_flat_curve_is_released_only_where_it_is_said_what(tmp_path: Path) -> None:
+    for name, n in (("real", 100), ("synthetic", 400)):
+        rows(n, seed=n, shuffled_target=True).to_parquet(tmp_path / f"{name}.parquet")
+    asked = ("mix", tmp_path / "real.parquet", tmp_path / "synthetic.parquet", *TASK)
+    asked = (*asked, "--output", tmp_path / "mixes")
+    refused = run(*asked)
+    assert refused.exit_code == 1
+    assert "the risk curve is flat, and 'flat_curve' does not say what" in refused.stderr
+    assert run(*asked, "--flat-curve", "none").exit_code == 0
+    assert [(e.kind, e.ratio) for e in history(tmp_path / "mixes").entries][1:] == [("released", 0)]

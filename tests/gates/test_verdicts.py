@@ -89,8 +89,17 @@ def test_a_curve_that_is_flat_or_has_not_turned_is_told(advice):
     # The check says what the advice says.
     assert flat.sentence.startswith(f"The risk curve is flat. {advice.reason}")
     # Who asked for the fewest rows has said what a flat curve is to mean.
-    decided = replace(advice, shape="flat", rule="smallest_equivalent")
-    assert "flat" not in judge_recommendation(decided).sentence
+    said: list[dict[str, Any]] = [
+        {"rule": "smallest_equivalent"},
+        {"flat_curve": "none"},
+        {"flat_curve": "rows"},
+    ]
+    for choice in said:
+        decided = replace(advice, shape="flat", **choice)
+        assert judge_recommendation(decided).passed
+        assert flat_curve_objection(decided) == ""
+    objection = flat_curve_objection(replace(advice, shape="flat"))
+    assert "Set 'flat_curve' to none or rows" in objection
     lowest = replace(advice.curve[-1], risk=0.0)
     falling = replace(advice, shape="decreasing", curve=(*advice.curve[:-1], lowest))
     assert "still falling" in judge_recommendation(falling).sentence

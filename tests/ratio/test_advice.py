@@ -40,9 +40,20 @@ def test_a_flat_curve_says_so_and_names_the_cheaper_choice():
     assert found.decision.shape == "flat"
     sentence = said(found)
     assert sentence.startswith("Synthetic rows make no measurable difference: ratios 0.00")
-    assert "none is the cheaper choice ('max_ratio: 0')" in sentence
-    assert "If they cost nothing, add 1.00 for each real one" in sentence
+    assert "none is the cheaper choice ('flat_curve: none')" in sentence
+    assert "If they cost nothing, add 1.00 for each real one ('flat_curve: rows')" in sentence
     assert "0.5% lower than with none" in sentence
+
+
+@pytest.mark.parametrize("shape", ["flat", "increasing"])
+def test_what_is_set_for_a_flat_curve_is_the_advice(shape):
+    found = judged([1.0, 0.99, 0.995, 1.01 if shape == "flat" else 1.5])
+    assert found.decision.shape == shape
+    assert not found.measurable
+    rows = reason_of(found, found.decision.chosen, TRUSTED, "rows")
+    assert rows.startswith("Add 1.00 synthetic rows for each real one, as set for a flat curve: ")
+    none = reason_of(found, 0, TRUSTED, "none")
+    assert none.startswith("Use no synthetic rows, the cheaper choice and the one that is set: ")
 
 
 def test_the_cheaper_choice_is_taken_where_it_was_asked_for():

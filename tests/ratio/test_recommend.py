@@ -461,3 +461,29 @@ def test_classes_and_levels_that_synthetic_rows_lack_are_the_headline(real, synt
     assert "kind: 'rare' (10.0% of the real rows) is absent" in verdict.sentence
     assert type(found).from_dict(found.to_dict()).absent == found.absent
     assert ask(labelled(real, "rare"), labelled(synthetic, "rare")).absent == ()
+
+
+@pytest.mark.parametrize("rule", ["posterior", "path"])
+def test_a_flat_curve_is_undecided_until_somebody_says_what_it_means(rule):
+    # A target that nothing predicts: no rows help and none hurt.
+    real, synthetic = (scenario.rows(n, seed=n, shuffled_target=True) for n in (100, 400))
+    options = {"target": "y", "task": "regression", "rule": rule}
+    open_ = recommend_ratio(real, synthetic, **options)
+    rows = recommend_ratio(real, synthetic, **options, flat_curve="rows")
+    none = recommend_ratio(real, synthetic, **options, flat_curve="none")
+    assert (open_.undecided, rows.undecided, none.undecided) == (True, False, False)
+    assert rows.ratio == open_.ratio > 0
+    assert none.ratio == 0
+    assert none.baselines["recommended"] == none.baselines["none"]
+    assert none.curve == open_.curve
+    assert type(none).from_dict(none.to_dict()) == none
+
+
+def test_a_curve_that_is_not_flat_is_left_as_it_is():
+    real, synthetic = scenario.rows(60, seed=0), scenario.good(200)
+    options = {"target": "y", "task": "regression"}
+    without, said = (
+        recommend_ratio(real, synthetic, **options, **more) for more in ({}, {"flat_curve": "none"})
+    )
+    assert not without.undecided
+    assert (said.ratio, said.reason) == (without.ratio, without.reason)

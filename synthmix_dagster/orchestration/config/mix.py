@@ -19,7 +19,14 @@ from synthmix_dagster.orchestration.config.mix_datasets import MixDatasets
 from synthmix_dagster.orchestration.config.orchestration import IO_MANAGER_KEY
 from synthmix_dagster.orchestration.config.publish import PublishConfig
 from synthmix_dagster.orchestration.config.questions import Question, require_answerable
-from synthmix_dagster.ratio.options import AnswerOptions, ClassWeight, Learner, RatioOptions, Rule
+from synthmix_dagster.ratio.options import (
+    AnswerOptions,
+    ClassWeight,
+    FlatCurve,
+    Learner,
+    RatioOptions,
+    Rule,
+)
 from synthmix_dagster.release.options import MixOptions, Mode
 
 #: From an asset of the mix and its role to the asset as it will appear.
@@ -78,6 +85,7 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
     rows_per_shard: int = MixOptions.rows_per_shard
     max_ratio: float | None = RatioOptions.max_ratio
     rule: Rule = RatioOptions.rule
+    flat_curve: FlatCurve | None = RatioOptions.flat_curve
     learner: Learner = RatioOptions.learner
     estimator: str | None = RatioOptions.estimator
     evaluation_column: str | None = None
@@ -231,6 +239,7 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
             estimator=self.estimator,
             max_ratio=self.max_ratio,
             rule=self.rule,
+            flat_curve=self.flat_curve,
             generator_saw_real=self.generator_saw_real,
             scoring=self.scoring,
             positive_class=self.positive_class,
