@@ -124,6 +124,7 @@ def settings(folder: Path, **options: Any) -> dict[str, Any]:
         "target": "y",
         "task": "regression",
         "threshold": 0.5,
+        "flat_curve": "rows",
         "output_root": str(folder / "mixes"),
         "permutations": 9,
         "directions": 20,

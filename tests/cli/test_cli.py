@@ -329,7 +329,7 @@ def test_a_history_of_nothing_is_bad_input(tmp_path: Path) -> None:
 
 def test_a_flat_curve_is_released_only_where_it_is_said_what(tmp_path: Path) -> None:
     for name, n in (("real", 100), ("synthetic", 400)):
-        rows(n, seed=n, shuffled_target=True).to_parquet(tmp_path / f"{name}.parquet")
+        rows(n, seed=n // 400, shuffled_target=True).to_parquet(tmp_path / f"{name}.parquet")
     asked = ("mix", tmp_path / "real.parquet", tmp_path / "synthetic.parquet", *TASK)
     asked = (*asked, "--output", tmp_path / "mixes")
     refused = run(*asked)

@@ -8,7 +8,11 @@ from scenario import good, rows
 
 from synthmix_dagster.distance.classes import ClassShift
 from synthmix_dagster.distance.classifier import ClassifierTest
-from synthmix_dagster.gates.other_verdicts import judge_realised, judge_recommendation
+from synthmix_dagster.gates.other_verdicts import (
+    flat_curve_objection,
+    judge_realised,
+    judge_recommendation,
+)
 from synthmix_dagster.gates.threshold import Gate, Threshold
 from synthmix_dagster.gates.verdicts import judge, judge_conditional_gap, judge_gap
 from synthmix_dagster.release.manifest import Input, Manifest, Realised, RowIdentity
@@ -89,7 +93,7 @@ def test_a_curve_that_is_flat_or_has_not_turned_is_told(advice):
     # The check says what the advice says.
     assert flat.sentence.startswith(f"The risk curve is flat. {advice.reason}")
     # Who asked for the fewest rows has said what a flat curve is to mean.
-    said: list[dict[str, Any]] = [
+    said = [
         {"rule": "smallest_equivalent"},
         {"flat_curve": "none"},
         {"flat_curve": "rows"},

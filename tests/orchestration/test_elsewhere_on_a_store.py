@@ -49,6 +49,7 @@ def test_a_generator_writes_to_the_store_and_the_sensor_hands_on_what_loads(
         "evaluation_share": 0.3,
         "output_root": root,
         "threshold": 2.0,
+        "flat_curve": "rows",
     }
     defs = build_synthmix_defs(**options)
     loaded: list[tuple[NewRelease, int]] = []

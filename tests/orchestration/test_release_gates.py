@@ -221,6 +221,22 @@ def test_a_refusal_holds_when_the_run_is_executed_again_from_where_it_failed(
     assert not (tmp_path / "mixes" / "demo" / "latest").exists()
 
 
+def test_a_flat_curve_is_released_only_where_somebody_said_what(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    made = rows(400, seed=1, shuffled_target=True)
+    options = {**write_inputs(tmp_path, synthetic=made), "threshold": 5.0}
+    rows(100, seed=0, shuffled_target=True).to_parquet(tmp_path / "real.parquet")
+    refused = run(options, instance)
+    assert not refused.success
+    assert "the risk curve is flat, and 'flat_curve' does not say what" in failure(refused)
+    # A ratio of this run says it too; nothing is measured again.
+    assert run(options, instance, "training_data", ops={"training_data": {"ratio": 0.5}}).success
+    assert verify_release(tmp_path / "mixes" / "demo").details.realised.ratio == 0.5
+    assert run({**options, "flat_curve": "none"}, instance).success
+    assert verify_release(tmp_path / "mixes" / "demo").details.realised.synthetic_rows == 0
+
+
 def test_what_is_stated_about_columns_is_a_gate(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import scenario
 
 from synthmix_dagster.data.splitting import split_evaluation
 from synthmix_dagster.errors import ConfigError, DataError, SynthMixError, UnknownChoiceError
@@ -466,7 +467,9 @@ def test_classes_and_levels_that_synthetic_rows_lack_are_the_headline(real, synt
 @pytest.mark.parametrize("rule", ["posterior", "path"])
 def test_a_flat_curve_is_undecided_until_somebody_says_what_it_means(rule):
     # A target that nothing predicts: no rows help and none hurt.
-    real, synthetic = (scenario.rows(n, seed=n, shuffled_target=True) for n in (100, 400))
+    real, synthetic = (
+        scenario.rows(n, seed=s, shuffled_target=True) for s, n in enumerate((100, 400))
+    )
     options = {"target": "y", "task": "regression", "rule": rule}
     open_ = recommend_ratio(real, synthetic, **options)
     rows = recommend_ratio(real, synthetic, **options, flat_curve="rows")
