@@ -108,7 +108,10 @@ def test_a_schedule_is_stopped_until_somebody_starts_it() -> None:
         ({"real": {"pth": "a"}}, "Did you mean 'path'?"),
         ({"task": "regresion"}, "Did you mean 'regression'?"),
         ({"rule": "larges_equivalent"}, "Did you mean 'largest_equivalent'?"),
-        ({"real": {"path": "a", "asset": "b"}}, "exactly one of 'path', 'query', 'table' and 'asset'"),
+        (
+            {"real": {"path": "a", "asset": "b"}},
+            "exactly one of 'path', 'query', 'table' and 'asset'",
+        ),
         ({"real": {}}, "exactly one of 'path', 'query', 'table' and 'asset'"),
         ({"threshold": -1}, "0 or more"),
         ({"threshold": float("nan")}, "0 or more"),
