@@ -118,13 +118,8 @@ def recommend(
         predicted = _predicted(sample, generator, options)
         on_path = Judged.of(sample.n, predicted.path, options)
     judged = _refitted(sample, estimator, on_path, options) if refitted else on_path
-    chosen = judged.decision.chosen
-    if options.flat_curve == "none" and not judged.measurable:
-        chosen = 0
-    if not provenance.trusted:
-        chosen = judged.last_within(
-            SAFE_RATIO["kernel" if estimator is not None else options.learner]
-        )
+    learner = "kernel" if estimator is not None else options.learner
+    chosen = _chosen(judged, provenance, learner, options)
     weighted = exchange = None
     if provenance.trusted and generator is None and on_path.counts[-1] > 0:
         weighted, exchange = _beyond(sample, predicted.transform, on_path, options)
@@ -161,6 +156,15 @@ def recommend(
         experience=judged.effect,
         flat_curve=options.flat_curve,
     )
+
+
+def _chosen(judged: Judged, provenance: Provenance, learner: str, options: RatioOptions) -> int:
+    """The candidate to recommend: what is safe, what is set for a flat curve, or what is best."""
+    if not provenance.trusted:
+        return judged.last_within(SAFE_RATIO[learner])
+    if options.flat_curve == "none" and not judged.measurable:
+        return 0
+    return judged.decision.chosen
 
 
 def _provenance(
