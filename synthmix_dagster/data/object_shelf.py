@@ -15,14 +15,13 @@ had on their way reach nothing that anybody reads.
 """
 
 import json
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from synthmix_dagster.data.object_lease import Lease, taken_over
 from synthmix_dagster.data.store import TOMBSTONE, Held, is_tombstone, json_bytes, parsed, update
 from synthmix_dagster.errors import ReleaseError, StoreError
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 _MANIFEST, _LEASES, _TICKET = "manifest.json", ".writing", "ticket.json"
 #: How long a tombstone stays; no process sleeps longer and then goes on.
 _TOMBSTONE_SECONDS = 7 * 86_400
-#: How often in its time a lease is renewed, and looked at by who waits for it.
-_BEATS = 6
 
 
 @dataclass(frozen=True)
@@ -138,14 +135,12 @@ class ObjectPlace:
         lease = Lease(self.store.below(_LEASES), name)
         if not lease.take_if_free():
             return
-        with lease.held() as held:
+        # Somebody who took it over meanwhile has written it again: then it stays.
+        with suppress(ReleaseError), lease.held() as held:
             place = ObjectPlace(
                 self.store, name, self.store.below("releases", name), self.ticket, held
             )
-            # Whoever moves the pointer there holds the lease as well, so nobody does it now.
-            latest = self.store.look("latest")
-            if latest is not None and _parsed(latest).get("folder") != f"releases/{name}":
-                place.bury()
+            if place.bury(unless_pointed="latest"):
                 place.clear()
 
     def shown(self) -> list[str]:
@@ -156,22 +151,52 @@ class ObjectPlace:
         newest = max((one.modified for _, one in there), default=0.0)
         for name, one in there:
             if not _is_shown(one) and newest - one.modified > _TOMBSTONE_SECONDS:
-                releases.below(name).delete([_MANIFEST])
+                self._forget(name)
         return [name for _, name in sorted((one.modified, n) for n, one in there if _is_shown(one))]
 
-    def fence(self) -> None:
-        """Keep whoever wrote here before from committing, unless that was done already."""
-        self._bury(lambda held: held is None or is_tombstone(held))
+    def _forget(self, name: str) -> None:
+        """Remove a tombstone, unless somebody is about to write over it."""
+        lease = Lease(self.store.below(_LEASES), name)
+        if lease.take_if_free():
+            with lease.held():
+                folder = self.store.below("releases", name)
+                there = folder.look(_MANIFEST)
+                if there is not None and not _is_shown(there):
+                    lease.renew()
+                    folder.delete([_MANIFEST])
 
-    def bury(self) -> None:
-        """Take the folder away from readers."""
-        self._bury(lambda _: True)
+    def fence(self) -> None:
+        """Keep whoever held this place before from committing or removing anything.
+
+        Both are done to the manifest, or to what stands in its place, if it is still the one that
+        was looked at. So that is written anew: another tombstone, or the same manifest with other
+        blanks at its end, since some stores tell versions by the content alone.
+        """
+        self._replace(
+            lambda held: _tombstone() if not _is_shown(held) else _marked(held.content)  # type: ignore[union-attr]
+        )
+
+    def bury(self, unless_pointed: str | None = None) -> bool:
+        """Take the folder away from readers, unless a pointer names it; whether that was done."""
+
+        def buried(_: Held | None) -> bytes | None:
+            # Whoever moves the pointer there holds the lease as well, and has fenced this one off.
+            pointer = None if unless_pointed is None else self.store.look(unless_pointed)
+            named = pointer is not None and _parsed(pointer).get("folder")
+            known = unless_pointed is None or pointer is not None
+            return _tombstone() if known and named != f"releases/{self.name}" else None
+
+        return self._replace(buried)
 
     def clear(self) -> None:
         """Remove what no manifest names: shards and documents of writers that died.
 
         Of a release that is there only prefixes of other writers are garbage. A file that somebody
         added beside its shards is not: verification finds it.
+
+        The lease is renewed after everything was listed. What is on the list was therefore written
+        before anybody else could take the place over, and who does so writes shards under a prefix
+        of its own: they are safe however late a request to remove something arrives.
         """
         held = self.folder.look(_MANIFEST)
         manifest = {} if held is None else _parsed(held)
@@ -181,17 +206,34 @@ class ObjectPlace:
             files = [
                 name for name in files if name.startswith("data/") and _folder_of(name) not in own
             ]
-        self.folder.delete(files)
-        self._trials.delete([file.name for file in self._trials.files()])
+        trials = [file.name for file in self._trials.files()]
+        self.lease.renew()
+        self.folder.delete([name for name in files if name.startswith("data/")])
+        self._trials.delete(trials)
+        # Documents have the same names in every release.
+        for name in files:
+            if not name.startswith("data/"):
+                self.lease.renew()
+                self.folder.delete([name])
 
     @property
     def _trials(self) -> "ObjectStore":
         return self.store.below(_LEASES, "trials", self.name)
 
-    def _bury(self, wanted: Callable[[bytes | None], bool]) -> None:
-        self.lease.renew()
-        tombstone = json_bytes({TOMBSTONE: uuid.uuid4().hex})
-        update(self.folder, _MANIFEST, lambda held: tombstone if wanted(held) else None)
+    def _replace(self, change: Callable[[Held | None], bytes | None]) -> bool:
+        """Write what stands in the place of the manifest, as the owner; whether it was written.
+
+        The lease is renewed between looking and writing: who takes the place over after that
+        changes what is there, and then nothing is written.
+        """
+        while True:
+            held = self.folder.look(_MANIFEST)
+            content = change(held)
+            if content is None:
+                return False
+            self.lease.renew()
+            if self.folder.swap(_MANIFEST, content, None if held is None else held.version):
+                return True
 
 
 @dataclass(frozen=True)
@@ -221,116 +263,6 @@ class ObjectDraft:
         version = None if self.before is None else self.before.version
         if not self.folder.swap(name, content, version):
             raise taken_over(self.folder)
-
-
-@dataclass
-class Lease:
-    """Who writes one folder; a small object that its owner keeps writing anew.
-
-    Attributes
-    ----------
-    store : ObjectStore
-        Folder of the leases.
-    name : str
-        Of the folder that is held.
-    taken_over : bool
-        Whether its owner before gave no sign of life.
-    """
-
-    store: "ObjectStore"
-    name: str
-    taken_over: bool = False
-    _owned: bool = False
-    _lost: bool = False
-    _owner: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _beats: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def held(self) -> Iterator["Lease"]:
-        """Take the lease, or wait until it is free, and keep it while the block runs."""
-        while not (self._owned or self.take_if_free() or self.take_if_dead()):
-            time.sleep(min(1.0, self._seconds / _BEATS))
-        done = threading.Event()
-        beating = threading.Thread(target=self._beat, args=(done,), daemon=True)
-        beating.start()
-        try:
-            yield self
-        finally:
-            done.set()
-            beating.join()
-            if not self._lost:
-                with suppress(StoreError):
-                    self.store.delete([self._file])
-            self._owned = False
-
-    def take_if_free(self) -> bool:
-        """Take it if nobody has it."""
-        return self._written(None)
-
-    def take_if_dead(self) -> bool:
-        """Take it if its owner gave no sign of life for the time of a lease.
-
-        Both times are those of the store: of its last renewal, and of an object written now.
-        """
-        held = self.store.look(self._file)
-        if held is None or self._now() - held.modified < self._seconds:
-            return False
-        self.taken_over = self._written(held)
-        return self.taken_over
-
-    def renew(self) -> None:
-        """Show that the owner lives, and make sure that it still is the owner.
-
-        Raises
-        ------
-        ReleaseError
-            Somebody took the lease over.
-        """
-        with self._lock:
-            held = None if self._lost else self.store.look(self._file)
-            if held is None or _parsed(held).get("owner") != self._owner or not self._written(held):
-                self._lost = True
-                raise taken_over(self.store.up().below("releases", self.name))
-
-    @property
-    def _file(self) -> str:
-        return f"{self.name}.json"
-
-    @property
-    def _seconds(self) -> float:
-        return self.store.access.lease_seconds
-
-    def _beat(self, done: threading.Event) -> None:
-        while not done.wait(self._seconds / _BEATS):
-            # A store that fails now may answer the next time; a lease that is lost stays lost.
-            with suppress(StoreError, ReleaseError):
-                self.renew()
-
-    def _written(self, before: Held | None) -> bool:
-        """Write the lease if the object there is the one before."""
-        self._beats += 1
-        content = json_bytes({"owner": self._owner, "beat": self._beats})
-        version = None if before is None else before.version
-        self._owned = self.store.swap(self._file, content, version)
-        return self._owned
-
-    def _now(self) -> float:
-        """The time of the store."""
-        name = f"trials/{self.name}/{self._owner}"
-        self.store.put(name, b"")
-        held = self.store.look(name)
-        self.store.delete([name])
-        return 0.0 if held is None else held.modified
-
-
-def taken_over(folder: "ObjectStore") -> ReleaseError:
-    """The error of a writer that was taken for dead."""
-    return ReleaseError(
-        "another run took over its place, because this one gave no sign of life for too long",
-        path=folder.uri,
-        fix="Run again; a longer 'lease_seconds' of the storage waits longer for a writer",
-    )
 
 
 def _require_usable(leases: "ObjectStore") -> None:
@@ -369,6 +301,16 @@ def _next_ticket(leases: "ObjectStore") -> int:
 
     update(leases, _TICKET, counted)
     return ticket
+
+
+def _tombstone() -> bytes:
+    return json_bytes({TOMBSTONE: uuid.uuid4().hex})
+
+
+def _marked(manifest: bytes) -> bytes:
+    """The same JSON with blanks at its end that nobody has written before."""
+    bits = f"{uuid.uuid4().int:0128b}"
+    return manifest.rstrip() + bits.replace("0", " ").replace("1", "\t").encode() + b"\n"
 
 
 def _is_shown(held: Held | None) -> bool:

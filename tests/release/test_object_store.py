@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from synthmix_dagster import load_release, mix, verify_release
-from synthmix_dagster.data.object_shelf import Lease
+from synthmix_dagster.data.object_lease import Lease
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.store import StoreAccess, is_tombstone
 from synthmix_dagster.errors import ReleaseError, StoreError
