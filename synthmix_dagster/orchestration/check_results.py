@@ -11,6 +11,14 @@ from synthmix_dagster.gates.verdicts import Verdict
 from synthmix_dagster.orchestration.metadata_keys import PartitionsMetadata
 from synthmix_dagster.orchestration.partitions import frames_of
 
+#: What a reader of a check sees first, by whether it passed and its severity.
+_WORDS = {
+    (True, "ERROR"): "Passed",
+    (True, "WARN"): "Passed",
+    (False, "ERROR"): "Failed",
+    (False, "WARN"): "Warning",
+}
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -76,7 +84,8 @@ def check_result(judged: Judged, **of_check: Any) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=judged.verdict.passed,
         severity=dg.AssetCheckSeverity[judged.verdict.severity],
-        description=judged.verdict.sentence,
+        description=f"{_WORDS[judged.verdict.passed, judged.verdict.severity]}. "
+        f"{judged.verdict.sentence}",
         metadata=dict(judged.metadata),
         **of_check,
     )

@@ -17,6 +17,7 @@ from synthmix_dagster.data.schema_contract import Violation
 from synthmix_dagster.display.formatting import readable
 from synthmix_dagster.distance.display import distance_markdown
 from synthmix_dagster.distance.report import DistanceReport
+from synthmix_dagster.orchestration import summaries
 from synthmix_dagster.orchestration.metadata_keys import (
     SCHEMA,
     AmountsMetadata,
@@ -29,6 +30,7 @@ from synthmix_dagster.orchestration.metadata_keys import (
     RecommendationMetadata,
     ReleaseMetadata,
     SchemaMetadata,
+    SummaryMetadata,
 )
 from synthmix_dagster.orchestration.sparklines import (
     compact_composition,
@@ -71,14 +73,15 @@ def of_dataset(
         Connection and query that the rows came from.
     """
     return {
-        **UriMetadataSet(uri=None if place is None else without_secrets(place)),
-        **TableMetadataSet(row_count=dataset.rows, column_schema=_schema(dataset.schema)),
         **DatasetMetadata(
+            summary=summaries.of_dataset(dataset, evaluation_rows),
             fingerprint=dataset.fingerprint,
             files=len(dataset.files) or None if origin else len(dataset.files),
             evaluation_rows=evaluation_rows,
             query=origin,
         ),
+        **UriMetadataSet(uri=None if place is None else without_secrets(place)),
+        **TableMetadataSet(row_count=dataset.rows, column_schema=_schema(dataset.schema)),
     }
 
 
@@ -88,6 +91,7 @@ def of_distance(report: DistanceReport, threshold: float | None) -> Metadata:
     conditional_low, conditional_high = report.conditional_interval or (None, None)
     return dict(
         DistanceMetadata(
+            summary=summaries.of_distance(report, threshold),
             picture=dg.MetadataValue.md(compact_distance(report, threshold)),
             **_compared(report, threshold),
             gap_squared=report.gap_squared,
@@ -138,6 +142,7 @@ def of_recommendation(recommendation: Recommendation) -> Metadata:
     weighted, exchange = recommendation.weighted, recommendation.exchange
     return dict(
         RecommendationMetadata(
+            summary=summaries.of_recommendation(recommendation),
             picture=dg.MetadataValue.md(compact_ratio(recommendation)),
             risk_curve=dg.MetadataValue.md(risk_curve_markdown(recommendation)),
             reason=recommendation.reason,
@@ -177,6 +182,7 @@ def of_answer(answer: Answer) -> Metadata:
     compared = None if isinstance(answer, EmbeddingOptimum) else answer
     return dict(
         AmountsMetadata(
+            summary=summaries.of_ratio(answer.ratio),
             reason=answer.reason,
             ratio=answer.ratio,
             amounts=_table(amounts.rows),
@@ -234,6 +240,15 @@ def of_release(
     """
     details = release.details
     return {
+        **SummaryMetadata(summary=summaries.of_release(details)),
+        **ReleaseMetadata(
+            release_id=release.release_id,
+            picture=dg.MetadataValue.md(compact_composition(details)),
+            composition=dg.MetadataValue.md(composition_markdown(details)),
+            report=dg.MetadataValue.path(f"{release.uri}/{REPORT}"),
+            shards=len(details.shards),
+            **_realised(release),
+        ),
         **UriMetadataSet(uri=release.uri),
         **TableMetadataSet(
             row_count=details.realised.rows,
@@ -250,14 +265,6 @@ def of_release(
                     for column in details.columns
                 }
             ),
-        ),
-        **ReleaseMetadata(
-            release_id=release.release_id,
-            picture=dg.MetadataValue.md(compact_composition(details)),
-            composition=dg.MetadataValue.md(composition_markdown(details)),
-            report=dg.MetadataValue.path(f"{release.uri}/{REPORT}"),
-            shards=len(details.shards),
-            **_realised(release),
         ),
     }
 

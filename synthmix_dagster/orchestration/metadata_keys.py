@@ -35,7 +35,13 @@ class SynthMixMetadata(NamespacedMetadataSet):
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-class DatasetMetadata(SynthMixMetadata):
+class SummaryMetadata(SynthMixMetadata):
+    """First of what an asset shows: its answer in words, with few digits."""
+
+    summary: str | None = None
+
+
+class DatasetMetadata(SummaryMetadata):
     """Of ``real``, ``generator_input`` and ``synthetic``."""
 
     fingerprint: str | None = None
@@ -44,7 +50,7 @@ class DatasetMetadata(SynthMixMetadata):
     query: str | None = None
 
 
-class GateMetadata(SynthMixMetadata):
+class GateMetadata(SummaryMetadata):
     """Of the checks that judge a distance: the numbers that are compared."""
 
     picture: Markdown | None = None
@@ -98,7 +104,7 @@ class DistanceMetadata(GateMetadata):
     notes: Json | None = None
 
 
-class RecommendationMetadata(SynthMixMetadata):
+class RecommendationMetadata(SummaryMetadata):
     """Of ``optimal_ratio``."""
 
     picture: Markdown | None = None
@@ -129,7 +135,7 @@ class RecommendationMetadata(SynthMixMetadata):
     notes: Json | None = None
 
 
-class AmountsMetadata(SynthMixMetadata):
+class AmountsMetadata(SummaryMetadata):
     """Of ``optimal_ratio``, where there is more to say than one ratio."""
 
     reason: str | None = None

@@ -118,6 +118,9 @@ def test_every_asset_shows_a_picture_and_the_full_one_behind_it(
     browser.get(f"{server}/assets/arrival_delay/{role}")
     assert shown(browser, pictures)[0]["width"] >= 300
     assert words in text_of(browser)
+    # The answer in words stands above the raw figures.
+    text = text_of(browser)
+    assert text.index("synthmix/summary") < text.index(words)
     keep_view(browser, f"ui-{role}")
     assert open_full(browser, full, 600)["height"] >= 150
     keep_view(browser, f"ui-{role}-full")

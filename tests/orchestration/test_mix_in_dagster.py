@@ -82,6 +82,26 @@ def test_a_whole_mix_ends_in_a_verified_release(golden: Golden) -> None:
     assert (frame["synthmix_source"] == "real").sum() == 100
 
 
+def test_every_asset_answers_its_question_in_words_first(golden: Golden) -> None:
+    first = {
+        event.asset_key.path[-1]: next(iter(event.materialization.metadata.items()))
+        for event in golden.result.get_asset_materialization_events()
+    }
+    assert {key for key, _ in first.values()} == {"synthmix/summary"}
+    said = {role: str(value.value) for role, (_, value) in first.items()}
+    assert said["real"] == "100 rows, 4 columns."
+    assert "within the threshold 0.5. Largest contribution: " in said["distribution_distance"]
+    assert said["optimal_ratio"].startswith("Add ")
+    assert "synthetic rows for each real one. The predicted error is" in said["optimal_ratio"]
+    realised = verify_release(latest(golden.options)).details.realised
+    assert said["training_data"].startswith(f"{realised.rows:,} rows: 100 real, ")
+    assert said["training_data"].endswith("All gates passed.")
+    evaluations = golden.result.get_asset_check_evaluations()
+    words = {str(evaluation.description).split(".")[0] for evaluation in evaluations}
+    assert words <= {"Passed", "Warning"}
+    assert "Passed" in words
+
+
 @pytest.mark.draws
 def test_the_same_inputs_and_seed_give_the_same_release_and_the_same_bytes(
     golden: Golden, tmp_path: Path, instance: dg.DagsterInstance
