@@ -1,8 +1,10 @@
 """How datasets are read: ``--read csv.delimiter=;`` and the like, from the declared options."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import wraps
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, get_origin, get_type_hints
 
 import click
@@ -18,6 +20,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN = "such as csv.delimiter=';', csv.types.zip=string, timezone=UTC or version=3."
 #: Names that other datasets have.
 _TAKEN = ("real", "synthetic", "evaluation", "other", "rows")
+#: How a dataset in a database begins.
+_QUERIED = ("table:", "query:")
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -29,7 +33,7 @@ def reading(command: Command) -> Command:
 
     @wraps(command)
     def opening(real: str, synthetic: str | tuple[str, ...], **settings: Any) -> Any:
-        both = settings.pop("read")
+        both, connection = settings.pop("read"), settings.pop("connection")
         sides = {name: [*both, *settings.pop(f"read_{name}")] for name in ("real", "synthetic")}
         named = {} if isinstance(synthetic, str) or len(synthetic) < 2 else _by_name(synthetic)
         one = synthetic if isinstance(synthetic, str) else synthetic[0]
@@ -42,13 +46,23 @@ def reading(command: Command) -> Command:
             # Rows to judge by are real rows, and come from where these do.
             given["evaluation"], sides["evaluation"] = settings.pop("evaluation"), sides["real"]
         datasets = {
-            name: opened(path, name, settings, sides[name]) if sides[name] else path
+            name: unloaded(path, name, connection, sides[name])
+            if path.startswith(_QUERIED)
+            else opened(path, name, settings, sides[name])
+            if sides[name]
+            else path
             for name, path in given.items()
         }
         if named:
             datasets["synthetic"] = {name: datasets.pop(name) for name in named}
         return command(**settings, **datasets)
 
+    opening = click.option(
+        "--connection",
+        metavar="VARIABLE",
+        help="Environment variable with the address of a database. Datasets may then be "
+        "table:NAME or query:SELECT.",
+    )(opening)
     for flag, what in (
         ("--read-synthetic", "How the synthetic rows are read"),
         ("--read-real", "How the real rows are read"),
@@ -76,6 +90,52 @@ def _by_name(synthetic: tuple[str, ...]) -> dict[str, str]:
             )
         named[name] = path
     return named
+
+
+def unloaded(source: str, name: str, connection: str | None, pairs: Sequence[str]) -> "Dataset":
+    """Unload a table or a query to a temporary directory, which is gone when the command ends.
+
+    Parameters
+    ----------
+    source : str
+        ``table:NAME`` or ``query:SELECT``.
+    name : str
+    connection : str, optional
+        Environment variable with the address of a database.
+    pairs : sequence of str
+        Options such as ``timezone=UTC``.
+    """
+    from synthmix_dagster.data.opening import open_store
+    from synthmix_dagster.data.snapshots import Asked, unload
+    from synthmix_dagster.data.sql import Query, names_of, require_reading
+    from synthmix_dagster.data.warehouse import warehouse_at
+
+    if connection is None or not os.environ.get(connection):
+        raise ConfigError(
+            f"'{name}' is a table or a query, and no address of a database is given",
+            option="connection",
+            fix="Name an environment variable that holds it, such as --connection WAREHOUSE_URI",
+        )
+    kind, _, text = source.partition(":")
+    if kind == "table":
+        names_of(text)
+    else:
+        require_reading(text)
+    options = options_of(pairs)
+    if set(options) - {"timezone"}:
+        raise ConfigError(
+            f"'{name}' is a table or a query, which only has a time zone",
+            option="read",
+            fix="Leave the other options out",
+        )
+    folder = click.get_current_context().with_resource(TemporaryDirectory(prefix="synthmix-"))
+    asked = Asked(
+        warehouse_at(os.environ[connection], connection),
+        Query(table=text) if kind == "table" else Query((text,)),
+        name,
+        timezone=options.get("timezone"),
+    )
+    return unload(asked, open_store(folder)).open(name)
 
 
 def opened(

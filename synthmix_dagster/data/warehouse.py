@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthmix_dagster.data.sessions import OtherColumnsError, Session, Target, session_of
 from synthmix_dagster.data.sql import Query, without_passwords
-from synthmix_dagster.errors import QueryError
+from synthmix_dagster.errors import ConfigError, QueryError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
 if TYPE_CHECKING:
@@ -71,6 +71,26 @@ class AdbcAccess:
     def secrets(self) -> tuple[str, ...]:
         """What no message may show."""
         return (*([] if self.uri is None else [self.uri]), *self.options.values())
+
+
+@dataclass(frozen=True)
+class DuckDbAccess:
+    """A file of DuckDB, opened for reading.
+
+    Attributes
+    ----------
+    path : str
+    """
+
+    path: str
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Any]:
+        """Open it, and close it at the end."""
+        import duckdb
+
+        with duckdb.connect(self.path, read_only=True) as connection:
+            yield connection
 
 
 @dataclass(frozen=True)
@@ -258,6 +278,44 @@ class Warehouse:
             if len(secret) >= _MIN_SECRET and "://" not in secret:
                 text = text.replace(secret, "***")
         return without_passwords(without_secrets(text, *self.secrets))
+
+
+def warehouse_at(address: str, key: str) -> Warehouse:
+    """The warehouse at an address.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``postgresql://…``, ``sqlite:///path`` or ``duckdb:///path``; the scheme of any
+        other is the name of its ADBC driver.
+    key : str
+        What messages call it.
+
+    Raises
+    ------
+    ConfigError
+        It has no scheme.
+
+    Examples
+    --------
+    >>> warehouse_at("duckdb:///data/shop.duckdb", "SHOP").opener
+    DuckDbAccess(path='/data/shop.duckdb')
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        raise ConfigError(
+            f"the variable '{key}' holds no address of a database",
+            option="connection",
+            fix="Set it to one such as postgresql://user:password@host/database or "
+            "duckdb:///path/to/file",
+        )
+    if scheme == "duckdb":
+        return Warehouse(key, DuckDbAccess(rest))
+    if scheme == "sqlite":
+        return Warehouse(key, AdbcAccess("sqlite", rest))
+    driver = {"postgres": "postgresql", "grpc": "flightsql", "grpc+tls": "flightsql"}
+    access = AdbcAccess(driver.get(scheme, scheme), address)
+    return Warehouse(key, access, access.secrets)
 
 
 class _Asked:
