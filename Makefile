@@ -36,8 +36,16 @@ LARGE := slow or browser or server or cluster
 test: $(VENV)/.installed
 	$(PYTEST) -m 'not ($(LARGE))'
 
-test-all: test
+test-all: test .venv-dbt/.installed
 	$(PYTEST) -m '$(LARGE)'
+
+# dbt takes other versions of libraries than the tools of this project, so that the example with dbt
+# has an environment of its own.
+.venv-dbt/.installed: examples/dbt/requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv-dbt
+	grep -v '^pathspec==' constraints.txt > .venv-dbt/constraints.txt
+	.venv-dbt/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint .venv-dbt/constraints.txt --requirement examples/dbt/requirements.txt --editable '.[duckdb]'
+	@touch $@
 
 # Other versions than the pinned ones, each in an environment of its own; SUITE=test leaves out what
 # is slow, VERSIONS=lowest-3.12 is another one.

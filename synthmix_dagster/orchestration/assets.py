@@ -19,6 +19,7 @@ from synthmix_dagster.orchestration.checks import check_specs, thresholds_of
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.run import RUN_CONFIGS, GateRun, overrides
 from synthmix_dagster.orchestration.failures import at_the_edge, without_secrets_in_errors
+from synthmix_dagster.orchestration.input_errors import explaining
 from synthmix_dagster.orchestration.op_options import config_schema_of, op_options
 from synthmix_dagster.orchestration.outcome import CODE_VERSION, Inputs, Outcome
 from synthmix_dagster.orchestration.partitions import frames_of, partitions_of, require_apart
@@ -193,6 +194,7 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
         # So that the checks can be selected alone.
         can_subset=bool(checks),
         ins=ins,
+        hooks=explaining(ins),
         config_schema=config_schema_of(RUN_CONFIGS.get(role), thresholds_of(mix, role)),
         required_resource_keys={*mix._resources(role), *mix.storages},
         backfill_policy=None if policy is None else policy.policy,

@@ -212,12 +212,12 @@ def test_kills_leave_yesterdays_snapshot_and_table(uri: str, tmp_path: Path, wha
             text=True,
         )
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\\n"
+        assert process.stdout.readline() == "ready\n"
         return process
 
     def released(process: "subprocess.Popen[str]") -> None:
         assert process.stdin is not None
-        process.stdin.write("\\n")
+        process.stdin.write("\n")
         process.stdin.flush()
 
     def whole() -> list[Any]:
@@ -329,7 +329,7 @@ def test_every_step_on_a_machine_of_its_own(
     project = MACHINES.format(given=str(tmp_path / "given.json"))
     succeeded, said = execute(project, tmp_path / "project", tmp_path / "home")
     steps = (tmp_path / "steps.log").read_text()
-    assert succeeded, f"{steps}\\n{said[-3000:]}"
+    assert succeeded, f"{steps}\n{said[-3000:]}"
     assert [line.split()[1] for line in steps.splitlines()] == ["0"] * 6
     release = verify_release(tmp_path / "store" / "demo" / "latest")
     back = release.details.realised.rows

@@ -263,3 +263,28 @@ def test_a_planted_password_shows_up_nowhere(
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any("hunter2planted" in text for text in map(json.dumps, logged))
     assert not any(b"hunter2planted" in content for content in written)
+
+
+def test_an_asset_without_a_value_is_explained_with_the_option_that_names_its_table(
+    tmp_path: Path, instance_on_disk: dg.DagsterInstance
+) -> None:
+    """A dbt model has no value; Dagster's own error says nothing of what to do."""
+
+    @dg.asset
+    def customers() -> dg.MaterializeResult[Any]:
+        return dg.MaterializeResult()
+
+    good().to_parquet(tmp_path / "generated.parquet")
+    options = settings(
+        tmp_path,
+        real={"asset": "customers"},
+        synthetic={"path": str(tmp_path / "generated.parquet")},
+    )
+    built = dg.Definitions.merge(build_synthmix_defs(**options), dg.Definitions(assets=[customers]))
+    result = built.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance_on_disk, raise_on_error=False
+    )
+    assert not result.success
+    said = [entry.user_message for entry in instance_on_disk.all_logs(result.run_id)]
+    (named,) = [message for message in said if "asset 'customers'" in message]
+    assert "real: {table: main.customers, connection: a resource, deps: [customers]}" in named
