@@ -35,7 +35,8 @@ with dg.DagsterInstance.get() as instance:
     job = shop.defs.resolve_job_def("training_data_of_the_day")
     result = job.execute_in_process(instance=instance, raise_on_error=False)
     out["succeeded"] = result.success
-    out["made"] = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
+    made = result.get_asset_materialization_events()
+    out["made"] = [event.asset_key.to_user_string() for event in made]
 graph = shop.defs.resolve_asset_graph()
 out["parents"] = {
     key.to_user_string(): sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
