@@ -10,7 +10,17 @@ from synthmix_dagster.cli import main
 
 TASK = ["--target", "y", "--task", "regression"]
 QUICK = ["--permutations", "19", "--directions", "20"]
-VERBS = ("measure", "recommend", "mix", "verify", "report", "history")
+VERBS = (
+    "measure",
+    "recommend",
+    "mix",
+    "verify",
+    "report",
+    "history",
+    "doctor",
+    "init",
+    "completion",
+)
 
 
 def run(*arguments: object) -> Result:

@@ -3,7 +3,7 @@
 Nothing but click is imported before a verb runs, so that ``--help`` is there at once.
 """
 
-from synthmix_dagster.cli import learning, measuring, releasing
+from synthmix_dagster.cli import learning, measuring, releasing, setting_up
 from synthmix_dagster.cli.group import main
 
-__all__ = ["learning", "main", "measuring", "releasing"]
+__all__ = ["learning", "main", "measuring", "releasing", "setting_up"]

@@ -9,23 +9,55 @@ import click
 from synthmix_dagster import __version__
 from synthmix_dagster.redaction import without_secrets
 
+#: Options that a first try needs.
+FIRST = ("output", "target", "task", "threshold")
 FAILED, BAD, UNEXPECTED, INTERRUPTED = 1, 2, 3, 130
 
 
-class Refused(click.ClickException):
+class _Shown(click.ClickException):
+    """One message, with its remedy last; a terminal shows both in their colours."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    def show(self, file: Any = None) -> None:
+        problem, found, end = self.message.rpartition(self.remedy) if self.remedy else ("",) * 3
+        told = f"{problem}{click.style(found, bold=True)}{end}" if found else self.message
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {told}", file=file, err=True)
+
+
+class Refused(_Shown):
     """A gate or a verification failed: one message, no traceback."""
 
     exit_code = FAILED
 
 
-class BadInput(click.ClickException):
+class BadInput(_Shown):
     """An option or a dataset is wrong: one message, no traceback."""
 
     exit_code = BAD
 
 
+class Verb(click.Command):
+    """A command whose help shows first what is needed for a first try."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        first, others = list[tuple[str, str]](), list[tuple[str, str]]()
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None and isinstance(option, click.Option):
+                (first if option.name in FIRST else others).append(record)
+        for title, records in (("Begin with", first), ("Options", others)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
 class Verbs(click.Group):
     """Gives every way to end its exit code."""
+
+    command_class = Verb
 
     def invoke(self, ctx: click.Context) -> Any:
         from synthmix_dagster.errors import GateError, SynthMixError
@@ -33,9 +65,9 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except GateError as error:
-            raise Refused(str(error)) from error
+            raise Refused(str(error), error.fix) from error
         except SynthMixError as error:
-            raise BadInput(str(error)) from error
+            raise BadInput(str(error), error.fix) from error
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -89,22 +89,26 @@ class SynthMixScaffolder(dg.Scaffolder[SynthMixParams]):
     def scaffold(self, request: dg.ScaffoldRequest[SynthMixParams]) -> None:
         params = request.params
         folder = request.target_path if request.target_path.is_dir() else request.target_path.parent
-        values = {
-            "type": request.type_name,
-            "name": _plain(folder.name),
-            "other": "regression" if params.task == "classification" else "classification",
-            **params.model_dump(),
-        }
+        name = plain(folder.name)
         if request.scaffold_format == "python":
-            paths = {side: _python_path(values[side]) for side in ("real", "synthetic")}
-            _write(request.target_path / "component.py", _PYTHON.format(**(values | paths)))
+            values = {"name": name, **params.model_dump()}
+            values |= {side: _python_path(values[side]) for side in ("real", "synthetic")}
+            _write(request.target_path / "component.py", _PYTHON.format(**values))
             return
-        values |= {side: _yaml_path(values[side]) for side in ("real", "synthetic")}
+        text = defs_yaml(name, request.type_name, params)
         if request.append:
             with request.target_path.open("a", encoding="utf-8") as file:
-                file.write("---\n" + _YAML.format(**values))
+                file.write("---\n" + text)
         else:
-            _write(request.target_path / "defs.yaml", _YAML.format(**values))
+            _write(request.target_path / "defs.yaml", text)
+
+
+def defs_yaml(name: str, type_name: str, params: SynthMixParams) -> str:
+    """The commented settings of a mix."""
+    values = params.model_dump()
+    values |= {side: _yaml_path(values[side]) for side in ("real", "synthetic")}
+    other = "regression" if params.task == "classification" else "classification"
+    return _YAML.format(name=name, type=type_name, other=other, **values)
 
 
 def _write(path: Path, text: str) -> None:
@@ -123,7 +127,7 @@ def _python_path(path: str) -> str:
     return f'f"{{context.project_root}}/{path}"' if _in_project(path) else f'"{path}"'
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A folder's name as a valid name of a mix."""
     letters = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name)
     return letters if letters.isidentifier() else f"mix_{letters}"
