@@ -4,6 +4,7 @@ Nystroem features make kernel ridge regression a ridge regression in at most `LA
 coordinates: fits on parts of the rows, or on mixtures of both sides, cost a small linear solve.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +71,24 @@ class NystroemMap:
     @classmethod
     def of_landmarks(cls, landmarks: Floats, bandwidth: float) -> "NystroemMap":
         """Features of given landmarks, of shape (n_landmarks, d), at a given bandwidth."""
-        values, vectors = np.linalg.eigh(_gaussian(landmarks, landmarks, bandwidth))
-        kept = values > 1e-10 * values[-1]
-        whitening = vectors[:, kept] / np.sqrt(values[kept])
-        return cls(landmarks=landmarks, whitening=whitening, bandwidth=bandwidth)
+        return _whitened(landmarks, _squares(landmarks, landmarks), bandwidth)
+
+    def at(self, bandwidths: Sequence[float]) -> "list[NystroemMap]":
+        """Features of the same landmarks at other bandwidths."""
+        apart = self.distances(self.landmarks)
+        return [_whitened(self.landmarks, apart, bandwidth) for bandwidth in bandwidths]
+
+    def distances(self, points: Floats) -> Floats:
+        """Squared distances of points to the landmarks, which are the same at every bandwidth."""
+        return _squares(points, self.landmarks)
 
     def transform(self, points: Floats) -> Floats:
         """Map points of shape (n, d) to features of shape (n, n_features)."""
-        features: Floats = _gaussian(points, self.landmarks, self.bandwidth) @ self.whitening
+        return self.transform_distances(self.distances(points))
+
+    def transform_distances(self, squares: Floats) -> Floats:
+        """The same for points whose squared distances to the landmarks are known."""
+        features: Floats = _kernel(squares, self.bandwidth) @ self.whitening
         return features
 
     def gradients(self, points: Floats, coefficients: Floats) -> Floats:
@@ -92,15 +103,26 @@ class NystroemMap:
         -------
         ndarray of shape (n, d)
         """
-        weights = _gaussian(points, self.landmarks, self.bandwidth) * (
-            self.whitening @ coefficients
-        )
+        weights = _kernel(self.distances(points), self.bandwidth) * (self.whitening @ coefficients)
         pull: Floats = weights @ self.landmarks - weights.sum(axis=1, keepdims=True) * points
         return pull / self.bandwidth**2
 
 
-def _gaussian(points: Floats, others: Floats, bandwidth: float) -> Floats:
+def _whitened(landmarks: Floats, apart: Floats, bandwidth: float) -> NystroemMap:
+    """Features of landmarks whose squared distances to each other are known."""
+    values, vectors = np.linalg.eigh(_kernel(apart, bandwidth))
+    kept = values > 1e-10 * values[-1]
+    whitening = vectors[:, kept] / np.sqrt(values[kept])
+    return NystroemMap(landmarks=landmarks, whitening=whitening, bandwidth=bandwidth)
+
+
+def _squares(points: Floats, others: Floats) -> Floats:
     from scipy.spatial.distance import cdist
 
-    kernel: Floats = np.exp(cdist(points, others, "sqeuclidean") / (-2.0 * bandwidth**2))
+    squares: Floats = cdist(points, others, "sqeuclidean")
+    return squares
+
+
+def _kernel(squares: Floats, bandwidth: float) -> Floats:
+    kernel: Floats = np.exp(squares / (-2.0 * bandwidth**2))
     return kernel

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.bounds import Bound, critical_gap, stability_bound, variance_bound
 from synthmix_dagster.ratio.fits import RidgeFit
-from synthmix_dagster.ratio.learners import sample_path
+from synthmix_dagster.ratio.learners import sample_moments
+from synthmix_dagster.ratio.moments import Moments
+from synthmix_dagster.ratio.path import path_of
 from synthmix_dagster.ratio.prior import spectral_bound
 from synthmix_dagster.ratio.sample import EncodedSample
 
@@ -22,6 +24,7 @@ def estimated_bounds(
     *,
     gap: float,
     shift_squared: float | None = None,
+    moments: Moments | None = None,
 ) -> tuple[tuple[Bound, Bound, Bound], float]:
     """The stability, the variance and the spectral bound, and the critical gap.
 
@@ -34,6 +37,8 @@ def estimated_bounds(
     shift_squared : float, optional
         Signed, debiased square of the shift of the target given the inputs, in the units of the
         risk. By default the excess error of a fit to the synthetic rows alone.
+    moments : Moments, optional
+        The sample in the features of the map, with what was computed of it before.
 
     Returns
     -------
@@ -43,8 +48,10 @@ def estimated_bounds(
     """
     n, m, judges = sample.n, sample.m, sample.judges
     points, targets = sample.points, sample.targets
-    features = {dataset: feature_map.transform(at) for dataset, at in points.items()}
-    real_alone = sample_path(sample, feature_map.transform, [0])
+    moments = moments or sample_moments(sample, feature_map.transform)
+    features = {"real": moments.real, "synthetic": moments.synthetic}
+    features[judges] = moments.judging[0]
+    real_alone = path_of(moments, [0])
     fit = RidgeFit.fit(features["real"], targets["real"], [float(real_alone.ridges[0])])
     lipschitz, capacity = estimated_constants(
         real_alone.losses[0],

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.nystroem import NystroemMap
-from synthmix_dagster.ratio.learners import sample_path
-from synthmix_dagster.ratio.path import RiskPath
+from synthmix_dagster.ratio.learners import moments_of
+from synthmix_dagster.ratio.moments import Moments
+from synthmix_dagster.ratio.path import RiskPath, path_of
 from synthmix_dagster.ratio.sample import EncodedSample
 
 Floats = NDArray[np.float64]
@@ -96,11 +97,23 @@ def bandwidth_paths(
     bandwidths : sequence of float
         Relative to it.
     """
-    maps = [
-        NystroemMap.of_landmarks(feature_map.landmarks, factor * feature_map.bandwidth)
-        for factor in bandwidths
+    moments, maps = bandwidth_moments(sample, feature_map, bandwidths)
+    return [path_of(each, counts) for each in moments], maps
+
+
+def bandwidth_moments(
+    sample: EncodedSample, feature_map: NystroemMap, bandwidths: Sequence[float] = BANDWIDTHS
+) -> tuple[list[Moments], list[NystroemMap]]:
+    """Both sides in the features of every bandwidth, and these features."""
+    maps = feature_map.at([factor * feature_map.bandwidth for factor in bandwidths])
+    squares = {name: feature_map.distances(points) for name, points in sample.points.items()}
+    moments = [
+        moments_of(
+            sample, {name: wide.transform_distances(apart) for name, apart in squares.items()}
+        )
+        for wide in maps
     ]
-    return [sample_path(sample, wide.transform, counts) for wide in maps], maps
+    return moments, maps
 
 
 def trusted_paths(paths: Sequence[RiskPath]) -> list[RiskPath]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import decide
-from synthmix_dagster.ratio.forecast import Forecast, forecast
+from synthmix_dagster.ratio.forecast import Forecast, forecast_of
+from synthmix_dagster.ratio.moments import Moments
 from synthmix_dagster.ratio.options import PathRule
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.results import Result
@@ -139,7 +140,25 @@ def exchange_rate(
     >>> found.interval[0] < 100 < found.interval[1]
     True
     """
-    n, m = len(real), len(synthetic)
+    moments = Moments(real, real_target, synthetic, synthetic_target, evaluation)
+    return exchange_rate_of(moments, rows=rows, rule=rule, factors=factors)
+
+
+def exchange_rate_of(
+    moments: Moments,
+    *,
+    rows: int,
+    rule: PathRule = "path",
+    factors: Sequence[float] = (2.0, 5.0, 10.0),
+) -> ExchangeRate:
+    """The same of moments, which keep what was computed of them before.
+
+    Parameters
+    ----------
+    moments : Moments
+    rows, rule, factors : see `exchange_rate`
+    """
+    n, m = moments.n, moments.m
     if not 0 <= rows <= m:
         raise ConfigError(f"it is {rows}, of {m}", option="rows", fix="Take at most all rows")
     if any(not factor >= 1 for factor in factors):
@@ -149,15 +168,7 @@ def exchange_rate(
     larger = [float(np.rint(n * factor)) for factor in factors]
     real_rows = np.concatenate(([n], reach, *(np.full(len(grid), size) for size in larger)))
     counts = np.concatenate(([rows], np.zeros(len(reach)), *(grid for _ in larger)))
-    ahead = forecast(
-        real,
-        real_target,
-        synthetic,
-        synthetic_target,
-        real_rows,
-        counts.astype(np.int64),
-        evaluation=evaluation,
-    )
+    ahead = forecast_of(moments, real_rows, counts.astype(np.int64))
     none = 1 + np.arange(len(reach))
     risk, risk_none = float(ahead.risks[0]), float(ahead.risks[1])
     difference = ahead.losses[1] - ahead.losses[0]

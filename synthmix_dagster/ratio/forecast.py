@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.ratio.moments import Moments, predicted
 from synthmix_dagster.ratio.path import MAX_LEVERAGE, RIDGES, Fits, judge
 
 Floats = NDArray[np.float64]
@@ -86,42 +87,38 @@ def forecast(
     -------
     Forecast
     """
-    data = real, real_target, synthetic, synthetic_target
-    judged = len(real) if evaluation is None else len(evaluation[0])
-    path = judge(_fits(*data, real_rows, counts, evaluation, ridges), counts, judged)
+    moments = Moments(real, real_target, synthetic, synthetic_target, evaluation)
+    return forecast_of(moments, real_rows, counts, ridges=ridges)
+
+
+def forecast_of(
+    moments: Moments, real_rows: Floats, counts: Ints, *, ridges: Sequence[float] = RIDGES
+) -> Forecast:
+    """The same of moments, which keep what was computed of them before.
+
+    Parameters
+    ----------
+    moments : Moments
+    real_rows, counts, ridges : see `forecast`
+    """
+    judged = len(moments.judging[0])
+    path = judge(_fits(moments, real_rows, counts, ridges), counts, judged)
     return Forecast(real_rows, counts, path.risks, path.ridges, path.losses)
 
 
 def _fits(
-    real: Floats,
-    real_target: Floats,
-    synthetic: Floats,
-    synthetic_target: Floats,
-    real_rows: Floats,
-    counts: Ints,
-    evaluation: tuple[Floats, Floats] | None,
-    ridges: Sequence[float],
+    moments: Moments, real_rows: Floats, counts: Ints, ridges: Sequence[float]
 ) -> Iterator[Fits]:
     """Fits as N and k rows have them on average, with every ridge."""
-    from scipy.linalg import eigh
-
-    n, m = len(real), len(synthetic)
-    moments = real.T @ real / n, synthetic.T @ synthetic / m
-    crosses = real.T @ real_target / n, synthetic.T @ synthetic_target / m
-    square = float(np.mean(np.sum(synthetic_target**2, axis=1)))
-    judged = n if evaluation is None else len(evaluation[0])
-    pieces = min(len(counts), -(-len(counts) * judged * (real_target.shape[1] + 2) // _CELLS))
+    n, m, evaluation, target = moments.n, moments.m, moments.evaluation, moments.judging[1]
+    judged, q = target.shape
+    pieces = min(len(counts), -(-len(counts) * judged * (q + 2) // _CELLS))
     for ridge in sorted(ridges, reverse=True):
-        eye = ridge * np.eye(len(moments[0]))
-        w, basis = eigh(moments[0] + eye, moments[0] + moments[1] + 2 * eye)
-        w = np.clip(w, 1e-15, 1.0)
-        gram, spread = (basis.T @ moment @ basis for moment in moments)
-        pulls = [basis.T @ cross for cross in crosses]
-        z = real @ basis
-        at, target = (
-            (z, real_target) if evaluation is None else (evaluation[0] @ basis, evaluation[1])
-        )
-        judges, squares = at.T @ at / judged, z**2
+        basis = moments.basis(ridge)
+        w, gram, spread = np.clip(basis.w, 1e-15, 1.0), basis.gram, basis.spread
+        pulls = basis.pull_real, basis.pull_synthetic
+        z, at = moments.rows(ridge)
+        judges, squares = basis.judged, z**2
         for part in np.array_split(np.arange(len(counts)), pieces):
             size, k = real_rows[part], counts[part]
             thin = np.where(k > 0, 1 / np.maximum(k, 1) - 1 / m, 0.0)
@@ -135,7 +132,7 @@ def _fits(
             # tr(H^2), and T/n of the module's docstring.
             again = a**2 * np.sum(inverse @ gram**2 * inverse, axis=1)
             own = 1 - (n - used) ** 2 / (n * (n - 2 * used + again))
-            errors = target - at @ fits
+            errors = target - predicted(at, fits)
             amplified = np.ones(len(part))
             if evaluation is None:
                 errors /= (1 - leverage)[:, :, None]
@@ -143,12 +140,12 @@ def _fits(
                 amplified = np.sum(exposed / (1 - leverage) ** 2, axis=1)
                 amplified /= np.maximum(exposed.sum(axis=1), 1e-300)
             losses = np.sum(errors**2, axis=2)
-            explained = np.sum(fits * (2 * pulls[1] - spread @ fits), axis=(1, 2))
+            explained = np.sum(fits * (2 * pulls[1] - predicted(spread, fits)), axis=(1, 2))
             cross = amplified * np.sum(inverse @ (judges * spread) * inverse, axis=1)
             within = np.sum(inverse @ spread**2 * inverse, axis=1)
             scale, added = _with_more_rows(
                 losses.mean(axis=1),
-                np.maximum(square - explained, 0.0),
+                np.maximum(moments.square - explained, 0.0),
                 own,
                 cross,
                 within,

@@ -5,14 +5,15 @@ those of a Gaussian kernel, or the inputs as they are. Trees have no such featur
 depend on the target, so a small gradient boosting is fitted to a few mixes (`refits`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.nystroem import NystroemMap
-from synthmix_dagster.ratio.path import RiskPath, risk_path
+from synthmix_dagster.ratio.moments import Moments
+from synthmix_dagster.ratio.path import RiskPath, path_of
 from synthmix_dagster.ratio.sample import EncodedSample
 
 Floats = NDArray[np.float64]
@@ -95,10 +96,25 @@ def sample_path(
         From points of shape (n_rows, d) to features of shape (n_rows, p).
     counts : sequence of int
     """
-    sides = {name: sample.side(name, transform(points)) for name, points in sample.points.items()}
-    return risk_path(
-        *sides["real"], *sides["synthetic"], counts, evaluation=sides.get("evaluation")
-    )
+    return path_of(sample_moments(sample, transform), counts)
+
+
+def sample_moments(sample: EncodedSample, transform: Callable[[Floats], Floats]) -> Moments:
+    """Both sides of a sample in some features, and the rows that judge.
+
+    Parameters
+    ----------
+    sample : EncodedSample
+    transform : callable
+        See `sample_path`.
+    """
+    return moments_of(sample, {name: transform(points) for name, points in sample.points.items()})
+
+
+def moments_of(sample: EncodedSample, features: Mapping[str, Floats]) -> Moments:
+    """The same from the features of every dataset."""
+    sides = {name: sample.side(name, each) for name, each in features.items()}
+    return Moments(*sides["real"], *sides["synthetic"], sides.get("evaluation"))
 
 
 def kernel_path(

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.ratio.moments import Moments, predicted
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -121,10 +123,27 @@ def risk_path(
     -------
     RiskPath
     """
+    moments = Moments(real, real_target, synthetic, synthetic_target, evaluation)
+    return path_of(moments, counts, ridges=ridges, thinned=thinned)
+
+
+def path_of(
+    moments: Moments,
+    counts: Sequence[int] | Ints,
+    *,
+    ridges: Sequence[float] = RIDGES,
+    thinned: bool = True,
+) -> RiskPath:
+    """The same of moments, which keep what was computed of them before.
+
+    Parameters
+    ----------
+    moments : Moments
+    counts, ridges, thinned : see `risk_path`
+    """
     k = np.asarray(counts, dtype=np.int64)
-    thinning = np.where(k > 0, 1.0 / np.maximum(k, 1) - 1.0 / len(synthetic), 0.0) * thinned
-    fits = _fits(real, real_target, synthetic, synthetic_target, k, thinning, evaluation, ridges)
-    return judge(fits, k, len(real) if evaluation is None else len(evaluation[0]))
+    thinning = np.where(k > 0, 1.0 / np.maximum(k, 1) - 1.0 / moments.m, 0.0) * thinned
+    return judge(_fits(moments, k, thinning, ridges), k, len(moments.judging[0]))
 
 
 def judging_folds(judged: int) -> Ints:
@@ -177,35 +196,20 @@ def judge(fits: Iterator[Fits], counts: Ints, judged: int) -> RiskPath:
 
 
 def _fits(
-    real: Floats,
-    real_target: Floats,
-    synthetic: Floats,
-    synthetic_target: Floats,
-    counts: Ints,
-    thinning: Floats,
-    evaluation: tuple[Floats, Floats] | None,
-    ridges: Sequence[float],
+    moments: Moments, counts: Ints, thinning: Floats, ridges: Sequence[float]
 ) -> Iterator[Fits]:
     """Fit every ridge at every count; `thinning` is ``1/k - 1/m``, the rest as in `risk_path`."""
-    n, m, q = len(real), len(synthetic), real_target.shape[1]
+    n, evaluation, target = moments.n, moments.evaluation, moments.judging[1]
     alphas = counts / (n + counts)
-    gram_real, gram_synthetic = real.T @ real / n, synthetic.T @ synthetic / m
-    cross_real = real.T @ real_target / n
-    cross_synthetic = synthetic.T @ synthetic_target / m
-    square = float(np.mean(np.sum(synthetic_target**2, axis=1)))
-    judged = n if evaluation is None else len(evaluation[0])
+    judged, q = target.shape
     pieces = min(len(counts), -(-len(counts) * judged * (q + 2) // _CELLS))
     for ridge in sorted(ridges, reverse=True):
-        basis, w = _common_basis(gram_real, gram_synthetic, ridge)
-        z = real @ basis
-        judges, target = (
-            (z, real_target) if evaluation is None else (evaluation[0] @ basis, evaluation[1])
-        )
+        basis = moments.basis(ridge)
+        w, spread = basis.w, basis.spread
+        z, judges = moments.rows(ridge)
         squares = z**2
-        pull_real, pull_synthetic = basis.T @ cross_real, basis.T @ cross_synthetic
-        # V' (A + B + 2 l I) V = I and V' (A + l I) V = diag(w) leave this for V' B V.
-        spread = np.diag(1 - w) - ridge * (basis.T @ basis)
-        cost = (judges.T @ judges / judged) * spread
+        pull_real, pull_synthetic = basis.pull_real, basis.pull_synthetic
+        cost = basis.judged * spread
         for at in np.array_split(np.arange(len(counts)), pieces):
             real_weight, thin = (1 - alphas[at])[:, None], thinning[at]
             beta = _shrunk_weights(alphas[at], thin, w, np.diag(spread))[:, None]
@@ -213,7 +217,7 @@ def _fits(
             fits = real_weight[:, :, None] * pull_real + beta[:, :, None] * pull_synthetic
             fits *= inverse[:, :, None]
             leverage = real_weight / n * (inverse @ squares.T)
-            errors = target - judges @ fits
+            errors = target - predicted(judges, fits)
             amplified = np.ones(len(at))
             if evaluation is None:
                 errors /= (1 - leverage)[:, :, None]
@@ -223,8 +227,8 @@ def _fits(
                 amplified = np.sum(exposed / (1 - leverage) ** 2, axis=1)
                 amplified /= np.maximum(exposed.sum(axis=1), 1e-300)
             # Mean squared residuals of the synthetic rows, from second moments alone.
-            explained = np.sum(fits * (2 * pull_synthetic - spread @ fits), axis=(1, 2))
-            noise = np.maximum(square - explained, 0.0)
+            explained = np.sum(fits * (2 * pull_synthetic - predicted(spread, fits)), axis=(1, 2))
+            noise = np.maximum(moments.square - explained, 0.0)
             added = amplified * _drawn_variance(beta[:, 0], thin, noise, cost, spread, inverse)
             usable = leverage.sum(axis=1) <= MAX_LEVERAGE * n
             yield Fits(
@@ -290,13 +294,3 @@ def ratio_grid(n: int, most: int, points: int = 40) -> Ints:
     one_to_one = [n] if n <= most else []
     counts = np.unique([0, *np.rint(steps).astype(np.int64), *one_to_one, most])
     return counts.astype(np.int64)
-
-
-def _common_basis(gram_real: Floats, gram_synthetic: Floats, ridge: float) -> tuple[Floats, Floats]:
-    """Basis V and weights w that diagonalise M for every synthetic weight at one ridge."""
-    from scipy.linalg import eigh
-
-    eye = ridge * np.eye(len(gram_real))
-    left = gram_real + eye
-    w, basis = eigh(left, left + gram_synthetic + eye, check_finite=False)
-    return basis, np.clip(w, 0.0, 1.0)

@@ -16,14 +16,15 @@ from synthmix_dagster.ratio.bounds import Bound
 from synthmix_dagster.ratio.crossfit import Generator, cross_fitted_path
 from synthmix_dagster.ratio.decision import decide
 from synthmix_dagster.ratio.estimated import estimated_bounds
-from synthmix_dagster.ratio.evidence import bandwidth_paths, lowest_path
-from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate
+from synthmix_dagster.ratio.evidence import bandwidth_moments, lowest_path
+from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate_of
 from synthmix_dagster.ratio.experience import Experience, shipped_experience
 from synthmix_dagster.ratio.judged import Judged
-from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_path, tree_inputs
+from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_moments, tree_inputs
 from synthmix_dagster.ratio.memorisation import memorisation_test
+from synthmix_dagster.ratio.moments import Moments
 from synthmix_dagster.ratio.options import RatioOptions
-from synthmix_dagster.ratio.path import RiskPath, ratio_grid
+from synthmix_dagster.ratio.path import RiskPath, path_of, ratio_grid
 from synthmix_dagster.ratio.posterior_rule import (
     PriorEffect,
     candidate_counts,
@@ -34,7 +35,7 @@ from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.refits import Refits, gradient_boosting, proposed_counts
 from synthmix_dagster.ratio.sample import EncodedSample, balanced_weights
 from synthmix_dagster.ratio.scoring import Scorer
-from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum
+from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum_of
 from synthmix_dagster.ratio.wording import note_on_experience, notes_on_bounds, reason_of
 from synthmix_dagster.seeds import rng_of
 
@@ -122,8 +123,10 @@ def recommend(
     chosen = _chosen(judged, provenance, learner, options)
     weighted = exchange = None
     if provenance.trusted and generator is None and on_path.counts[-1] > 0:
-        weighted, exchange = _beyond(sample, predicted.transform, on_path, options)
-    bounds, critical = _bounds(sample, predicted.kernel, on_path, gap, shift_squared)
+        weighted, exchange = _beyond(sample, predicted, on_path, options)
+    # The bounds are about plain risks of the kernel, which those of the posterior are.
+    shared = predicted.moments if by_posterior else None
+    bounds, critical = _bounds(sample, predicted.kernel, on_path, gap, shift_squared, shared)
     ratio = float(judged.ratios[chosen])
     return Recommendation(
         ratio=ratio,
@@ -220,11 +223,14 @@ class _Predicted:
         From points to the features of the path.
     kernel : NystroemMap
         Features of the bounds, whatever the learner is.
+    moments : Moments, optional
+        The sample in the features of the path, with what was computed of it.
     """
 
     path: RiskPath
     transform: Callable[[Floats], Floats]
     kernel: NystroemMap
+    moments: Moments | None = None
 
 
 def _max_rows(sample: EncodedSample, options: RatioOptions) -> int:
@@ -254,7 +260,8 @@ def _predicted(
         path = cross_fitted_path(sample, transform, generator, grid, seed=options.seed)
         return _Predicted(path, transform, kernel)
     if options.learner == "linear":
-        return _Predicted(sample_path(sample, linear.transform, grid), linear.transform, kernel)
+        moments = sample_moments(sample, linear.transform)
+        return _Predicted(path_of(moments, grid), linear.transform, kernel, moments)
     path, kernel = kernel_path(sample, kernel, grid)
     return _Predicted(path, kernel.transform, kernel)
 
@@ -264,7 +271,8 @@ def _by_posterior(
 ) -> tuple[_Predicted, Judged]:
     """Predict the risk at several bandwidths, and decide with the experience of other datasets."""
     counts = candidate_counts(sample.n, _max_rows(sample, options))
-    paths, maps = bandwidth_paths(sample, _landmarks(sample, options), counts)
+    moments, maps = bandwidth_moments(sample, _landmarks(sample, options))
+    paths = [path_of(each, counts) for each in moments]
     result = decide_by_posterior(paths, sample.n, experience)
     best = lowest_path(paths)
     judged = Judged(
@@ -275,7 +283,7 @@ def _by_posterior(
         decision=result.decision,
         posterior=result,
     )
-    return _Predicted(paths[best], maps[best].transform, maps[best]), judged
+    return _Predicted(paths[best], maps[best].transform, maps[best], moments[best]), judged
 
 
 def _refitted(
@@ -311,18 +319,14 @@ def _refitted(
 
 
 def _beyond(
-    sample: EncodedSample,
-    transform: Callable[[Floats], Floats],
-    on_path: Judged,
-    options: RatioOptions,
+    sample: EncodedSample, predicted: _Predicted, on_path: Judged, options: RatioOptions
 ) -> tuple[WeightedOptimum, ExchangeRate]:
     """Weights instead of rows, and what the recommended rows are worth."""
-    both = {name: sample.side(name, transform(points)) for name, points in sample.points.items()}
-    sides, judges = (*both["real"], *both["synthetic"]), both.get("evaluation")
-    max_rows = int(on_path.counts[-1])
+    moments = predicted.moments or sample_moments(sample, predicted.transform)
+    rule, max_rows = options.path_rule, int(on_path.counts[-1])
     return (
-        weighted_optimum(*sides, evaluation=judges, rule=options.path_rule, max_rows=max_rows),
-        exchange_rate(*sides, rows=on_path.rows, evaluation=judges, rule=options.path_rule),
+        weighted_optimum_of(moments, rule=rule, max_rows=max_rows),
+        exchange_rate_of(moments, rows=on_path.rows, rule=rule),
     )
 
 
@@ -332,11 +336,14 @@ def _bounds(
     on_path: Judged,
     gap: float,
     shift_squared: float | None,
+    moments: Moments | None,
 ) -> tuple[tuple[Bound, ...], float]:
     """The bounds, each with its disagreement with the risk path, and the critical gap."""
     # They are about plain risks, whatever a class weighs.
     plain = replace(sample, balanced=False)
-    bounds, critical = estimated_bounds(plain, kernel, gap=gap, shift_squared=shift_squared)
+    bounds, critical = estimated_bounds(
+        plain, kernel, gap=gap, shift_squared=shift_squared, moments=moments
+    )
     ratio, highest = float(on_path.ratios[on_path.decision.chosen]), float(on_path.ratios[-1])
     return tuple(
         bound.compared(ratio, on_path.interval, highest=highest, n=sample.n) for bound in bounds

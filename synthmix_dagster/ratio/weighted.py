@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.ratio.decision import decide
+from synthmix_dagster.ratio.moments import Moments
 from synthmix_dagster.ratio.options import PathRule
-from synthmix_dagster.ratio.path import ratio_grid, risk_path
+from synthmix_dagster.ratio.path import path_of, ratio_grid
 from synthmix_dagster.results import Result
 
 Floats = NDArray[np.float64]
@@ -112,15 +113,26 @@ def weighted_optimum(
     >>> optimum.interval[0] < 1 < optimum.interval[1]
     True
     """
-    n, m = len(real), len(synthetic)
-    data = real, real_target, synthetic, synthetic_target
-    by_rows = risk_path(
-        *data, ratio_grid(n, m if max_rows is None else max_rows), evaluation=evaluation
-    )
+    moments = Moments(real, real_target, synthetic, synthetic_target, evaluation)
+    return weighted_optimum_of(moments, rule=rule, max_rows=max_rows)
+
+
+def weighted_optimum_of(
+    moments: Moments, *, rule: PathRule = "path", max_rows: int | None = None
+) -> WeightedOptimum:
+    """The same of moments, which keep what was computed of them before.
+
+    Parameters
+    ----------
+    moments : Moments
+    rule, max_rows : see `weighted_optimum`
+    """
+    n, m = moments.n, moments.m
+    by_rows = path_of(moments, ratio_grid(n, m if max_rows is None else max_rows))
     # The weights of whole numbers of rows are among those tried: the two can be compared there.
     heavier = ratio_grid(n, int(HEAVIEST * max(n, m)))
     counts = np.union1d(by_rows.counts, np.append(heavier, m))
-    path = risk_path(*data, counts, evaluation=evaluation, thinned=False)
+    path = path_of(moments, counts, thinned=False)
     decision, among_rows = (decide(of.risks, of.losses, rule) for of in (path, by_rows))
     row_weights = path.counts / m
     row_weight = float(row_weights[decision.chosen])
