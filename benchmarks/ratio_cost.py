@@ -2,8 +2,8 @@
 
     python -m benchmarks.ratio_cost [--only curve peers growth] [--json FILE]
 
-curve   all 40 ratios at n=400, m=6,400 and n=2,000, m=20,000: landmarks, features and both
-        bandwidths included
+curve   all 40 ratios at n=400, m=6,400 and n=2,000, m=20,000, by the path (two bandwidths) and by
+        the posterior (three): landmarks and features included
 peers   n=400, m=6,400: scikit-learn's GridSearchCV with KernelRidge over 9 ratios, 10 ridges and
         5 folds, and five folds of ridge regression on the same features over the same ratios and
         all ridges; landmarks and features included there as well
@@ -27,8 +27,11 @@ import pandas as pd
 from benchmarks.gridsearch import grid_losses
 from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.encoding.target import TargetCode
+from synthmix_dagster.ratio.evidence import bandwidth_paths
+from synthmix_dagster.ratio.experience import shipped_experience
 from synthmix_dagster.ratio.learners import kernel_path
 from synthmix_dagster.ratio.path import ratio_grid
+from synthmix_dagster.ratio.posterior_rule import candidate_counts, decide_by_posterior
 from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.threads import one_thread
 
@@ -80,12 +83,33 @@ def whole_curve(sample: EncodedSample) -> NystroemMap:
     return feature_map
 
 
+def whole_posterior(sample: EncodedSample) -> None:
+    feature_map = NystroemMap.fit(
+        sample.points["real"], sample.points["synthetic"], rng=np.random.default_rng(0)
+    )
+    paths, _ = bandwidth_paths(sample, feature_map, candidate_counts(sample.n, sample.m))
+    decide_by_posterior(paths, sample.n, shipped_experience())
+
+
 def curve() -> list[dict[str, Any]]:
     found = []
+    rules: dict[str, Callable[[EncodedSample], Any]] = {
+        "path": whole_curve,
+        "posterior": whole_posterior,
+    }
     for n, m in ((400, 6_400), (2_000, 20_000)):
         sample = encoded(n, m)
-        times = [cpu(partial(whole_curve, sample)) for _ in range(6)][1:]
-        found.append({"n": n, "m": m, "median s": np.median(times), "worst of 5": max(times)})
+        for rule, work in rules.items():
+            times = [cpu(partial(work, sample)) for _ in range(6)][1:]
+            found.append(
+                {
+                    "n": n,
+                    "m": m,
+                    "rule": rule,
+                    "median s": np.median(times),
+                    "worst of 5": max(times),
+                }
+            )
     return found
 
 
