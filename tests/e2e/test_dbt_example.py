@@ -44,7 +44,7 @@ out["parents"] = {
 }
 with duckdb.connect(shop.os.environ["SHOP_DATABASE"], read_only=True) as connection:
     for name in ("analytics.churn_training", "main.training_summary"):
-        out[name] = connection.sql(f"select count(*) from {name}").fetchone()[0]
+        out[name] = connection.execute(f"select count(*) from {name}").fetchone()[0]
 json.dump(out, open(sys.argv[1], "w"))
 """
 
