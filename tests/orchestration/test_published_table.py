@@ -66,6 +66,7 @@ def test_the_release_that_passed_is_the_table_and_a_refused_one_leaves_it(
     pd.testing.assert_frame_equal(table(tmp_path), found)
 
 
+@pytest.mark.slow
 def test_releases_are_appended_once_with_their_ids(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

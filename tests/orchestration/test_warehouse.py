@@ -101,6 +101,7 @@ def test_each_table_is_asked_once_and_every_later_step_reads_the_snapshot(
     assert run(options, instance, "training_data", resources=given).success
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_release_as_table_and_frame(
     tmp_path: Path, database: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -129,6 +130,7 @@ def test_the_same_rows_give_the_same_release_as_table_and_frame(
     assert [s.read_bytes() for s in framed.shards] == [s.read_bytes() for s in one.shards]
 
 
+@pytest.mark.slow
 def test_partitions_are_bound_as_parameters(
     tmp_path: Path, database: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -171,6 +173,7 @@ def test_partitions_are_bound_as_parameters(
     assert "the query returned no rows" in failure(result)
 
 
+@pytest.mark.slow
 def test_queried_evaluation_rows_are_unloaded_once_as_well(
     tmp_path: Path, database: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -184,6 +187,7 @@ def test_queried_evaluation_rows_are_unloaded_once_as_well(
     assert dg.AssetKey(["models", "judges"]) in graph.get(dg.AssetKey(["demo", "real"])).parent_keys
 
 
+@pytest.mark.slow
 def test_snapshots_go_when_no_release_needs_them(
     tmp_path: Path, database: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -288,3 +292,34 @@ def test_an_asset_without_a_value_is_explained_with_the_option_that_names_its_ta
     said = [entry.user_message for entry in instance_on_disk.all_logs(result.run_id)]
     (named,) = [message for message in said if "asset 'customers'" in message]
     assert "real: {table: main.customers, connection: a resource, deps: [customers]}" in named
+
+
+@pytest.mark.slow
+def test_each_of_several_generators_may_be_a_query(
+    tmp_path: Path, database: Path, instance: dg.DagsterInstance
+) -> None:
+    fill(database, second=rows(300, seed=5))
+    options = settings(
+        tmp_path,
+        synthetic={
+            "first": {"table": "generated", "connection": "warehouse"},
+            "second": {
+                "query": "select * from second where {partition_start}::date < date '2027-01-01'",
+                "connection": "warehouse",
+            },
+        },
+        partitions_def={"type": "daily", "start_date": "2026-01-01"},
+    )
+    given = resources(database, tmp_path)
+    job = dg.Definitions.merge(
+        build_synthmix_defs(**options), dg.Definitions(resources=given)
+    ).resolve_job_def("demo_job")
+    result = job.execute_in_process(
+        instance=instance, partition_key="2026-01-01", raise_on_error=False
+    )
+    assert result.success
+    assert asked(tmp_path / "asked.log") == 3
+    release = load_release(tmp_path / "mixes" / "demo" / "partitions" / "2026-01-01")
+    origins = {name: of.origin for name, of in release.details.inputs.items()}
+    assert all(origin is not None for origin in origins.values())
+    assert origins["second"]["parameters"] == ["2026-01-01T00:00:00"]  # type: ignore[index]
