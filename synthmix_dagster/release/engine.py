@@ -13,6 +13,7 @@ import pyarrow as pa
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.identity import Rows
 from synthmix_dagster.data.store import Draft, Store
+from synthmix_dagster.release.categories import Levels
 from synthmix_dagster.release.manifest import REAL, Shard
 from synthmix_dagster.release.request import Source
 from synthmix_dagster.release.selection import Selection
@@ -76,6 +77,8 @@ class Layout:
         Whether every row has a weight.
     domains : tuple of str
         Names of the parts that hold real rows of another domain.
+    levels : mapping of str to Levels
+        Columns that are written as categories.
     """
 
     schema: pa.Schema
@@ -85,6 +88,13 @@ class Layout:
     provenance: bool = True
     weights: bool = False
     domains: tuple[str, ...] = ()
+    levels: Mapping[str, Levels] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> pa.Schema:
+        """Columns of the data as the shards have them."""
+        kinds = {name: levels.type for name, levels in self.levels.items()}
+        return pa.schema([each.with_type(kinds.get(each.name, each.type)) for each in self.schema])
 
 
 @dataclass

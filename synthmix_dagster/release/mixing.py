@@ -19,6 +19,7 @@ from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.gates.evidence import Evidence
 from synthmix_dagster.release.arrow_engine import ArrowEngine
+from synthmix_dagster.release.categories import common_levels
 from synthmix_dagster.release.documents import write_documents
 from synthmix_dagster.release.engine import Engine, Layout, Part
 from synthmix_dagster.release.handle import Release
@@ -144,6 +145,7 @@ def plan_mix(
         engine.fit(share.dataset, real, optional)
         identities[name] = engine.identify(share.dataset, own_key)
         parts.append(_part(engine, name, share, own_key, layout))
+    layout = replace(layout, levels=common_levels(real, [part.dataset for part in parts[1:]]))
     return MixPlan(
         request=_request(shares, options, key, domains),
         inputs={part.name: _input(part.dataset, identities[part.name]) for part in parts},
@@ -240,7 +242,7 @@ class _Mix(MixPlan):
             realised=realised(due, self.inputs[REAL].rows),
             columns=tuple(
                 Column(field.name, str(field.type))
-                for field in (*self.layout.schema, *added_columns(self.layout))
+                for field in (*self.layout.stored, *added_columns(self.layout))
             ),
             shards=tuple(written.shards),
             documents=(),

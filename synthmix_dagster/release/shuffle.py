@@ -226,6 +226,9 @@ class Shuffle:
             WEIGHT_COLUMN: pa.array([p.weight for p in self.parts], pa.float64()),
         }
         data = rows.select(self.layout.schema.names)
+        for name, levels in self.layout.levels.items():
+            packed = levels.packed(data.column(name))
+            data = data.set_column(data.schema.get_field_index(name), name, packed)
         for column in added_columns(self.layout):
             known = of_part.get(column.name)
             values = rows.column(_ID) if known is None else known.take(numbers)
@@ -262,7 +265,11 @@ def shard_writer(file: Any, layout: Layout, first: pa.Table) -> pq.ParquetWriter
     # Source and generator are everywhere alike, and what identifies rows is a hash: the smallest
     # and largest of a row group would help no reader.
     described = [field.name for field in layout.schema]
-    repeated = [field.name for field in first.schema if _repeats(first.column(field.name))]
+    repeated = [
+        field.name
+        for field in first.schema
+        if field.name in layout.levels or _repeats(first.column(field.name))
+    ]
     return pq.ParquetWriter(
         file,
         first.schema,
