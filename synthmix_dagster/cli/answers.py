@@ -107,11 +107,11 @@ def print_verdicts(verdicts: Mapping[str, "Verdict"], *, failed: str = "FAILED")
 def print_history(history: "History", last: int | None = None) -> None:
     """Print every release and refusal as a table, the newest last."""
     entries = history.entries if last is None else history.entries[-last:]
-    several = len({entry.place for entry in history.entries}) > 1
+    several = len({entry.name for entry in history.entries}) > 1
     rows = [
         [
             entry.at[:16].replace("T", " ") or "-",
-            *([entry.place or "."] if several else []),
+            *([entry.name or "."] if several else []),
             entry.verdict,
             "-" if entry.rows is None else f"{entry.rows:,}",
             *map(readable, (entry.ratio, entry.gap, entry.threshold)),

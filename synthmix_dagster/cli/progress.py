@@ -3,7 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from synthmix_dagster.watching import watched
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Steps(Protocol):
@@ -27,24 +32,43 @@ def progress(steps: int) -> Iterator[Steps]:
         yield _silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.fields[unit]}"),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     ) as bar:
         # A step is done when the next begins: the last one is when the bar goes away.
-        task = bar.add_task("", total=steps, completed=-1)
+        task = bar.add_task("", total=steps, completed=-1, unit="steps")
+        rows: dict[str, TaskID] = {}
 
         def begin(doing: str) -> None:
+            for each in rows.values():
+                bar.remove_task(each)
+            rows.clear()
             bar.update(task, advance=1, description=doing)
 
-        yield begin
+        def rows_done(doing: str, done: int, total: int) -> None:
+            if doing not in rows:
+                rows[doing] = bar.add_task(f"  {doing}", total=total, unit="rows")
+            bar.update(rows[doing], completed=done)
+
+        with watched(rows_done):
+            yield begin
 
 
 def _silent(doing: str) -> None:

@@ -28,6 +28,7 @@ from synthmix_dagster.release.selection import (
 )
 from synthmix_dagster.release.shuffle import Shuffle
 from synthmix_dagster.release.spill import Spill
+from synthmix_dagster.watching import tell
 
 #: Maximum number of buckets of a shuffle, as a power of two.
 _MAX_BUCKET_BITS = 14
@@ -153,19 +154,23 @@ class ArrowEngine:
         plan = self.plan(parts)
         with draft.folder.scratch() as space, Spill(*space, plan.bucket_bits) as spilled:
             shuffle = Shuffle(spilled, layout, list(parts), plan.run_bytes, self.workers)
-            shuffle.scatter(
-                (number, rows)
-                for number, part in enumerate(parts)
-                for rows in scan(
-                    part.dataset, part.key, _released(part.dataset, layout), plan.piece_rows
-                )
-            )
+            shuffle.scatter(_scanned(parts, layout, plan.piece_rows))
             return shuffle.gather(draft.folder, draft.data)
 
     def recount(
         self, folder: Store, shards: Sequence[str], layout: Layout, names: Sequence[str]
     ) -> Counts:
         return recount(folder, shards, layout, list(names))
+
+
+def _scanned(parts: Sequence[Part], layout: Layout, piece_rows: int) -> Iterator[tuple[int, Rows]]:
+    """All rows of all parts, each with the number of its part."""
+    done, total = 0, sum(part.dataset.rows for part in parts)
+    for number, part in enumerate(parts):
+        for rows in scan(part.dataset, part.key, _released(part.dataset, layout), piece_rows):
+            yield number, rows
+            done += len(rows.ids)
+            tell("reading", done, total)
 
 
 def _released(dataset: Dataset, layout: Layout) -> list[str]:

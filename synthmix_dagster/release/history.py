@@ -53,6 +53,8 @@ class Entry(Result):
         Of a refusal, an alarm, or a release in spite of a gate.
     report : str, optional
         Address of the report.
+    mix : str
+        Name of the mix; empty outside of Dagster. Several mixes may share a folder.
     """
 
     at: str
@@ -66,6 +68,13 @@ class Entry(Result):
     threshold: float | None = None
     reason: str = ""
     report: str | None = None
+    mix: str = ""
+
+    @property
+    def name(self) -> str:
+        """Folder and mix, each once."""
+        own = "" if self.mix in self.place.split("/") else self.mix
+        return " ".join(filter(None, (self.place, own)))
 
 
 @dataclass(frozen=True)
@@ -216,8 +225,9 @@ def _of_release(
         rows=None if rows is None else int(rows),
         ratio=_number(_at(manifest, "realised", "ratio")),
         **_gap(_at(manifest, "evidence")),
-        reason=waiver if isinstance(waiver, str) else "",
+        reason=_text(waiver),
         report=f"{output.uri}/releases/{name}/report.html",
+        mix=_text(_at(manifest, "evidence", "mix")),
     )
 
 
@@ -243,6 +253,7 @@ def _of_event(event: Event, place: str) -> Entry:
         gap=event.gap,
         threshold=event.threshold,
         reason=event.reason,
+        mix=event.mix,
     )
 
 
@@ -260,6 +271,10 @@ def _at(found: Any, *path: str) -> Any:
     for key in path:
         found = found.get(key) if isinstance(found, Mapping) else None
     return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:

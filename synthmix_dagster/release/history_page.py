@@ -73,17 +73,20 @@ def history_page(history: "History", folder: str | None = None, left_out: int = 
         counts={kind: kinds.count(kind) for kind in ("released", "refused", "drift alarm")},
         latest=entries[-1] if entries else None,
         panels=list(_panels(entries)),
-        several=len({entry.place for entry in entries}) > 1,
-        rows=[{**asdict(entry), "link": _link(entry, folder)} for entry in reversed(entries)],
+        several=len({entry.name for entry in entries}) > 1,
+        rows=[
+            {**asdict(entry), "name": entry.name, "link": _link(entry, folder)}
+            for entry in reversed(entries)
+        ],
         left_out=left_out,
     )
 
 
 def _panels(entries: "Sequence[Entry]") -> "Iterator[Panel]":
     """Pictures of each mix by itself; none where there are too many to look at."""
-    places = list(dict.fromkeys(entry.place for entry in entries))
+    places = list(dict.fromkeys(entry.name for entry in entries))
     for place in places if len(places) <= MAX_PLACES else []:
-        own = [entry for entry in entries if entry.place == place]
+        own = [entry for entry in entries if entry.name == place]
         of = f" of {place}" if len(places) > 1 else ""
         for name, title in (("gap", f"Gap{of}, and the threshold"), ("ratio", f"Ratio{of}")):
             panel = _panel(own, name, title)

@@ -25,6 +25,7 @@ from synthmix_dagster.release.engine import Counts, Layout, Part, Written
 from synthmix_dagster.release.manifest import Shard
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.spill import Spill
+from synthmix_dagster.watching import tell
 
 #: How rows are encoded in shards; with other bytes for the same rows comes another number.
 SHARDS_VERSION = 2
@@ -113,8 +114,11 @@ class Shuffle:
         # Who writes rows does not wait for the disk or the network.
         with ThreadPoolExecutor(self.workers) as pool, ThreadPoolExecutor(self.workers) as ends:
             written = pool.map(lambda lane: self._lane(lane, folder, data, ends), lanes)
-            shards_of = [shard for lane in written for shard in lane]
-            return Written([shard.result() for shard in shards_of], self.counts)
+            finished: list[Shard] = []
+            for shard in (shard for lane in written for shard in lane):
+                finished.append(shard.result())
+                tell("writing", sum(each.rows for each in finished), total)
+            return Written(finished, self.counts)
 
     def _run(self, part_number: int, chunk: list[Rows]) -> None:
         """Take what is wanted of some rows, in the order of their buckets, and spill it."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from cli_runs import run
+from scenario import rows
 
-from synthmix_dagster import __version__
+from synthmix_dagster import __version__, mix
 from synthmix_dagster.cli.progress import progress
+from synthmix_dagster.watching import tell, watched
 
 
 @pytest.mark.parametrize(
@@ -73,10 +75,21 @@ def test_progress_is_shown_to_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
         with progress(2) as step:
             step("the first step")
             step("the second step")
+            tell("reading", 1_500, 20_000)
         shown[kind] = sys.stderr.getvalue()  # type: ignore[attr-defined]
     assert shown[io.StringIO] == ""
     assert "the second step" in shown[Terminal]
-    assert "1 of 2" in shown[Terminal]
+    assert "1 of 2 steps" in shown[Terminal]
+    assert "reading" in shown[Terminal]
+    assert "1,500 of 20,000 rows" in shown[Terminal]
+
+
+def test_rows_are_told_as_they_are_read_and_written(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    with watched(lambda *each: told.append(each)):
+        mix(rows(40, seed=0), rows(60, seed=1), ratio=0.5, output=tmp_path, rows_per_shard=30)
+    assert told[-3:] == [("reading", 100, 100), ("writing", 30, 60), ("writing", 60, 60)]
+    assert told == sorted(told)
 
 
 def test_the_command_is_installed() -> None:

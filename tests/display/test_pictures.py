@@ -14,7 +14,7 @@ from released import publish
 
 from synthmix_dagster import DistanceReport, DriftReport, Recommendation, Release
 from synthmix_dagster.display.rendering import inline_svg, png
-from synthmix_dagster.display.style import REAL, SYNTHETIC
+from synthmix_dagster.display.style import PAGE_WIDTH, REAL, SYNTHETIC, WIDTH
 from synthmix_dagster.drift.report import Point, SeriesReport
 from synthmix_dagster.orchestration.sparklines import (
     MAX_CHARACTERS,
@@ -97,6 +97,14 @@ def test_composition_has_a_bar_for_every_input_with_rows_and_share() -> None:
     ]
     assert axes.get_xlabel() == "share of all rows (%)"
     assert png(axes).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("width", [WIDTH, PAGE_WIDTH])
+@pytest.mark.parametrize("synthetic", [0, 900])
+def test_an_axis_of_shares_ends_at_100(synthetic: int, width: float) -> None:
+    axes = plot_composition(manifest_of({"a": synthetic}), width=width)
+    assert max(axes.get_xticks()) in (80, 100)
+    assert axes.get_xlim()[1] > max(bar.get_width() for bar in axes.patches)
 
 
 @pytest.mark.parametrize("count", [MAX_PORTIONS - 1, MAX_PORTIONS, 40])

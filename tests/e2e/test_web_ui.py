@@ -160,6 +160,16 @@ def test_the_whole_mix_is_one_line_of_assets(browser: Chrome, server: str) -> No
     keep_view(browser, "ui-lineage")
 
 
+def test_checks_are_seen_in_the_step_of_their_asset(browser: Chrome, server: str) -> None:
+    asked = ask(server, "{ runsOrError { ... on Runs { results { runId status } } } }")
+    run = next(
+        each["runId"] for each in asked["runsOrError"]["results"] if each["status"] == "SUCCESS"
+    )
+    browser.get(f"{server}/runs/{run}")
+    shown(browser, lambda driver: "ASSET_CHECK" in text_of(driver).upper().replace(" ", "_"))
+    keep_view(browser, "ui-run")
+
+
 def test_the_report_opens_from_disk(browser: Chrome, home: Path) -> None:
     report = home / "mixes" / "arrival_delay" / "latest" / "report.html"
     browser.get(report.as_uri())
@@ -173,6 +183,12 @@ def test_the_report_opens_from_disk(browser: Chrome, home: Path) -> None:
     )
     assert max(drawn) >= 300
     keep_view(browser, "ui-report")
+    # Both mixes publish to one folder.
+    browser.get((home / "mixes" / "arrival_delay" / "index.html").as_uri())
+    words = text_of(browser)
+    assert "refused" in words
+    assert "is over the threshold 0.35" in words
+    keep_view(browser, "ui-history")
 
 
 def test_the_demo_releases_one_generator_and_refuses_the_other(home: Path) -> None:

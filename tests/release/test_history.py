@@ -245,6 +245,19 @@ def test_alarms_are_marked_and_words_are_text(tmp_path: Path, output: Path) -> N
     assert alarms == ["M100 0V100"]
 
 
+def test_mixes_that_share_a_folder_are_told_apart(tmp_path: Path) -> None:
+    for number in range(4):
+        mix = "good" if number % 2 else "candidate"
+        record(
+            open_store(tmp_path / "good"), Event("refused", "far", mix, gap=1.0, run=str(number))
+        )
+    assert [entry.name for entry in history(tmp_path / "good").entries][:2] == ["candidate", "good"]
+    assert [entry.name for entry in history(tmp_path).entries][:2] == ["good candidate", "good"]
+    page = Page((tmp_path / "good" / "index.html").read_text())
+    assert "Gap of candidate, and the threshold" in page.text()
+    assert "mix" in [data for tag, data in page.texts if tag == "th"]
+
+
 def test_a_page_elsewhere_links_to_where_the_releases_are(output: Path, tmp_path: Path) -> None:
     page = Page(history(output).to_html(str(tmp_path)))
     links = [tag["href"] for tag in page.attributes("a")]
