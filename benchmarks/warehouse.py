@@ -85,7 +85,7 @@ def made(kind: str, address: str, rows: int) -> None:
 def unloaded(how: str, kind: str, address: str) -> dict[str, Any]:
     words = [sys.executable, "-c", UNLOAD, how, kind, address]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

@@ -1,6 +1,7 @@
 """The files of a snapshot: rows of a stream as they come, in the types that a file has."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,13 @@ def _read_again(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 class Parts:
-    """The files of a snapshot, one after the other."""
+    """The files of a snapshot, one after the other; who adds rows does not wait for the disk."""
 
     def __init__(self, draft: Draft, schema: pa.Schema) -> None:
         self._draft, self._schema = draft, schema.append(pa.field(HASH, pa.uint64()))
         self._waiting: list[pa.Table] = []
+        self._pool, self._writing = ThreadPoolExecutor(1), Future[None]()
+        self._writing.set_result(None)
         self._sink: Sink | None = None
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
@@ -88,28 +91,34 @@ class Parts:
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        if kind is None:
-            self._write()
-            self._finish()
-        elif self._sink is not None:
-            self._sink.discard()
+        with self._pool:
+            try:
+                if kind is None:
+                    self._write()
+                    self._writing.result()
+                    self._finish()
+            finally:
+                wait([self._writing])
+                if self._sink is not None:
+                    self._sink.discard()
 
     def add(self, table: pa.Table) -> None:
         """Add rows."""
         self._waiting.append(table)
         if sum(each.num_rows for each in self._waiting) >= _GATHERED:
             self._write()
-        if self._rows >= _FILE_ROWS:
-            self._finish()
 
     def _write(self) -> None:
+        """Begin to write what is gathered, once what was before it is written."""
+        self._writing.result()
         table = pa.concat_tables([self._schema.empty_table(), *self._waiting])
         self._waiting = []
-        if not table.num_rows:
-            return
+        if table.num_rows:
+            self._writing = self._pool.submit(self._put, table)
+
+    def _put(self, table: pa.Table) -> None:
         if self._writer is None:
-            name = f"{self._draft.data}/part-{len(self.shards):05d}.parquet"
-            self._sink = self._draft.folder.create(name)
+            self._sink = self._draft.folder.create(self._name)
             names = [name for name in self._schema.names if name != HASH]
             self._writer = pq.ParquetWriter(
                 pa.PythonFile(self._sink, mode="w"),
@@ -120,6 +129,12 @@ class Parts:
             )
         self._writer.write_table(table, row_group_size=_GROUP_ROWS)
         self._rows += table.num_rows
+        if self._rows >= _FILE_ROWS:
+            self._finish()
+
+    @property
+    def _name(self) -> str:
+        return f"{self._draft.data}/part-{len(self.shards):05d}.parquet"
 
     def _finish(self) -> None:
         if self._writer is None or self._sink is None:
@@ -128,7 +143,7 @@ class Parts:
         stored = self._sink.finish()
         self.shards.append(
             {
-                "path": f"{self._draft.data}/part-{len(self.shards):05d}.parquet",
+                "path": self._name,
                 "rows": self._rows,
                 "bytes": stored.bytes,
                 "sha256": stored.sha256,

@@ -33,7 +33,14 @@ from synthmix_dagster.data.plain_types import (
 from synthmix_dagster.data.reading import HASH, StoredRows
 from synthmix_dagster.data.snapshot_files import Parts, require_space, settled
 from synthmix_dagster.data.sql import Query
-from synthmix_dagster.data.store import Draft, Place, Scratch, Store, json_bytes
+from synthmix_dagster.data.store import (
+    Draft,
+    Place,
+    Scratch,
+    Store,
+    is_tombstone,
+    json_bytes,
+)
 from synthmix_dagster.data.view import View
 from synthmix_dagster.data.warehouse import TIME_LIMIT, Stream, Warehouse
 from synthmix_dagster.errors import DataError, QueryError, ReleaseError
@@ -131,6 +138,8 @@ class Snapshot:
         """
         try:
             content = self.store.read(_MANIFEST)
+            if is_tombstone(content):
+                raise FileNotFoundError(_MANIFEST)
             if hashlib.sha256(content).hexdigest() != self.digest:
                 raise _changed(self, dataset)
             found: dict[str, Any] = json.loads(content)
