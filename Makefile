@@ -1,4 +1,5 @@
 # make demo      the whole job on real data
+# make pictures  the demo again, and the picture and recording that the docs show of it
 # make ui        Dagster's web UI on the demo
 # make check     format, lint, types, definitions
 # make test      the tests that need minutes and nothing but this machine
@@ -14,7 +15,7 @@ export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-versions check docs ui bench constraints clean
+.PHONY: help demo pictures test test-all test-versions check docs ui bench constraints clean
 
 help:
 	@grep '^# make' Makefile | cut -c3-
@@ -29,6 +30,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m example_repo.demo
+
+pictures: $(VENV)/.installed
+	$(BIN)/python -m example_repo.demo --pictures docs/images
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 LARGE := slow or browser or server or cluster

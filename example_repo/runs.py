@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from example_repo.definitions import defs
 
@@ -69,6 +69,10 @@ class Runs:
         if result.success or "wasserstein_gap" not in reason:
             raise UnexpectedError(f"The release of '{mix}' was not refused. {reason}")
         return reason
+
+    def say(self, what: RenderableType) -> None:
+        """Print something about the run that just ended."""
+        self._console.print(what)
 
     def _run(
         self, title: str, job: str, selection: list[dg.AssetKey] | None = None

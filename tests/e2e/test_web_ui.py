@@ -200,3 +200,17 @@ def test_the_demo_releases_one_generator_and_refuses_the_other(home: Path) -> No
     assert (home / "risk_curve.png").stat().st_size > 10_000
     (released,) = re.findall(r"Release (\w+) was verified again: untouched", printed)
     assert (home / "mixes" / "arrival_delay" / "latest").resolve().name == released
+
+
+def test_the_readme_shows_what_the_demo_prints(home: Path) -> None:
+    printed = [line.replace("│", " ").split() for line in (home / "printed.txt").open()]
+    tables = (ROOT / "README.md").read_text().split("```text\n")[1].split("```")[0]
+    rows = [line.split() for line in tables.splitlines() if re.search(r"\d\.\d", line)]
+    assert len(rows) == 6
+    assert [row for row in rows if row not in printed] == []
+
+
+def test_the_demo_says_which_check_of_its_second_mix_only_warns(home: Path) -> None:
+    printed = (home / "printed.txt").read_text()
+    assert "warns    recommendation_usable: Warning." in printed
+    assert "A warning does not stop a release" in printed
