@@ -65,6 +65,7 @@ attributes:
   threshold: 0.75
   permutations: 9
   directions: 20
+  flat_curve: rows
   output_root: "{{{{ context.project_root }}}}/mixes"
   partitions_def: {{ type: static, partition_keys: {json.dumps(PARTITIONS)} }}
 """
@@ -80,6 +81,7 @@ attributes:
   threshold: 0.75
   permutations: 9
   directions: 20
+  flat_curve: rows
   output_root: "{{ context.project_root }}/mixes"
   schedule: { cron: "* * * * *", default_status: RUNNING }
 """
