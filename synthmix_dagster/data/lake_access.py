@@ -31,4 +31,4 @@ def options_of(library: Library, kind: str, access: StoreAccess) -> dict[str, st
     client = access.client_options()
     plain = {"allow_http": "true"} if "allow_http" in client else {}
     limits = {name: f"{client[name].total_seconds():g}s" for name in ("timeout", "connect_timeout")}
-    return {**plain, **limits, **given}
+    return {**plain, **limits, "retry_timeout": f"{access.retry_seconds:g}s", **given}

@@ -1,6 +1,7 @@
 """A release in a Delta table: one version, once, whatever goes wrong."""
 
 import threading
+import traceback
 
 import pandas as pd
 import pyarrow as pa
@@ -92,12 +93,21 @@ def test_other_columns_are_refused_and_the_table_stays_as_it_was(releases, table
     assert (opened(table).version(), rows_of(table, 1).num_rows) == (1, 20)
 
 
+def test_a_dead_endpoint_is_named_without_the_secret_in_the_address(releases):
+    address = "s3://key:planted-secret@bucket/rows?endpoint_override=127.0.0.1:9&scheme=http"
+    access = StoreAccess(region="us-east-1", timeout_seconds=0.5, retry_seconds=0.2)
+    with pytest.raises(ReleaseError, match="table 's3://bucket/rows'") as caught:
+        append_to_delta(releases[0], open_store(address, access))
+    assert "planted" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_missing_package_is_named(releases, table, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "deltalake.exceptions", None)
     with pytest.raises(ReleaseError, match=r"Install 'synthmix-dagster\[delta\]'"):
         append_to_delta(releases[0], table)
 
 
+@pytest.mark.slow
 @pytest.mark.server
 def test_a_table_on_s3_is_reached_as_its_storage_says(releases, tmp_path):
     with s3_server() as endpoint:
