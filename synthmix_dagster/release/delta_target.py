@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from synthmix_dagster.data.alignment import unpacked
 from synthmix_dagster.data.lake_tables import said_by_library
 from synthmix_dagster.data.store import Store
 from synthmix_dagster.errors import ReleaseError
@@ -123,16 +124,9 @@ def _rows(release: Release) -> "pa.RecordBatchReader":
 
     batches = release.batches()
     first = next(batches)
-    schema = pa.schema([_plain(field) for field in first.schema])
+    schema = pa.schema([each.with_type(unpacked(each.type)) for each in first.schema])
     cast = (batch.cast(schema) for batch in chain([first], batches))
     return pa.RecordBatchReader.from_batches(schema, cast)
-
-
-def _plain(field: "pa.Field") -> "pa.Field":
-    import pyarrow as pa
-
-    kind = field.type
-    return field.with_type(kind.value_type) if pa.types.is_dictionary(kind) else field
 
 
 def _version_of(table: "DeltaTable", release_id: str) -> int | None:

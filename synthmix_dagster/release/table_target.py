@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
+from synthmix_dagster.data.alignment import unpacked
 from synthmix_dagster.data.sessions import Target
 from synthmix_dagster.data.warehouse import TIME_LIMIT, Warehouse
 from synthmix_dagster.errors import ReleaseError
@@ -69,8 +70,8 @@ def _rows(release: Release, own: Mapping[str, str]) -> pa.RecordBatchReader:
                 path=release.uri,
                 fix="Rename it with 'rename'",
             )
-        # No database has whole numbers of 64 bits without a sign.
-        kind = pa.decimal128(20, 0) if pa.types.is_uint64(each.type) else each.type
+        # No database has whole numbers of 64 bits without a sign, and few have categories.
+        kind = pa.decimal128(20, 0) if pa.types.is_uint64(each.type) else unpacked(each.type)
         fields.append(pa.field(each.name, kind))
     schema = pa.schema([*fields, *(pa.field(name, pa.string()) for name in own)])
 

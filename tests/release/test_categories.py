@@ -1,11 +1,16 @@
 """Categories that both sides have come back as categories, with their levels and their order."""
 
+import gc
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dagster_duckdb import DuckDBResource
 
 from synthmix_dagster import mix, verify_release
+from synthmix_dagster.data.warehouse import Warehouse
+from synthmix_dagster.release.table_target import write_table
 
 LEVELS = ["low", "mid", "high", "never seen"]
 
@@ -90,3 +95,17 @@ def test_levels_are_strata_as_their_values_are(tmp_path):
     )
     assert made.details.realised.strata == plain.details.realised.strata
     assert made.details.realised.nulls == plain.details.realised.nulls
+
+
+def test_a_table_has_the_values_of_categories(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    database = str(tmp_path / "w.duckdb")
+    made = mixed(tmp_path, REAL, rows(["high", "low", "high", "mid", None, "low"]))
+    assert pa.types.is_dictionary(made.to_arrow().schema.field("c").type)
+    given = Warehouse("warehouse", DuckDBResource(database=database))
+    assert write_table(made, given, "churn").field("c").type == pa.string()
+    # DuckDB opens a file once more only as it was opened before; a writer may still be in memory.
+    gc.collect()
+    with duckdb.connect(database, read_only=True) as connection:
+        found = connection.sql("select c from churn").fetchall()
+    assert [value for (value,) in found] == made.to_arrow()["c"].to_pylist()
