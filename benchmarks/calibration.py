@@ -3,6 +3,7 @@
 null      p-values uniform, false alarms at the nominal level, mean of the debiased square zero
 bias      that mean alone, from thousands of simulations
 coverage  how often the 95 % interval holds the true gap
+labels    the same for a known shift of the target given the inputs
 parts     how much of the gap the one shifted column of fifty gets
 """
 
@@ -13,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.simulation import repeated
+from synthmix_dagster.distance.conditional import conditional_estimate
 from synthmix_dagster.distance.folds import draw_sides
+from synthmix_dagster.distance.inference import squared_interval, variance_and_units
 from synthmix_dagster.distance.measure import measure
 from synthmix_dagster.distance.options import DistanceOptions
 from synthmix_dagster.distance.wasserstein import orthonormal_directions, sliced_estimate
@@ -46,6 +49,14 @@ NULLS = {
     "categories only, n=500, 5 columns": {"n": 500, "d": 5, "kind": "categories"},
     "every row several times, n=500, d=5": {"n": 500, "d": 5, "kind": "duplicates"},
     "sessions of 10 rows, groups, n=500, d=5": {"n": 500, "d": 5, "kind": "sessions"},
+}
+LABELS = {
+    "none, n=300": {"n": 300, "m": 300, "shift": 0.0},
+    "0.2, n=1000": {"n": 1000, "m": 1000, "shift": 0.2},
+    "0.3, 300 real, 900 synthetic": {"n": 300, "m": 900, "shift": 0.3},
+    "0.5, 60 real, 200 synthetic": {"n": 60, "m": 200, "shift": 0.5},
+    "0.7, n=120": {"n": 120, "m": 120, "shift": 0.7},
+    "1.5, n=400": {"n": 400, "m": 400, "shift": 1.5},
 }
 BIASES = {
     "normal, n=500, d=50": {"n": 500, "d": 50},
@@ -130,6 +141,24 @@ def coverage(repetitions: int) -> list[Row]:
     return rows
 
 
+def labels(repetitions: int) -> list[Row]:
+    """How often the interval of the conditional gap holds the truth, and how steady it is."""
+    rows = []
+    for name, options in LABELS.items():
+        found = np.array(repeated(_moved, repetitions, **options))
+        square, covered, width, told = found.T
+        rows.append(
+            {
+                "case": name,
+                "covered": float(np.mean(covered)),
+                "mean width": float(np.mean(width)),
+                "sd of the square": float(np.std(square)),
+                "told": float(np.sqrt(np.mean(told))),
+            }
+        )
+    return rows
+
+
 def parts(repetitions: int) -> list[Row]:
     """Share of the gap that the shifted column gets, and the largest share of any other."""
     rows = []
@@ -146,6 +175,20 @@ def parts(repetitions: int) -> list[Row]:
                 }
             )
     return rows
+
+
+def _moved(seed: int, n: int, m: int, shift: float) -> tuple[float, ...]:
+    """Square of a shift of every label, whether its interval holds it, its width and variance."""
+    rng = np.random.default_rng([seed, 2])
+    sides = []
+    for rows, moved in ((n, 0.0), (m, shift)):
+        x = rng.normal(size=(rows, 3))
+        mean = np.sin(2 * x[:, :1]) + 0.6 * x[:, :1] * x[:, 1:2]
+        sides += [x, mean + moved + rng.normal(0, 0.5, (rows, 1))]
+    found = conditional_estimate(*sides, draw_sides(n, m, rng), rng)
+    variance, units = variance_and_units(found.influences)
+    low, high = squared_interval(found.square, variance, units, 0.95)
+    return found.square, low <= shift**2 <= high, high - low, variance
 
 
 def _null(seed: int, **options: Any) -> tuple[float, float]:

@@ -5,7 +5,7 @@
 known     two Gaussian samples, the second shifted by a vector of length 1, beside other estimators
           on the same rows, with seconds and peak memory
 cost      100,000 rows of 50 columns a side: ours beside POT's sliced distance
-null, bias, coverage, parts    simulations, see `calibration`
+null, bias, coverage, labels, parts    simulations, see `calibration`
 methods   what sliced, exact, sinkhorn and gaussian find of known differences, see `methods`
 rows      every row of 1 to 10 million, read from Parquet, see `everyrow`
 power     beside an MMD and a classifier test on real pairs, see `power`; needs --pairs
@@ -36,6 +36,7 @@ SECTIONS = (
     "null",
     "bias",
     "coverage",
+    "labels",
     "parts",
     "methods",
     "rows",
@@ -84,6 +85,8 @@ def run(section: str, folders: list[Path], quick: bool) -> list[Row]:
         return calibration.bias(10 * repetitions)
     if section == "coverage":
         return calibration.coverage(repetitions)
+    if section == "labels":
+        return calibration.labels(repetitions)
     if section == "parts":
         return calibration.parts(repetitions // 10)
     if section == "methods":
