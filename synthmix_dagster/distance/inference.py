@@ -70,7 +70,14 @@ def permutation_test(
         Group of every row, numbered from 0 on each side: whole groups are relabelled.
     """
     labels = relabellings(len(real), len(synthetic), permutations, rng, groups)
-    totals = relabelled_squares(np.concatenate((real, synthetic)), directions, labels, p)
+    # Equal projections keep the order of their rows, which must not be that of the sides.
+    order = rng.permutation(len(labels))
+    pool = np.concatenate((real, synthetic))[order]
+    if groups is None:
+        labels[:, 0] = labels[order, 0]
+    else:
+        labels = labels[order]
+    totals = relabelled_squares(pool, directions, labels, p)
     return PermutationTest(float(totals[0]), totals[1:])
 
 

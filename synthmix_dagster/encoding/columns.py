@@ -88,7 +88,7 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
     kinds = {type(v) for v in sample}
     if kinds <= {bool, np.bool_}:
         return "boolean"
-    if kinds <= {str}:
+    if all(issubclass(kind, str) for kind in kinds):  # numpy has a type of its own
         return "categorical"
     if kinds <= {list, tuple, np.ndarray}:
         _require_vectors(sample, dataset)

@@ -179,6 +179,18 @@ def test_the_interval_is_never_narrower_than_chance_alone():
 # --- groups --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+def test_p_values_are_uniform_where_many_rows_are_equal():
+    values = []
+    for seed in range(120):
+        rng = np.random.default_rng([seed, 7])
+        real, synthetic = (rng.integers(0, 3, (1_100, 2)).astype(np.float32) for _ in range(2))
+        test = permutation_test(real, synthetic, np.eye(2), 19, rng)
+        values.append(test.p_value)
+    assert np.mean(values) == pytest.approx(0.525, abs=0.08)
+    assert np.mean(np.array(values) <= 0.1) <= 0.18
+
+
 def sessions(rng, groups, size, d=2):
     """Rows that share most of what they are with the rows of their group."""
     centres = rng.normal(size=(groups, d)).repeat(size, axis=0)

@@ -35,7 +35,8 @@ def test_without_runs_it_is_the_distance_of_the_sorted_rows(monkeypatch, rows):
 def test_runs_of_neighbours_tell_nearly_the_same(n, m, draw, p):
     rng = np.random.default_rng(1)
     pool = draw(rng, (n + m, 3)).astype(np.float32)
-    labels = relabellings(n, m, 99, rng)
+    # Equal rows keep their order, which must not be that of the observed labels.
+    labels = relabellings(n, m, 99, rng)[rng.permutation(n + m)]
     directions = orthonormal_directions(3, 6, rng)
     in_runs = relabelled_squares(pool, directions, labels, p)
     with pytest.MonkeyPatch.context() as patch:
@@ -44,7 +45,7 @@ def test_runs_of_neighbours_tell_nearly_the_same(n, m, draw, p):
     assert np.corrcoef(in_runs, by_row)[0, 1] > 0.995
     assert np.std(in_runs) == pytest.approx(np.std(by_row), rel=0.02)
     ranks = [np.mean(found[1:] >= found[0]) for found in (in_runs, by_row)]
-    assert ranks[0] == pytest.approx(ranks[1], abs=0.06)
+    assert ranks[0] == pytest.approx(ranks[1], abs=0.09)
 
 
 def test_a_wide_shift_and_a_few_rows_far_out_keep_their_size():

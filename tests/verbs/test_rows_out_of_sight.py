@@ -77,9 +77,7 @@ def test_garbage_placed_where_the_selection_takes_it_is_refused(real, garbage, t
     path = placed(tmp_path / "rows.parquet", garbage[:500], draw(ROWS - 500, 4), seed)
     report = measure_distance(real, path, **QUICK)
     options = {"ratio": 0.25, "seed": seed, "distance": report, "threshold": 2.0}
-    with pytest.raises(
-        GateError, match=r"released_rows.* of the released rows are at most"
-    ) as found:
+    with pytest.raises(GateError, match=r"released_rows.* of the released rows are ") as found:
         mix(real, path, output=tmp_path / "mix", **options)
     assert "500 synthetic rows to be released" in str(found.value)
     assert not (tmp_path / "mix" / "latest").exists()
