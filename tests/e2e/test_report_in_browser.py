@@ -10,6 +10,7 @@ import pytest
 from browser import chromium, keep_picture, keep_print, prefer
 from released import EVIL, publish
 from selenium.webdriver import Chrome
+from selenium.webdriver.support.wait import WebDriverWait
 
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.release.events import Event
@@ -170,7 +171,8 @@ def test_details_are_printed_though_they_are_folded(browser: Chrome) -> None:
     )
     assert not browser.execute_script(shown)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    printed = browser.execute_script(shown)
+    # What was skipped is laid out with the next frame.
+    printed = WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(shown))
     keep_picture(browser, "report-on-paper")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert printed > 300
