@@ -15,7 +15,14 @@ from dagster_duckdb import DuckDBResource
 from mix_runs import failure, metadata_of, run
 from scenario import good, rows
 
-from synthmix_dagster import SynthMixConnection, build_synthmix_defs, load_release, mix
+from synthmix_dagster import (
+    SynthMixConnection,
+    build_drift_monitor,
+    build_synthmix_checks,
+    build_synthmix_defs,
+    load_release,
+    mix,
+)
 from synthmix_dagster.errors import ConfigError
 
 ROLES = ("real", "synthetic", "distribution_distance", "optimal_ratio", "training_data")
@@ -323,3 +330,11 @@ def test_each_of_several_generators_may_be_a_query(
     origins = {name: of.origin for name, of in release.details.inputs.items()}
     assert all(origin is not None for origin in origins.values())
     assert origins["second"]["parameters"] == ["2026-01-01T00:00:00"]  # type: ignore[index]
+
+
+def test_checks_alone_and_monitors_refuse_queries_by_name(tmp_path: Path) -> None:
+    queried = {"table": "customers", "connection": "warehouse"}
+    with pytest.raises(ConfigError, match="'real' has a 'query' or a 'table'"):
+        build_synthmix_checks(synthetic="generated", real=queried, threshold=0.5)
+    with pytest.raises(ConfigError, match="A monitor watches assets and files"):
+        build_drift_monitor(name="watch", real=queried, output_root=str(tmp_path))
