@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.distance.estimate import signed_root
-from synthmix_dagster.drift import blocks
+from synthmix_dagster.drift import blocks, dependence
 from synthmix_dagster.drift.control import ControlChart, change_point, control_chart
 from synthmix_dagster.drift.history import Batch, Selection, select
 from synthmix_dagster.drift.martingale import log_martingale, tie_breakers
@@ -20,7 +21,7 @@ from synthmix_dagster.drift.report import (
     SeriesReport,
     Status,
 )
-from synthmix_dagster.drift.series import Unit
+from synthmix_dagster.drift.series import DAILY, Unit
 from synthmix_dagster.drift.standing import StandingAlarm, declared_of, on_earlier_terms
 
 Floats = NDArray[np.float64]
@@ -33,12 +34,21 @@ MAX_COLUMNS = 5
 MIN_SHARE = 0.05
 
 
+class Rule(NamedTuple):
+    """How one history is judged: see `judge_history`."""
+
+    line: float
+    history: int
+    seasons: tuple[float, ...] | None
+
+
 def judge_history(
     batches: Sequence[Batch],
     *,
     units: Mapping[str, Unit],
     delta: float = 0.01,
     history: int = 5,
+    seasons: tuple[float, ...] | None = DAILY,
     threshold: float | None = None,
     notes: Sequence[str] = (),
     standing: Sequence[StandingAlarm] = (),
@@ -57,6 +67,9 @@ def judge_history(
         delta, whatever they have to do with each other.
     history : int
         Batches that are taken as normal; no bet is made before.
+    seasons : tuple of float, optional
+        Lengths of the seasons that scores by batch may have beside autocorrelation, in batches.
+        None declares that batches are exchangeable: neither of both is allowed for.
     threshold : float, optional
         Largest gap that may be released, to be shown.
     notes : sequence of str
@@ -82,13 +95,10 @@ def judge_history(
     ('alarm', 'day 41', (('x', 1.0),))
     """
     line = math.log(len(units) / delta)
+    rule = Rule(line, history, seasons)
     series = tuple(
         _with_standing(
-            _judge(select(batches, name, unit), name, unit, line, history),
-            batches,
-            standing,
-            line,
-            history,
+            _judge(select(batches, name, unit), name, unit, rule), batches, standing, rule
         )
         for name, unit in units.items()
     )
@@ -102,8 +112,7 @@ def _with_standing(
     one: SeriesReport,
     batches: Sequence[Batch],
     standing: Sequence[StandingAlarm],
-    line: float,
-    history: int,
+    rule: Rule,
 ) -> SeriesReport:
     """Let an alarm stand that was raised on earlier terms, or was recorded.
 
@@ -118,24 +127,25 @@ def _with_standing(
         if kept is not None:
             break
         selection = select(earlier, one.series, unit)
-        kept = _judge(selection, one.series, unit, line, history).alarm_to_keep
+        kept = _judge(selection, one.series, unit, rule).alarm_to_keep
     return one if kept is None else replace(one, status="alarm", standing=kept)
 
 
-def _judge(selection: Selection, name: str, unit: Unit, line: float, history: int) -> SeriesReport:
+def _judge(selection: Selection, name: str, unit: Unit, rule: Rule) -> SeriesReport:
     kept = [batch.series[name] for batch in selection.batches]
     squares = np.array([one.square for one in kept], dtype=np.float64)
     status: Status = "short"
     alarm, change, chart, capital = None, None, None, np.zeros(len(kept))
     notes = selection.notes
-    if len(kept) > history:
-        capital, distances = _capital(selection, name, unit, history)
-        chart = control_chart(squares, history)
-        alarm = _alarm(selection, name, unit, line, history, capital)
+    if len(kept) > rule.history:
+        capital, distances, more = _capital(selection, name, unit, rule)
+        notes += more
+        chart = control_chart(squares, rule.history)
+        alarm = _alarm(selection, name, unit, rule, capital)
         if alarm is not None:
             # An alarm stands: drift that lasts becomes ordinary to ranks, but is no less drift.
             status = "alarm"
-        elif chart.outside[-1] or capital[-1] >= line:
+        elif chart.outside[-1] or capital[-1] >= rule.line:
             status = "watch"
         else:
             status = "quiet"
@@ -165,9 +175,7 @@ def _judge(selection: Selection, name: str, unit: Unit, line: float, history: in
     )
 
 
-def _alarm(
-    selection: Selection, name: str, unit: Unit, line: float, history: int, capital: Floats
-) -> str | None:
+def _alarm(selection: Selection, name: str, unit: Unit, rule: Rule, capital: Floats) -> str | None:
     """First batch at which the capital was over the line, of those that count.
 
     The bound holds for one order of arrival. A batch that comes late makes another history of all
@@ -176,28 +184,35 @@ def _alarm(
     """
     known = selection.in_order()
     if len(known.batches) < len(selection.batches):
-        if len(known.batches) <= history:
+        if len(known.batches) <= rule.history:
             return None
-        capital, _ = _capital(known, name, unit, history)
-    over = np.flatnonzero((capital >= line) & np.array(known.judged()))
+        capital, _, _ = _capital(known, name, unit, rule)
+    over = np.flatnonzero((capital >= rule.line) & np.array(known.judged()))
     return known.batches[int(over[0])].label if len(over) else None
 
 
 def _capital(
-    selection: Selection, name: str, unit: Unit, history: int
-) -> tuple[Floats, Floats | None]:
-    """Log capital after every batch, and how far batches are from the past, by their blocks.
+    selection: Selection, name: str, unit: Unit, rule: Rule
+) -> tuple[Floats, Floats | None, tuple[str, ...]]:
+    """Log capital after every batch, how far batches are from the past by their blocks, and notes.
 
     By block, half of the capital is bet on blocks and half on the whole batches: blocks know sooner
     what is ordinary, the score of all rows sees smaller changes. The mean of two fair bets is fair.
+    By batch, the smaller of two capitals counts, so that an alarm needs a change that neither the
+    order of exchangeable batches nor autocorrelation and seasons explain.
     """
-    batches = selection.batches
+    batches, history = selection.batches, rule.history
     ties = np.concatenate([tie_breakers(f"{name}|{batch.key}", 1) for batch in batches])
     usual = np.array([batch.key not in selection.odd for batch in batches])
     squares = np.array([batch.series[name].square for batch in batches], dtype=np.float64)
     whole = log_martingale(squares[usual], ties[usual], warm_up=history, two_sided=TWO_SIDED[name])
     if unit == "batch":
-        return whole, None
+        if rule.seasons is None:
+            return whole, None, ()
+        found = dependence.evidence(
+            squares, _places(batches), warm_up=history, seasons=rule.seasons
+        )
+        return np.minimum(whole, found.log_capital), None, found.notes(whole, rule.line)
     scores, ends = _scores(batches, name, unit)
     counts = np.diff(ends, prepend=0).tolist()
     dealt = np.concatenate(
@@ -209,7 +224,14 @@ def _capital(
     # A batch of another size is bet on by its blocks alone; on the whole batches nothing is won.
     carried = np.concatenate(([0.0], whole))[np.cumsum(usual)]
     won = blocks.log_capital_of_blocks(scores, dealt, ends, warm_up=history)
-    return np.logaddexp(carried, won) - math.log(2), blocks.distances(scores, ends)
+    return np.logaddexp(carried, won) - math.log(2), blocks.distances(scores, ends), ()
+
+
+def _places(batches: Sequence[Batch]) -> Floats:
+    """Places of batches in time: those of their partitions, or their order where there are none."""
+    places = np.array([batch.position for batch in batches], dtype=np.float64)
+    rising = bool(np.all(np.diff(places) > 0))
+    return places if rising else np.arange(len(batches), dtype=np.float64)
 
 
 def _scores(batches: Sequence[Batch], name: str, unit: Unit) -> tuple[Floats, Ints]:

@@ -11,3 +11,6 @@ SERIES: Mapping[str, str] = {
     "generator": "synthetic against its reference",
     "reality": "real against its reference",
 }
+
+#: Seasons of daily batches: any shape of the week, and a wave over the year.
+DAILY = (7.0, 365.25)

@@ -220,3 +220,19 @@ def test_the_plot_shows_every_series_and_the_evidence() -> None:
     assert any(label.startswith("alarm at day") for label in labels)
     assert png(panels[0])[:4] == b"\x89PNG"
     assert len(judge_history([], units=UNITS).plot()) == 4
+
+
+def test_autocorrelation_raises_an_alarm_only_where_batches_are_declared_exchangeable() -> None:
+    """A walk with autocorrelation 0.9 for 120 days, and its order alone would alarm."""
+    rng = np.random.default_rng(2)
+    walk = rng.standard_normal(120)
+    for t in range(1, 120):
+        walk[t] += 0.9 * walk[t - 1]
+    batches = history(120)
+    for batch, square in zip(batches, walk.tolist(), strict=True):
+        batch.series["reality"] = replace(batch.series["reality"], square=square)  # type: ignore[index]
+    declared = judge_history(batches, units={"reality": "batch"}, seasons=None)
+    assert declared.status == "alarm"
+    (by_default,) = judge_history(batches, units={"reality": "batch"}).series
+    assert by_default.alarm is None
+    assert "the monitor cannot promise that it is a change" in by_default.notes[-1]

@@ -5,8 +5,11 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from synthmix_dagster.drift.series import SERIES, Unit
+from synthmix_dagster.drift.series import DAILY, SERIES, Unit
 from synthmix_dagster.orchestration.config.base import Settings
+
+#: Seasons of partitions that are not daily: days and weeks, weeks of a year, months.
+_SEASONS = {"HOURLY": (24.0, 168.0, 8766.0), "WEEKLY": (52.18,), "MONTHLY": (12.0,)}
 
 
 class DriftConfig(Settings):
@@ -21,6 +24,11 @@ class DriftConfig(Settings):
         for a generator declared frozen by `generator_version`, and batches otherwise.
     history : int
         Number of scored batches that are taken as normal before the first is judged.
+    season : number or list of numbers, optional
+        Lengths of seasons, in partitions (or batches, without partitions), that scores by batch may
+        have beside autocorrelation: up to 31 any shape, longer ones a wave. ``1`` allows for
+        autocorrelation alone; ``0`` declares that batches are exchangeable. Default: by the
+        partitions: a week and a year for daily ones.
     reference : int
         Number of batches from which the reference of each side is collected.
     blocking : bool
@@ -36,6 +44,7 @@ class DriftConfig(Settings):
     delta: float = 0.01
     unit: Literal["auto", "batch", "block"] = "auto"
     history: int = 5
+    season: float | tuple[float, ...] | None = None
     reference: int = 3
     blocking: bool = False
     generator_version: str | None = None
@@ -54,6 +63,40 @@ class DriftConfig(Settings):
         if value < 2:
             raise ValueError(f"it is {value}. Set it to 2 or more")
         return value
+
+    @field_validator("season")
+    @classmethod
+    def _lengths(
+        cls, value: float | tuple[float, ...] | None
+    ) -> float | tuple[float, ...] | None:
+        for length in value if isinstance(value, tuple) else (value or 1.0,):
+            if not (math.isfinite(length) and length >= 1):
+                raise ValueError(
+                    f"a length of {length:g} is not a season. Set it to batches such as 7, to a "
+                    "list such as [7, 365.25], or to 0 for exchangeable batches"
+                )
+        return value
+
+    def seasons(self, schedule: str = "") -> tuple[float, ...] | None:
+        """Lengths of the seasons to allow for; None where batches are declared exchangeable.
+
+        Parameters
+        ----------
+        schedule : str
+            How often there is a partition, as Dagster calls it; daily if it is not known.
+
+        Examples
+        --------
+        >>> DriftConfig().seasons(), DriftConfig().seasons("HOURLY")
+        ((7.0, 365.25), (24.0, 168.0, 8766.0))
+        >>> DriftConfig(season=12).seasons(), DriftConfig(season=0).seasons()
+        ((12.0,), None)
+        """
+        if self.season is None:
+            return _SEASONS.get(schedule, DAILY)
+        if isinstance(self.season, tuple):
+            return self.season
+        return (self.season,) if self.season else None
 
     @field_validator("reference")
     @classmethod

@@ -65,12 +65,27 @@ class Watch:
             units=self.units,
             delta=self.drift.delta,
             history=self.drift.history,
+            seasons=self.drift.seasons(schedule_of(self.partitions_def)),
             threshold=self.threshold,
             notes=notes,
             standing=self.kept.standing(self.drift),
         )
         self.kept.keep(report)
         return report
+
+
+def schedule_of(partitions_def: dg.PartitionsDefinition[Any] | None) -> str:
+    """How often there is a partition, such as ``DAILY``; empty where time has no part in it.
+
+    Examples
+    --------
+    >>> schedule_of(dg.HourlyPartitionsDefinition("2026-01-01-00:00"))
+    'HOURLY'
+    """
+    if not isinstance(partitions_def, dg.TimeWindowPartitionsDefinition):
+        return ""
+    kind = partitions_def.schedule_type
+    return "" if kind is None else str(kind.value)
 
 
 def watch_of(config: MixConfig, drift: DriftConfig) -> Watch:

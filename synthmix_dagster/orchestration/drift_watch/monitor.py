@@ -8,9 +8,15 @@ import dagster as dg
 from synthmix_dagster.drift.series import SERIES, Unit
 from synthmix_dagster.orchestration.config.base import validated
 from synthmix_dagster.orchestration.config.dataset import require_placeholders
+from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.config.monitor import MonitorConfig
 from synthmix_dagster.orchestration.directories import claim
-from synthmix_dagster.orchestration.drift_watch.check import Watch, drift_spec, judge_drift
+from synthmix_dagster.orchestration.drift_watch.check import (
+    Watch,
+    drift_spec,
+    judge_drift,
+    schedule_of,
+)
 from synthmix_dagster.orchestration.drift_watch.kept_alarms import KeptAlarms
 from synthmix_dagster.orchestration.failures import at_the_edge
 from synthmix_dagster.orchestration.paths import MixPaths
@@ -80,6 +86,7 @@ def drift_report(
     *,
     delta: float = 0.01,
     history: int = 5,
+    season: float | tuple[float, ...] | None = None,
     units: Mapping[str, Unit] | None = None,
     threshold: float | None = None,
     partitions_def: dg.PartitionsDefinition[Any] | None = None,
@@ -91,7 +98,7 @@ def drift_report(
     instance : DagsterInstance
     asset : asset key
         The asset ``distribution_distance`` of the mix or monitor.
-    delta, history : see `DriftConfig`
+    delta, history, season : see `DriftConfig`
     units : mapping of str to {"batch", "block"}, optional
         The series to judge, and what to rank in each. By default every series that was recorded,
         by batch.
@@ -121,6 +128,7 @@ def drift_report(
         units=units or by_batch,
         delta=delta,
         history=history,
+        seasons=DriftConfig(season=season).seasons(schedule_of(partitions_def)),
         threshold=threshold,
         notes=notes,
     )

@@ -442,6 +442,8 @@ def test_without_the_option_a_mix_records_and_checks_no_drift(tmp_path: Path) ->
         ({"unit": "blok"}, "Did you mean 'block'"),
         ({"history": 1}, "history': it is 1. Set it to 2 or more"),
         ({"reference": 0}, "reference': it is 0. Set it to 1 or more"),
+        ({"season": 0.5}, "a length of 0.5 is not a season. Set it to batches such as 7"),
+        ({"season": [7, 0]}, "a length of 0 is not a season"),
         ({"generator_versoin": "v1"}, "Did you mean 'generator_version'"),
     ],
 )
