@@ -242,6 +242,7 @@ def _delay(over: NDArray[np.bool_], history: int, unit: str) -> Row:
 def year() -> list[Row]:
     import dagster as dg
 
+    from synthmix_dagster.data.opening import open_store
     from synthmix_dagster.drift.history import Observation
     from synthmix_dagster.orchestration.config.drift import DriftConfig
     from synthmix_dagster.orchestration.drift_watch.check import Watch
@@ -273,7 +274,7 @@ def year() -> list[Row]:
                 dg.AssetMaterialization(key, partition=day, metadata=entry)
             )
         drift = DriftConfig(generator_version="v1")
-        kept = KeptAlarms(Records(Path(home) / "mixes", "flights"))
+        kept = KeptAlarms(lambda: Records(open_store(Path(home) / "mixes"), "flights"))
         watch = Watch(key, drift, drift.units("real", "synthetic"), kept, 0.5, days)
         taken, processor = [], []
         for _ in range(5):
