@@ -66,9 +66,7 @@ class DriftConfig(Settings):
 
     @field_validator("season")
     @classmethod
-    def _lengths(
-        cls, value: float | tuple[float, ...] | None
-    ) -> float | tuple[float, ...] | None:
+    def _lengths(cls, value: float | tuple[float, ...] | None) -> float | tuple[float, ...] | None:
         for length in value if isinstance(value, tuple) else (value or 1.0,):
             if not (math.isfinite(length) and length >= 1):
                 raise ValueError(
