@@ -24,8 +24,7 @@ class SynthMixConnection(dg.ConfigurableResource[Any]):
     --------
     >>> connection = SynthMixConnection(driver="sqlite", uri=":memory:")
     >>> with connection.get_connection() as opened, opened.cursor() as cursor:
-    ...     cursor.execute("select 1 as x")
-    ...     cursor.fetchall()
+    ...     cursor.execute("select 1 as x").fetchall()
     [(1,)]
     """
 

@@ -89,6 +89,7 @@ def recommend_generators(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> def draw(n, slope):
     ...     x = rng.normal(size=n)
@@ -251,6 +252,7 @@ def recommend_without_target(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> real, near, far = (pd.DataFrame({"x": rng.normal(at, 1, 200)}) for at in (0, 0, 9))
     >>> recommend_without_target(real, near).ratio > recommend_without_target(real, far).ratio

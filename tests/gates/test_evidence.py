@@ -7,7 +7,7 @@ import pytest
 from released import TASK, publish
 from scenario import bad, rows
 
-from synthmix_dagster import measure_distance, mix
+from synthmix_dagster import history, measure_distance, mix
 from synthmix_dagster.errors import ConfigError, GateError
 from synthmix_dagster.gates.evidence import Evidence, gates_of
 from synthmix_dagster.gates.verdicts import Verdict
@@ -55,12 +55,16 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_kept(
     assert set(whole.to_dict()) - set(kept) <= {part}
 
 
-def test_a_gate_that_fails_leaves_no_trace(tmp_path: Path) -> None:
+def test_a_gate_that_fails_leaves_a_line_in_the_history_and_nothing_else(tmp_path: Path) -> None:
     real, synthetic = rows(60, seed=0), bad(200)
     distance = measure_distance(real, synthetic, permutations=0, directions=20, **TASK)
     with pytest.raises(GateError, match="release refused, the check 'wasserstein_gap' failed"):
         mix(real, synthetic, ratio=1, output=tmp_path / "o", distance=distance, threshold=0.5)
-    assert not (tmp_path / "o").exists()
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [
+        ".events.json",
+        "index.html",
+    ]
+    assert [entry.kind for entry in history(tmp_path / "o").entries] == ["refused"]
     mix(real, synthetic, ratio=1, output=tmp_path / "o", distance=distance, threshold=5)
 
 

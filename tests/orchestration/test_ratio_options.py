@@ -81,6 +81,7 @@ def test_trees_decide_for_trees(tmp_path, instance):
 def test_an_estimator_is_named_by_its_module(tmp_path, instance):
     options = write_inputs(tmp_path, synthetic=good(200))
     options |= {"estimator": "sklearn.linear_model:Ridge", "ignore": ["kind", "z"]}
+    options |= {"flat_curve": "rows"}
     assert run(instance, options).success
     found = recommendation(options)
     assert found.learner == "Ridge"
