@@ -111,7 +111,7 @@ def test_a_mix_killed_at_random_moments_never_shows_half_a_release(
     undisturbed = mix(*inputs, output=tmp_path / "o", seed=2000, **OPTIONS)
     assert files_of(survivor) == files_of(undisturbed)
     assert len(entries(output / "releases")) == 2
-    assert sorted(entries(output)) == sorted([*KEPT, "latest"])
+    assert sorted(entries(output)) == sorted([*KEPT, "index.html", "latest"])
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
