@@ -146,7 +146,14 @@ class Warehouse:
                         fix="Use a SynthMixConnection, a DuckDBResource, or a resource whose "
                         "'get_connection' gives a connection of ADBC",
                     )
-                yield session
+                try:
+                    yield session
+                except BaseException:
+                    # The resource of dagster-duckdb closes what ended well only, and an open
+                    # connection keeps everybody else from the file.
+                    with suppress(Exception):
+                        connection.close()
+                    raise
         except ImportError as error:
             if not opening:
                 raise

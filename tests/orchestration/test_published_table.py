@@ -1,5 +1,6 @@
 """A release as a table: after its gates, whole or not at all, as an asset of its own."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,19 @@ def test_nothing_is_published_before_there_is_a_release(
 def test_wrong_settings_are_named(tmp_path: Path, publish: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         build_synthmix_defs(**write_inputs(tmp_path) | {"publish": publish})
+
+
+def test_what_fails_keeps_no_connection_open(tmp_path: Path) -> None:
+    frames = rows(20, seed=0), good(60)
+    release = publish_frames(*frames, ratio=1.0, output=tmp_path / "out")
+    other = publish_frames(*(f[["x", "y"]] for f in frames), ratio=1.0, output=tmp_path / "two")
+    warehouse = Warehouse("warehouse", resources(tmp_path)["warehouse"])
+    write_table(release, warehouse, "churn", partition="a")
+    gc.disable()
+    try:
+        with pytest.raises(QueryError):
+            write_table(other, warehouse, "churn", partition="b")
+        # In another mode than that of the resource, which one file allows only where it is closed.
+        assert len(table(tmp_path, "churn")) == 40
+    finally:
+        gc.enable()
