@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from servers import unavailable
@@ -103,8 +103,14 @@ def failing(endpoint: str, seed: int, share: float = 0.1, silence: float = 3.0) 
     """
     faults = Faults(seed, share, silence)
     upstream = int(endpoint.rpartition(":")[2])
+    with relayed(lambda client: _relay(client, upstream, faults)) as address:
+        yield address, faults
+
+
+@contextmanager
+def relayed(relay: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A listening address, each of whose connections is given to a function in a thread."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=64)
-    port = listening.getsockname()[1]
 
     def serve() -> None:
         while True:
@@ -112,11 +118,11 @@ def failing(endpoint: str, seed: int, share: float = 0.1, silence: float = 3.0) 
                 client, _ = listening.accept()
             except OSError:
                 return
-            threading.Thread(target=_relay, args=(client, upstream, faults), daemon=True).start()
+            threading.Thread(target=relay, args=(client,), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{port}", faults
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         listening.close()
 

@@ -4,12 +4,11 @@ The bodies are those that the service documents and sends; a `HEAD` has none, as
 """
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from s3 import _asked, _whole
+from s3 import _asked, _whole, relayed
 
 
 class Request(NamedTuple):
@@ -113,21 +112,8 @@ Rule = Callable[[Request], Answer | Request]
 def answering(endpoint: str, rule: Rule) -> Iterator[str]:
     """A proxy before a server that answers what a rule answers: its address."""
     upstream = int(endpoint.rpartition(":")[2])
-    listening = socket.create_server(("127.0.0.1", 0), backlog=64)
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=_relay, args=(client, upstream, rule), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        listening.close()
+    with relayed(lambda client: _relay(client, upstream, rule)) as address:
+        yield address
 
 
 def _relay(client: socket.socket, upstream: int, rule: Rule) -> None:

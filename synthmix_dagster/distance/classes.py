@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthmix_dagster.distance.conditional import MAX_FOLDS, conditional_estimate
+from synthmix_dagster.distance.estimate import signed_root
 from synthmix_dagster.distance.folds import Ints, Side
 from synthmix_dagster.distance.inference import squared_interval, variance_and_units
 from synthmix_dagster.distance.kept_labels import KeptLabels, kept_labels
@@ -151,8 +152,8 @@ def class_shifts(
         shifts.append(
             ClassShift(
                 name=names[c],
-                gap=_signed_root(estimate.square),
-                interval=(_signed_root(low), _signed_root(high)),
+                gap=signed_root(estimate.square),
+                interval=(signed_root(low), signed_root(high)),
                 real_rows=int(counts[c]),
                 synthetic_rows=int(np.sum(judged_synthetic == c)),
                 overlap=estimate.overlap,
@@ -177,7 +178,3 @@ def _reach(level: float) -> float:
     from scipy.stats import norm
 
     return float(norm.ppf((1 + level) / 2))
-
-
-def _signed_root(square: float) -> float:
-    return float(np.sign(square) * np.sqrt(abs(square)))
