@@ -15,12 +15,15 @@ from synthmix_dagster.orchestration.config import (
     dataset,
     drift,
     gates,
+    generators,
     measuring,
     mix,
+    mix_datasets,
     monitor,
     orchestration,
     pair,
     publish,
+    questions,
 )
 from synthmix_dagster.orchestration.config.base import Settings
 
@@ -61,12 +64,15 @@ def test_every_public_name_setting_and_error_is_in_the_reference(site: Path) -> 
         dataset,
         drift,
         gates,
+        generators,
         measuring,
         mix,
+        mix_datasets,
         monitor,
         orchestration,
         pair,
         publish,
+        questions,
     )
     settings = {
         value
