@@ -208,8 +208,10 @@ class LocalShelf:
         final = self.store.below("releases", name).path
         releases.mkdir(parents=True, exist_ok=True)
         with FileLock(self.store.path / _LOCK):
-            # No live writer is there while the lock is held.
-            _remove_unfinished(self.store.path)
+            # No live writer is there while a lock is held: releases are written under this one,
+            # what lies beside them, the page and the logs, under the other.
+            with FileLock(self.store.path / _SWAP_LOCK):
+                _remove_unfinished(self.store.path)
             _remove_unfinished(releases)
             yield LocalPlace(self.store, final)
 

@@ -20,8 +20,8 @@ from synthmix_dagster.release.publication_log import read_log
 INDEX = "index.html"
 #: Entries on the page that is kept up to date: the newest.
 MAX_ENTRIES = 500
-#: How often the page is written again because something was added meanwhile.
-_TRIES = 3
+#: How often the page is written because something was added meanwhile, or another was faster.
+_TRIES = 10
 
 _log = logging.getLogger(__name__)
 
@@ -56,13 +56,15 @@ def write_index(output: Store) -> None:
     """Write the page beside the releases anew."""
     try:
         for _ in range(_TRIES):
+            held = output.look(INDEX)
             seen = len(read_log(output)), read_events(output)
             entries = entries_of(output)
             shown = History(output.uri, tuple(entries[-MAX_ENTRIES:]))
             page = history_page(shown, output.uri, max(0, len(entries) - MAX_ENTRIES))
-            output.put(INDEX, page.encode("utf-8"))
+            version = None if held is None else held.version
+            written = output.swap(INDEX, page.encode("utf-8"), version)
             # Another writer may have added something, and be done with the page already.
-            if seen == (len(read_log(output)), read_events(output)):
+            if written and seen == (len(read_log(output)), read_events(output)):
                 return
     except Exception as error:
         _log.warning(

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,11 +15,14 @@ import pytest
 from mixes import edit_manifest, entries, files_of, publish_mix, start
 
 from synthmix_dagster import load_release, mix, verify_release
+from synthmix_dagster.data.local_store import LocalStore
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.errors import ConfigError, DataError, ReleaseError
 from synthmix_dagster.release import publishing
+from synthmix_dagster.release.events import MAX_EVENTS, Event, read_events
 from synthmix_dagster.release.manifest import Manifest
 from synthmix_dagster.release.publishing import publish
+from synthmix_dagster.release.recording import record
 from synthmix_dagster.release.spill import Spill
 
 
@@ -317,6 +321,27 @@ def test_threads_that_publish_different_mixes_at_once_all_succeed(tmp_path):
     for release in made:
         assert verify_release(release.path) == release
     assert load_release(tmp_path) in made
+
+
+def test_pages_and_events_are_written_while_releases_are_published(tmp_path, caplog):
+    store = LocalStore(tmp_path)
+    done = threading.Event()
+
+    def record_on(name):
+        count = 0
+        while not done.is_set():
+            record(store, Event("refused", f"attempt {count} of {name}"))
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        recorders = [pool.submit(record_on, name) for name in ("one", "another")]
+        made = list(pool.map(lambda seed: publish_mix(tmp_path, seed=seed), range(6)))
+        done.set()
+        recorded = sum(recorder.result() for recorder in recorders)
+    assert len(made) == 6
+    assert len(read_events(store)) == min(recorded, MAX_EVENTS)
+    assert caplog.text == ""
 
 
 def test_a_reader_sees_the_last_release_while_the_next_is_written(release, monkeypatch):
