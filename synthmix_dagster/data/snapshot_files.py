@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthmix_dagster.data.plain_types import (
@@ -21,6 +22,9 @@ from synthmix_dagster.errors import DataError
 
 #: Rows of a file and of a row group, and those that are gathered before they are written.
 _FILE_ROWS, _GROUP_ROWS, _GATHERED = 2**22, 2**17, 2**16
+#: A column gets a dictionary where its first rows hold each value so often: for others it takes
+#: most of the time, and makes the file larger.
+_OFTEN = 4
 
 
 def settled(
@@ -84,6 +88,7 @@ class Parts:
         self._writing.set_result(None)
         self._sink: Sink | None = None
         self._writer: pq.ParquetWriter | None = None
+        self._repeating: list[str] | None = None
         self._rows = 0
         self.shards: list[dict[str, Any]] = []
 
@@ -118,13 +123,15 @@ class Parts:
 
     def _put(self, table: pa.Table) -> None:
         if self._writer is None:
+            if self._repeating is None:
+                self._repeating = _repeating(table)
             self._sink = self._draft.folder.create(self._name)
             names = [name for name in self._schema.names if name != HASH]
             self._writer = pq.ParquetWriter(
                 pa.PythonFile(self._sink, mode="w"),
                 self._schema,
-                # Hashes neither repeat nor compress.
-                use_dictionary=names,
+                use_dictionary=self._repeating,
+                # Hashes do not compress.
                 compression={**dict.fromkeys(names, "snappy"), HASH: "none"},
             )
         self._writer.write_table(table, row_group_size=_GROUP_ROWS)
@@ -150,3 +157,19 @@ class Parts:
             }
         )
         self._writer, self._sink, self._rows = None, None, 0
+
+
+def _repeating(table: pa.Table) -> list[str]:
+    """Columns whose values are worth a dictionary."""
+    flat = [each.name for each in table.schema if not pa.types.is_nested(each.type)]
+    return [
+        name
+        for name in flat
+        if name != HASH and _distinct(table.column(name)) * _OFTEN <= table.num_rows
+    ]
+
+
+def _distinct(column: pa.ChunkedArray) -> int:
+    if pa.types.is_dictionary(column.type):
+        return sum(len(chunk.dictionary) for chunk in column.chunks)
+    return int(pc.count_distinct(column).as_py())
