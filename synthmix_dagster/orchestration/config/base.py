@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import make_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import dagster as dg
+from dagster.components.resolved.base import resolve_fields
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails
+from typing_extensions import Self
 
 from synthmix_dagster.data.store import SCHEMES, is_uri
 from synthmix_dagster.encoding.option_docs import attribute_docs
@@ -103,6 +106,14 @@ def _docs(settings: type[BaseModel]) -> dict[str, str]:
     return docs
 
 
+@cache
+def _fields_of(settings: type[BaseModel], names: frozenset[str]) -> Any:
+    """Some fields of settings as a class, for Dagster, which looks at every field for each mix."""
+    annotations = {name: field.rebuild_annotation() for name, field in settings.model_fields.items()}
+    said = [(name, kind) for name, kind in annotations.items() if name in names]
+    return make_dataclass(settings.__name__, said)
+
+
 class Settings(dg.Resolvable, _Suggesting, dg.Model):
     """Base of everything a user may set, in YAML and in Python alike.
 
@@ -128,6 +139,11 @@ class Settings(dg.Resolvable, _Suggesting, dg.Model):
     @classmethod
     def model(cls) -> type[BaseModel]:
         return _explained(cls, super().model())
+
+    @classmethod
+    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Self:
+        said = _fields_of(cls, frozenset(model.model_fields_set))
+        return cls(**resolve_fields(model, said, context))
 
 
 def by_name(model: type[Settings]) -> dg.Resolver:
