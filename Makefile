@@ -40,8 +40,16 @@ LARGE := slow or browser or server or cluster
 test: $(VENV)/.installed
 	$(PYTEST) -m 'not ($(LARGE))'
 
-test-all: test .venv-dbt/.installed
-	$(PYTEST) -m '$(LARGE)'
+# The tests on a cluster share one, so that they run one after the other.
+test-all: test .venv-dbt/.installed $(VENV)/.spark-installed
+	$(PYTEST) -m '($(LARGE)) and not cluster'
+	$(BIN)/python -m pytest -m cluster
+
+# PySpark is 400 MB, and only the tests on a cluster need it. An environment of other versions has
+# constraints of its own.
+$(VENV)/.spark-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint $(or $(wildcard $(VENV)/constraints.txt),constraints.txt) --editable '.[spark]'
+	@touch $@
 
 # dbt takes other versions of libraries than the tools of this project, so that the example with dbt
 # has an environment of its own.
@@ -89,7 +97,7 @@ bench: $(VENV)/.installed
 # Resolve again from the bounds in pyproject.toml, in an environment of its own.
 constraints:
 	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,spark]'
 	.venv-constraints/bin/python -m pip list --format=freeze --exclude synthmix-dagster \
 		--exclude pip --exclude setuptools | grep -v ' @ ' > constraints.txt
 	rm -rf .venv-constraints

@@ -110,6 +110,17 @@ class QueryError(SynthMixError):
         self.transient = transient
 
 
+class ClusterError(SynthMixError):
+    """A cluster cannot be reached, lacks something, or a job on it fails; `transient` says whether
+    a later try may succeed.
+    """
+
+    def __init__(self, problem: str, *, cluster: str, fix: str, transient: bool = False) -> None:
+        super().__init__(problem, where=f"Spark at '{cluster}'", fix=fix)
+        self.cluster = cluster
+        self.transient = transient
+
+
 class InputError(SynthMixError):
     """An asset of a mix cannot be loaded as the input of another asset."""
 

@@ -35,6 +35,8 @@ def without_secrets(text: str, *addresses: str) -> str:
     ('s3://bucket/data', 'data/a@b.csv')
     >>> without_secrets("abfss://container@account.dfs.core.windows.net/data?sig=1")
     'abfss://container@account.dfs.core.windows.net/data'
+    >>> without_secrets("sc://host:15002/;token=secret")
+    'sc://host:15002/'
     >>> without_secrets("no access for 'secret'", "s3://key:secret@bucket/data")
     "no access for '***'"
     """
@@ -88,7 +90,10 @@ def _parts(link: str) -> tuple[str, str, str]:
     if at and _is_user_info(before):
         has_password = ":" in body.partition("@")[0]
         user_info, _, body = (before, at, after) if has_password else body.partition("@")
-    place, mark, rest = re.fullmatch(r"([^?#]*)([?#]?)(.*)", body, re.DOTALL).groups()  # type: ignore[union-attr]
+    # The address of a Spark Connect server has its token behind a semicolon.
+    ends = ";?#" if scheme[0].lower() == "sc://" else "?#"
+    parts = re.fullmatch(f"([^{ends}]*)([{ends}]?)(.*)", body, re.DOTALL)
+    place, mark, rest = parts.groups()  # type: ignore[union-attr]
     if scheme[0].lower().startswith("abfs") and user_info and ":" not in user_info:
         # There the container stands before the host, and without it nothing is found.
         return f"{scheme[0]}{user_info}@{place}", "", rest if mark else ""

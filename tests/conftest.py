@@ -70,6 +70,15 @@ def module_instance(
         yield copied
 
 
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Spark cluster on this machine, for all tests that need one."""
+    from spark_cluster import spark_cluster
+
+    with spark_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
 #: The smallest picture of either kind.
 _BLANK = {
     "png": bytes.fromhex(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from synthmix_dagster.errors import QueryError, StoreError, SynthMixError
+from synthmix_dagster.errors import ClusterError, QueryError, StoreError, SynthMixError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
 
@@ -18,7 +18,8 @@ def at_the_edge() -> Iterator[None]:
             yield
         except SynthMixError as error:
             # What does not answer now may do so later; nothing else gets better by itself.
-            again = isinstance(error, StoreError | QueryError) and error.transient
+            others = StoreError | QueryError | ClusterError
+            again = isinstance(error, others) and error.transient
             raise dg.Failure(description=str(error), allow_retries=again) from cause_of(error)
 
 

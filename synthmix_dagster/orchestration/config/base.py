@@ -109,7 +109,9 @@ def _docs(settings: type[BaseModel]) -> dict[str, str]:
 @cache
 def _fields_of(settings: type[BaseModel], names: frozenset[str]) -> Any:
     """Some fields of settings as a class, for Dagster, which looks at every field for each mix."""
-    annotations = {name: field.rebuild_annotation() for name, field in settings.model_fields.items()}
+    annotations = {
+        name: field.rebuild_annotation() for name, field in settings.model_fields.items()
+    }
     said = [(name, kind) for name, kind in annotations.items() if name in names]
     return make_dataclass(settings.__name__, said)
 
