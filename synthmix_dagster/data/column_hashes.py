@@ -46,11 +46,31 @@ def hashes_of(column: pa.ChunkedArray) -> Iterator[Hashes]:
     if pa.types.is_dictionary(kind):
         yield from _of_categories(column)
     elif pa.types.is_decimal(kind):
-        missing = _missing(column)
-        for bits in _words(column, missing):
+        missing = missing_of(column)
+        for bits in words(column, missing):
             yield _where_missing(_mixed(bits), missing, _MISSING_NUMBER)
     else:
         yield _of_kind(kind)(column)
+
+
+def one_zero(values: NDArray[Any]) -> NDArray[Any]:
+    """Floats of which equal ones have equal bits, and so have all NaN."""
+    odd = np.isnan(values) | (values == 0)
+    if not odd.any():
+        return values
+    return np.where(odd, np.where(values == 0, 0, np.nan).astype(values.dtype), values)
+
+
+def ticks(column: pa.ChunkedArray, missing: int) -> NDArray[np.uint64]:
+    """Times as whole numbers of their unit, days in milliseconds."""
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
+    return filled(column.cast(pa.int64()), missing).view(np.uint64)
+
+
+def is_ticks(kind: pa.DataType) -> bool:
+    """Whether a type holds days, times with a day, or durations."""
+    return pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_duration(kind)
 
 
 def _of_kind(kind: pa.DataType) -> Callable[[pa.ChunkedArray], Hashes]:
@@ -60,7 +80,7 @@ def _of_kind(kind: pa.DataType) -> Callable[[pa.ChunkedArray], Hashes]:
         return _of_truths
     if pa.types.is_floating(kind):
         return _of_floats
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+    if is_ticks(kind):
         return _of_times
     if pa.types.is_nested(kind):
         return _of_nested
@@ -96,31 +116,24 @@ def _of_categories(column: pa.ChunkedArray) -> Iterator[Hashes]:
 
 def _of_integers(column: pa.ChunkedArray) -> Hashes:
     width = np.uint64 if pa.types.is_unsigned_integer(column.type) else np.int64
-    values = _filled(column, 0).astype(width, copy=False)
-    return _where_missing(_mixed(values.view(np.uint64)), _missing(column), _MISSING_NUMBER)
+    values = filled(column, 0).astype(width, copy=False)
+    return _where_missing(_mixed(values.view(np.uint64)), missing_of(column), _MISSING_NUMBER)
 
 
 def _of_truths(column: pa.ChunkedArray) -> Hashes:
-    hashes = _mixed(_filled(column, False).astype(np.uint64))
-    return _where_missing(hashes, _missing(column), _MISSING)
+    hashes = _mixed(filled(column, False).astype(np.uint64))
+    return _where_missing(hashes, missing_of(column), _MISSING)
 
 
 def _of_floats(column: pa.ChunkedArray) -> Hashes:
     """A missing number is NaN; all NaN are one value, and so are the two zeros."""
-    values = column.to_numpy()
-    bits = f"u{values.dtype.itemsize}"
-    odd = np.isnan(values) | (values == 0)
-    if odd.any():
-        values = np.where(odd, np.where(values == 0, 0, np.nan).astype(values.dtype), values)
-    return _mixed(values.view(bits).astype(np.uint64, copy=False))
+    values = one_zero(column.to_numpy())
+    return _mixed(values.view(f"u{values.dtype.itemsize}").astype(np.uint64, copy=False))
 
 
 def _of_times(column: pa.ChunkedArray) -> Hashes:
     """Whole numbers of their unit, days in milliseconds; what is missing is the lowest of all."""
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("ms"))
-    lowest = np.iinfo(np.int64).min
-    return _mixed(_filled(column.cast(pa.int64()), lowest).view(np.uint64))
+    return _mixed(ticks(column, np.iinfo(np.int64).min))
 
 
 def _of_nested(column: pa.ChunkedArray) -> Hashes:
@@ -147,24 +160,26 @@ def _wide(kind: pa.DataType) -> pa.DataType:
     return kind if kind.bit_width > 64 else pa.decimal128(18, kind.scale)
 
 
-def _words(column: pa.ChunkedArray, missing: NDArray[np.bool_] | None) -> Iterator[Hashes]:
+def words(column: pa.ChunkedArray, missing: NDArray[np.bool_] | None) -> Iterator[Hashes]:
     """The bits of decimals, 64 at a time: equal values of one scale have equal bits."""
     size = _wide(column.type).bit_width // 64
     chunks = [np.empty((0, size), np.uint64)]
     for chunk in column.cast(_wide(column.type)).chunks:
-        words = np.frombuffer(chunk.buffers()[1], np.uint64).reshape(-1, size)
-        chunks.append(words[chunk.offset : chunk.offset + len(chunk)])
+        held = np.frombuffer(chunk.buffers()[1], np.uint64).reshape(-1, size)
+        chunks.append(held[chunk.offset : chunk.offset + len(chunk)])
     bits = np.concatenate(chunks)
     for word in range(size):
         # Below a null may lie anything.
         yield bits[:, word] if missing is None else np.where(missing, 0, bits[:, word])
 
 
-def _missing(column: pa.ChunkedArray) -> NDArray[np.bool_] | None:
+def missing_of(column: pa.ChunkedArray) -> NDArray[np.bool_] | None:
+    """Which values are missing; None if none is."""
     return column.is_null().to_numpy() if column.null_count else None
 
 
-def _filled(column: pa.ChunkedArray, value: Any) -> NDArray[Any]:
+def filled(column: pa.ChunkedArray, value: Any) -> NDArray[Any]:
+    """The values, and this one in the place of what is missing."""
     values: NDArray[Any] = (pc.fill_null(column, value) if column.null_count else column).to_numpy()
     return values
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from synthmix_dagster.data.content_mark import content_mark
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, as_frame, open_dataset
 from synthmix_dagster.data.fingerprint import row_hashes
 from synthmix_dagster.data.identity import ID_BITS, shared_key
@@ -112,7 +113,7 @@ def draw_samples(
         A label is missing.
     """
     engine = ArrowEngine()
-    salt = salted(seed, [dataset.fingerprint for dataset in datasets])
+    salt = _salt(datasets, max_rows, seed, columns.key)
     tables, notes, labels = [], [], []
     for dataset, limit in zip(datasets, max_rows, strict=True):
         key = shared_key(dataset, columns.key)
@@ -131,6 +132,20 @@ def draw_samples(
             target_values(every, target, dataset.name)
             labels.append(every)
     return Samples(frames, tuple(tables), tuple(notes), tuple(labels))
+
+
+def _salt(
+    datasets: Sequence[Dataset], max_rows: Sequence[int], seed: int, key: Sequence[str]
+) -> str:
+    """What a sample follows from: all rows, in the form in which every door gives them.
+
+    Without a key the rows of files are known by their places and those of frames by content, so
+    that doors differ anyway; then the fingerprints, which are at hand, do.
+    """
+    sampled = [each for each, limit in zip(datasets, max_rows, strict=True) if limit < each.rows]
+    if key and sampled and all(shared_key(each, key) for each in sampled):
+        return salted(seed, [content_mark(each) for each in datasets])
+    return salted(seed, [each.fingerprint for each in datasets])
 
 
 def in_content_order(tables: Sequence[pa.Table], seed: int) -> list[pa.Table]:

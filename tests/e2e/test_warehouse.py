@@ -17,7 +17,14 @@ from machines import EXECUTOR
 from scenario import good, rows
 from servers import execute, postgres
 
-from synthmix_dagster import load_release, mix, open_dataset, verify_release
+from synthmix_dagster import (
+    load_release,
+    measure_distance,
+    mix,
+    open_dataset,
+    recommend_ratio,
+    verify_release,
+)
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.snapshots import Asked, unload
 from synthmix_dagster.data.sql import Query
@@ -139,6 +146,35 @@ def test_a_query_only_reads_has_a_limit_and_shows_no_password(uri: str, tmp_path
     ) as caught:
         unloaded(uri.replace("/postgres", "/none"), tmp_path, "select 1")
     assert PASSWORD not in str(caught.value) + repr(caught.value.__cause__)
+
+
+def test_a_sample_of_a_table_is_that_of_the_same_rows_in_a_frame(uri: str, tmp_path: Path) -> None:
+    sides = {"real": rows(300, seed=0), "synthetic": rows(700, seed=1)}
+    frames = {side: rows.assign(id=range(len(rows))) for side, rows in sides.items()}
+    stored = {}
+    for side, frame in frames.items():
+        fill(uri, f"sampled_{side}", frame)
+        asked = Asked(
+            warehouse(uri), Query((f"select * from sampled_{side} order by random()",)), side
+        )
+        stored[side] = unload(asked, open_store(tmp_path / side)).open(side)
+    options: dict[str, Any] = {"key": "id", "sample_rows": 120, "permutations": 3, "target": "y"}
+    one, two = (
+        measure_distance(given["real"], given["synthetic"], **options) for given in (frames, stored)
+    )
+    assert (one.gap, one.interval, one.p_value) == (two.gap, two.interval, two.p_value)
+    advised = [
+        recommend_ratio(
+            given["real"],
+            given["synthetic"],
+            target="y",
+            task="regression",
+            key="id",
+            sample_rows=120,
+        )
+        for given in (frames, stored)
+    ]
+    assert advised[0].ratio == advised[1].ratio
 
 
 def test_a_table_keeps_its_views_and_is_written_whole_or_not_at_all(
