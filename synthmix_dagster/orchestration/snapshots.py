@@ -10,6 +10,7 @@ from synthmix_dagster.data.store import Store
 from synthmix_dagster.data.view import View
 from synthmix_dagster.data.warehouse import TIME_LIMIT, Warehouse
 from synthmix_dagster.errors import GateError
+from synthmix_dagster.orchestration.config.dataset import DatasetConfig
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.connection import warehouse_of
 from synthmix_dagster.orchestration.paths import MixPaths
@@ -28,7 +29,7 @@ def ingest(config: MixConfig, side: str, resources: Mapping[str, Any]) -> Datase
     key = config.dataset(side).connection or ""
     before = _recorded(paths, side)
     folder = paths.snapshots(side)
-    asked = _asked(config, side, warehouse_of(resources[key], key))
+    asked = asked_of(config.dataset(side), side, warehouse_of(resources[key], key))
     snapshot = unload(asked, folder, before)
     dataset = snapshot.open(side)
     paths.records.write(
@@ -55,7 +56,8 @@ def unloaded(config: MixConfig, side: str) -> Dataset:
     record = paths.records.read(side) or {}
     snapshot = _recorded(paths, side)
     key = config.dataset(side).connection or ""
-    if snapshot is None or record.get("asked") != _asked(config, side, Warehouse(key, None)).digest:
+    asked = asked_of(config.dataset(side), side, Warehouse(key, None))
+    if snapshot is None or record.get("asked") != asked.digest:
         how = "was never ingested" if snapshot is None else "was ingested by another query"
         role = config.evaluation_role if side == "evaluation" else side
         asset = config.asset_key(role or side).to_user_string()
@@ -67,8 +69,8 @@ def unloaded(config: MixConfig, side: str) -> Dataset:
     return snapshot.open(side)
 
 
-def _asked(config: MixConfig, side: str, warehouse: Warehouse) -> Asked:
-    source = config.dataset(side)
+def asked_of(source: DatasetConfig, side: str, warehouse: Warehouse) -> Asked:
+    """What is unloaded for a dataset."""
     return Asked(
         warehouse,
         source.statement,

@@ -21,6 +21,7 @@ from synthmix_dagster import (
     build_synthmix_checks,
     build_synthmix_defs,
     load_release,
+    measure_distance,
     mix,
 )
 from synthmix_dagster.errors import ConfigError
@@ -332,9 +333,60 @@ def test_each_of_several_generators_may_be_a_query(
     assert origins["second"]["parameters"] == ["2026-01-01T00:00:00"]  # type: ignore[index]
 
 
-def test_checks_alone_and_monitors_refuse_queries_by_name(tmp_path: Path) -> None:
+def test_checks_alone_refuse_queries_by_name() -> None:
     queried = {"table": "customers", "connection": "warehouse"}
     with pytest.raises(ConfigError, match="'real' has a 'query' or a 'table'"):
         build_synthmix_checks(synthetic="generated", real=queried, threshold=0.5)
-    with pytest.raises(ConfigError, match="A monitor watches assets and files"):
-        build_drift_monitor(name="watch", real=queried, output_root=str(tmp_path))
+
+
+def test_a_monitor_watches_queries_a_partition_a_batch(
+    tmp_path: Path, database: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [f"2026-11-{day:02d}" for day in range(1, 5)]
+    batches = {day: rows(60, seed=number).assign(day=day) for number, day in enumerate(days)}
+    # The last day has none.
+    fill(database, batches=pd.concat([batches[day] for day in days[:3]]))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    partitions = dg.StaticPartitionsDefinition(days)
+    defs = dg.Definitions.merge(
+        build_drift_monitor(
+            name="watch",
+            partitions_def=partitions,
+            real={"table": "customers", "connection": "warehouse"},
+            synthetic={
+                "query": "select * from batches where day = {partition_key}",
+                "columns": ["x", "y"],
+                "connection": "warehouse",
+                "deps": ["generated"],
+            },
+            output_root=str(tmp_path / "monitors"),
+            reference=1,
+            history=2,
+            directions=4,
+        ),
+        dg.Definitions(resources=resources(database, tmp_path)),
+    )
+    key = dg.AssetKey(["watch", "distribution_distance"])
+    assert defs.resolve_asset_graph().get(key).parent_keys == {dg.AssetKey("generated")}
+    gaps = {}
+    for day in days:
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, partition_key=day, raise_on_error=False
+        )
+        (event,) = (e for e in result.get_asset_materialization_events() if e.asset_key == key)
+        gaps[day] = event.materialization.metadata.get("synthmix/gap")
+    for day in days[:3]:
+        expected = measure_distance(
+            rows(100, seed=0), batches[day][["x", "y"]], permutations=0, directions=4
+        )
+        found = gaps[day]
+        assert found is not None
+        assert found.value == expected.gap
+    assert gaps[days[3]] is None
+    (check,) = result.get_asset_check_evaluations()
+    assert "cannot be judged: dataset 'synthetic', connection 'warehouse'" in str(check.description)
+    assert "the query returned no rows" in str(check.description)
+    assert asked(tmp_path / "asked.log") == 2 * len(days)
+    assert list(scratch.iterdir()) == []

@@ -21,7 +21,8 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     name : str
         Name of the monitor; its asset is ``<key_prefix>/<name>/distribution_distance``.
     real, synthetic : DatasetConfig, optional
-        The datasets; at least one. A single dataset is compared with its own past.
+        The datasets; at least one. A single dataset is compared with its own past. The rows of a
+        query or a table are unloaded once a batch, to a temporary folder.
     output_root : str
         Directory in which the reference samples are stored, or a URI such as ``s3://bucket/mixes``.
     storage : str, optional
@@ -48,12 +49,6 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     def _something_to_watch(self) -> Self:
         if not self.sides:
             raise ValueError("no dataset to monitor. Set 'real', 'synthetic' or both")
-        for name, side in self.sides.items():
-            if side.is_queried:
-                raise ValueError(
-                    f"'{name}' has a 'query' or a 'table'. A monitor watches assets and files; in "
-                    "a mix set 'drift'"
-                )
         if self.threshold is not None and len(self.sides) < 2:
             raise ValueError(
                 "'threshold' limits the gap between two datasets. Set both 'real' and 'synthetic'"
@@ -70,6 +65,12 @@ class MonitorConfig(AppearanceConfig, SampleConfig, DriftConfig):
     def storages(self) -> list[str]:
         """Keys of the resources by which object stores are reached."""
         keys = [self.storage, *(side.storage for side in self.sides.values())]
+        return [key for key in dict.fromkeys(keys) if key is not None]
+
+    @property
+    def connections(self) -> list[str]:
+        """Keys of the resources by which warehouses are reached."""
+        keys = [side.connection for side in self.sides.values()]
         return [key for key in dict.fromkeys(keys) if key is not None]
 
     @property

@@ -41,7 +41,8 @@ def build_drift_monitor(
         When to run, such as ``AutomationCondition.eager()``: whenever a dataset is updated.
     **options
         The fields of `MonitorConfig`. ``real`` and ``synthetic`` are keys of assets, of any I/O
-        manager, or mappings such as ``{"path": "data/real.parquet"}``.
+        manager, or mappings such as ``{"path": "data/real.parquet"}`` or ``{"table":
+        "main.customers", "connection": "warehouse"}``.
 
     Returns
     -------
@@ -146,8 +147,9 @@ def _asset(
         if context.selected_asset_keys:
             from synthmix_dagster.orchestration.drift_watch.monitor_step import observe_step
 
+            resources = {key: getattr(context.resources, key) for key in config.connections}
             with at_the_edge():
-                observed = observe_step(config, frames, partitions_def)
+                observed = observe_step(config, frames, resources, partitions_def)
             yield observed
         if context.selected_asset_check_keys:
             # The batch is in the history by now.
@@ -173,6 +175,6 @@ def _asset(
         check_specs=[drift_spec(watch)],
         can_subset=True,
         ins={name: dg.AssetIn(side.asset) for name, side in sources if side.asset is not None},
-        required_resource_keys=set(config.storages),
+        required_resource_keys={*config.storages, *config.connections},
         partitions_def=partitions_def,
     )(compute)
