@@ -27,11 +27,13 @@ from synthmix_dagster.data.plain_types import (
     plain_schema,
     plain_table,
     ranges_of,
+    require_usable,
     with_precision,
     without_precision,
 )
 from synthmix_dagster.data.reading import StoredRows, require_unique
 from synthmix_dagster.data.store import Store, is_store
+from synthmix_dagster.data.text_formats import UnreadableError
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.redaction import cause_of, without_secrets
@@ -246,12 +248,9 @@ def open_dataset(
         dataset = _open_path(source, name, view, options)
     else:
         _require_files(options, name)
-        raw = _to_arrow(source, name)
-        require_unique(raw.column_names, name)
-        ranges = ranges_of([raw], without_precision(raw.schema))
-        kinds = with_precision(raw.schema, ranges)
+        raw, kinds = _in_plain_types(_to_arrow(source, name), name, timezone)
         notes = tuple(notes_on_types(kinds, timezone))
-        table = seen(plain_table(raw, kinds, plain_schema(kinds, timezone)), name, view)
+        table = seen(raw, name, view)
         dataset = Dataset(name, table, content_sha256(table), notes=notes, options=options)
     if dataset.rows == 0:
         what = source if isinstance(source, str | Path) else "an empty frame"
@@ -323,13 +322,13 @@ def _to_arrow(source: Any, name: str) -> pa.Table:
         require_unique([str(column) for column in source.columns], name)
     try:
         if isinstance(source, pa.Table):
-            return _without_views(source)
+            return source
         if isinstance(source, pd.DataFrame):
             named = any(name is not None for name in source.index.names)
             rows = source.reset_index() if named else source
-            return _without_views(pa.Table.from_pandas(rows, preserve_index=False))
+            return pa.Table.from_pandas(rows, preserve_index=False)
         if hasattr(source, "__arrow_c_stream__"):
-            return _without_views(pa.table(source))
+            return pa.table(source)
     except (ValueError, TypeError, pa.ArrowException) as error:
         raise DataError(
             f"it cannot be converted to an Arrow table ({error})",
@@ -343,32 +342,16 @@ def _to_arrow(source: Any, name: str) -> pa.Table:
     )
 
 
-def _without_views(table: pa.Table) -> pa.Table:
-    """Text as polars hands it over, which Arrow itself cannot yet take rows of, as plain text."""
-
-    def plain(kind: pa.DataType) -> pa.DataType:
-        if pa.types.is_dictionary(kind):
-            return plain(kind.value_type)
-        if pa.types.is_string_view(kind):
-            return pa.string()
-        return pa.binary() if pa.types.is_binary_view(kind) else kind
-
-    columns = []
-    for column in table.columns:
-        wanted = plain(column.type)
-        if pa.types.is_dictionary(column.type) and column.type.value_type == wanted:
-            wanted = column.type
-        elif pa.types.is_dictionary(column.type):
-            # Arrow cannot cast a dictionary of views: look its values up instead.
-            chunks = [c.dictionary.cast(wanted).take(c.indices) for c in column.chunks]
-            column = pa.chunked_array(chunks, type=wanted)
-        columns.append(column if wanted == column.type else column.cast(wanted))
-    # Of a type of a database the field says what Arrow does not know, such as a precision.
-    fields = [
-        each if isinstance(each.type, pa.BaseExtensionType) else pa.field(each.name, column.type)
-        for each, column in zip(table.schema, columns, strict=True)
-    ]
-    return pa.table(columns, schema=pa.schema(fields))
+def _in_plain_types(raw: pa.Table, name: str, timezone: str | None) -> tuple[pa.Table, pa.Schema]:
+    """The rows in plain types, and the types that they came in."""
+    require_unique(raw.column_names, name)
+    require_usable(raw.schema, name)
+    try:
+        ranges = ranges_of([raw], without_precision(raw.schema))
+        kinds = with_precision(raw.schema, ranges)
+        return plain_table(raw, kinds, plain_schema(kinds, timezone)), kinds
+    except UnreadableError as error:
+        raise DataError(str(error), dataset=name, fix=error.fix) from cause_of(error)
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:

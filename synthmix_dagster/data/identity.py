@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.fingerprint import row_hashes
 from synthmix_dagster.data.formats import PIECE_ROWS
+from synthmix_dagster.data.plain_types import printed
 from synthmix_dagster.data.reading import HASH, StoredRows
 from synthmix_dagster.errors import DataError
 
@@ -192,8 +193,8 @@ def _text_ids(names: Sequence[str]) -> Ints:
 
 
 def _key_names(table: pa.Table, key: Sequence[str]) -> list[str]:
-    rows = zip(*(table.column(column).to_pylist() for column in key), strict=True)
-    return [json.dumps([str(value) for value in row]) for row in rows]
+    rows = zip(*(printed(table.column(column)) for column in key), strict=True)
+    return [json.dumps(row) for row in rows]
 
 
 def _named(dataset: Dataset, key: Sequence[str], identity: int) -> str:

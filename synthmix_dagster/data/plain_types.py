@@ -12,6 +12,8 @@ from uuid import UUID
 import pyarrow as pa
 
 from synthmix_dagster.data.number_text import NumberRange
+from synthmix_dagster.data.text_formats import UnreadableError
+from synthmix_dagster.errors import DataError
 
 _NUMERIC = re.compile(r"(?:numeric|decimal|number)\s*(?:\((\d+)\s*,\s*(-?\d+)\))?", re.IGNORECASE)
 #: Where the driver of PostgreSQL puts precision and scale, by which the server adds 4 to both.
@@ -88,8 +90,82 @@ def plain_table(table: pa.Table, raw: pa.Schema, plain: pa.Schema) -> pa.Table:
     columns = []
     for name in table.column_names:
         column, kind = table.column(name), plain.field(name).type
-        columns.append(column if column.type == kind else _converted(column, raw.field(name), kind))
+        try:
+            if column.type != kind:
+                column = _converted(column, raw.field(name), kind)
+            columns.append(_with_clean_levels(column))
+        except pa.ArrowException as error:
+            raise UnreadableError(
+                f"column '{name}' does not hold {kind} throughout: {error}",
+                "Correct these values where they are written, or leave the column out",
+            ) from error
     return pa.table(columns, names=table.column_names)
+
+
+def require_usable(schema: pa.Schema, dataset: str) -> None:
+    """Refuse types of which neither pandas nor Parquet knows the values.
+
+    Raises
+    ------
+    DataError
+    """
+    for each in schema:
+        if pa.types.is_union(each.type):
+            raise DataError(
+                f"its type is {each.type}, several types in one column",
+                dataset=dataset,
+                column=each.name,
+                fix="Write it as one type, or as a column for each of them",
+            )
+        if pa.types.is_timestamp(each.type) and each.type.tz is not None:
+            try:
+                pa.scalar(0, each.type).as_py()
+            except Exception:  # of zoneinfo or pytz, whichever pyarrow takes
+                raise DataError(
+                    f"unknown time zone '{each.type.tz}'",
+                    dataset=dataset,
+                    column=each.name,
+                    fix="Write its times in a zone such as UTC or Europe/Berlin",
+                ) from None
+
+
+def usual_type(kind: pa.DataType) -> pa.DataType:
+    """The type that Parquet, pandas and all functions of Arrow know for the same values.
+
+    Examples
+    --------
+    >>> usual_type(pa.string_view()), usual_type(pa.run_end_encoded(pa.int32(), pa.int64()))
+    (DataType(string), DataType(int64))
+    """
+    if pa.types.is_run_end_encoded(kind):
+        return usual_type(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_decimal(kind) and (kind.bit_width < 128 or kind.scale < 0):
+        digits = kind.precision - min(kind.scale, 0)
+        wide = pa.decimal128 if digits <= 38 else pa.decimal256
+        return wide(digits, max(kind.scale, 0)) if digits <= 76 else kind
+    if pa.types.is_dictionary(kind):
+        of, types = kind.value_type, pa.types
+        text = types.is_string(of) or types.is_large_string(of)
+        return kind if text or types.is_integer(of) or types.is_floating(of) else usual_type(of)
+    return kind
+
+
+def printed(values: pa.Array | pa.ChunkedArray) -> list[str]:
+    """Values as Python prints them; Arrow prints times that Python has no object for.
+
+    Examples
+    --------
+    >>> printed(pa.array([1.5, 2.0])), printed(pa.array([2**62], pa.timestamp("s")))
+    (['1.5', '2.0'], ['<value out of range: 4611686018427387904>'])
+    """
+    try:
+        return [str(value) for value in values.to_pylist()]
+    except OverflowError:
+        return [str(value) for value in values.cast(pa.string()).to_pylist()]
 
 
 def notes_on_types(schema: pa.Schema, timezone: str | None = None) -> list[str]:
@@ -101,6 +177,8 @@ def _plain(each: pa.Field, timezone: str | None) -> tuple[pa.DataType, str]:
     name, _, storage = _extension(each)
     if name == "arrow.opaque":
         numeric = _numeric(each)
+        if numeric is None and pa.types.is_nested(storage):
+            return storage, f"has a type of its database and is read as {storage}"
         if numeric is None:
             return pa.string(), "has a type of its database and is read as text"
         numeric = pa.float64() if numeric == _ANY else numeric
@@ -116,7 +194,7 @@ def _plain(each: pa.Field, timezone: str | None) -> tuple[pa.DataType, str]:
         return storage, f"has the type {name} and is read as {storage}"
     if timezone is not None and pa.types.is_timestamp(each.type) and each.type.tz is None:
         return pa.timestamp(each.type.unit, timezone), ""
-    return each.type, ""
+    return usual_type(each.type), ""
 
 
 #: Of a column of numbers of any length whose values have not been looked at.
@@ -175,7 +253,9 @@ def _extension(each: pa.Field) -> tuple[str, str, pa.DataType]:
 def _converted(column: pa.ChunkedArray, each: pa.Field, kind: pa.DataType) -> pa.ChunkedArray:
     name, _, storage = _extension(each)
     if not name:
-        return _in_zone(column, kind)
+        zone = pa.types.is_timestamp(column.type) and column.type.tz is None
+        zone = zone and pa.types.is_timestamp(kind) and kind.tz is not None
+        return _in_zone(column, kind) if zone else _in_usual_type(column, kind)
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], type=storage)
     if pa.types.is_string(kind) and _is_binary(storage):
@@ -194,6 +274,37 @@ def _in_zone(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     return pc.assume_timezone(column, kind.tz, ambiguous="earliest", nonexistent="earliest")
+
+
+def _in_usual_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """The same values, see `usual_type`."""
+    import pyarrow.compute as pc
+
+    if pa.types.is_run_end_encoded(column.type):
+        decoded = [pc.run_end_decode(chunk) for chunk in column.chunks]
+        column = pa.chunked_array(decoded, type=column.type.value_type)
+    if pa.types.is_dictionary(column.type):
+        # Arrow cannot cast a dictionary of views: look its values up instead.
+        chunks = [c.dictionary.cast(kind).take(c.indices) for c in column.chunks]
+        return pa.chunked_array(chunks, type=kind)
+    return column.cast(kind)
+
+
+def _with_clean_levels(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories with every level once, and none that is missing: pandas knows no others."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    clean = []
+    for chunk in column.chunks:
+        levels = chunk.dictionary.drop_null().unique()
+        if len(levels) < len(chunk.dictionary):
+            import pyarrow.compute as pc
+
+            places = pc.index_in(chunk.dictionary, value_set=levels, skip_nulls=True)
+            indices = places.take(chunk.indices).cast(column.type.index_type)
+            chunk = pa.DictionaryArray.from_arrays(indices, levels, ordered=column.type.ordered)
+        clean.append(chunk)
+    return pa.chunked_array(clean, type=column.type)
 
 
 def _mapped(column: pa.ChunkedArray, change: Callable[[Any], str]) -> pa.ChunkedArray:

@@ -243,6 +243,8 @@ def _is_text(values: pa.ChunkedArray) -> bool:
         or types.is_boolean(kind)
         or types.is_binary(kind)
         or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+        or types.is_interval(kind)
     )
 
 
@@ -256,6 +258,8 @@ def _levels(values: pa.ChunkedArray) -> tuple[Ints, list[str]]:
 
 def _numbers(values: pa.ChunkedArray) -> Floats:
     """Values as floats, what is missing as nan; of a vector its length."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
     kind = values.type
     if pa.types.is_temporal(kind):
         values = pc.cast(values, pa.int64() if kind.bit_width == 64 else pa.int32())

@@ -28,6 +28,7 @@ from synthmix_dagster.data.plain_types import (
     plain_schema,
     plain_table,
     ranges_of,
+    require_usable,
     with_precision,
     without_precision,
 )
@@ -343,6 +344,7 @@ def _open_file(
         state, digest = location.state(), _sha256(location)
         raw, rows = reader.look(location)
         require_unique(raw.names, dataset)
+        require_usable(raw, dataset)
         numbers = left_out.stored_index(raw, options.key)
         counting = left_out.running_number(
             raw, lambda schema: reader.pieces(location, schema, PIECE_ROWS, None)

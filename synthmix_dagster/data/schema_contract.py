@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from synthmix_dagster.data.alignment import unpacked
 from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.plain_types import printed
 from synthmix_dagster.errors import look_alikes
 
 #: A column with more different texts than this has no contract of levels.
@@ -238,8 +239,9 @@ class _Seen:
             for name, known in self.levels.items():
                 if known is not None:
                     values = table[name].cast(unpacked(table[name].type)).drop_null()
-                    for level in pc.value_counts(values).to_pylist():
-                        known[str(level["values"])] += level["counts"]
+                    levels, counts = pc.value_counts(values).flatten()
+                    for level, count in zip(printed(levels), counts.to_pylist(), strict=True):
+                        known[level] += count
                     self.levels[name] = known if len(known) <= MAX_LEVELS else None
 
 

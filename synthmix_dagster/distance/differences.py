@@ -88,7 +88,7 @@ def _summary(code: ColumnCode, values: pd.Series) -> dict[str, Value]:
     mean, spread = (float(of(numbers / unit)) * unit for of in (np.mean, np.std))
     if kind == "datetime":
         first, middle, last = (
-            np.datetime64(round(moment), "s").item().isoformat(sep=" ")
+            str(np.datetime64(round(moment), "s")).replace("T", " ")
             for moment in (lowest, mean, highest)
         )
         return {"mean": middle, "spread": spread / 86_400, "lowest": first, "highest": last}

@@ -74,7 +74,7 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
         return "empty"
     dtype = values.dtype
     if categorical:
-        _require_levels(values, dataset)
+        require_levels(values, dataset)
         return "categorical"
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
@@ -101,7 +101,10 @@ def column_kind(values: pd.Series, dataset: str, *, categorical: bool) -> Kind:
     )
 
 
-def _require_levels(values: pd.Series, dataset: str) -> None:
+def require_levels(
+    values: pd.Series, dataset: str, fix: str = "Take it out of 'categorical'"
+) -> None:
+    """Refuse values such as lists, which cannot be told apart as levels."""
     if values.dtype != object:
         return
     compound = {type(v) for v in values.dropna()} & {list, tuple, dict, set, np.ndarray}
@@ -111,7 +114,7 @@ def _require_levels(values: pd.Series, dataset: str) -> None:
             "cannot be levels of a category",
             dataset=dataset,
             column=str(values.name),
-            fix="Take it out of 'categorical', or add it to 'ignore'",
+            fix=f"{fix}, or add it to 'ignore'",
         )
 
 
@@ -199,10 +202,11 @@ def origin_of(values: pd.Series) -> float:
 
 def _as_floats(values: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        moments = pd.to_datetime(values, utc=True).dt.tz_localize(None)
-        return _seconds(moments.to_numpy(dtype="datetime64[us]"))
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            values = values.dt.tz_convert(None)
+        return _seconds(values.to_numpy())
     if pd.api.types.is_timedelta64_dtype(values.dtype):
-        return _seconds(values.to_numpy(dtype="timedelta64[us]"))
+        return _seconds(values.to_numpy())
     numbers = pd.to_numeric(values, errors="coerce")
     return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
@@ -213,9 +217,15 @@ def as_vectors(values: pd.Series) -> NDArray[np.float64]:
     return np.array(known.tolist(), dtype=np.float64).reshape(len(known), -1)
 
 
-def _seconds(microseconds: NDArray[Any]) -> NDArray[np.float64]:
-    seconds = microseconds.astype(np.int64) / 1e6
-    return np.where(np.isnat(microseconds), np.nan, seconds)
+#: Units of times in a second.
+_IN_A_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
+
+
+def _seconds(times: NDArray[Any]) -> NDArray[np.float64]:
+    """Times as seconds, nanoseconds cut off; in their own unit, as another may not hold them."""
+    unit, counts = np.datetime_data(times.dtype)[0], times.astype(np.int64)
+    seconds = counts // 1000 / 1e6 if unit == "ns" else counts / _IN_A_SECOND[unit]
+    return np.where(np.isnat(times), np.nan, seconds)
 
 
 def is_constant(numbers: NDArray[np.float64], origin: float = 0.0) -> bool:

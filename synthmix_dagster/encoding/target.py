@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthmix_dagster.encoding.columns import as_numbers, is_constant, level_names
+from synthmix_dagster.encoding.columns import as_numbers, is_constant, level_names, require_levels
 from synthmix_dagster.encoding.options import FARTHEST, Task, require_choice
 from synthmix_dagster.errors import ConfigError, DataError
 
@@ -45,6 +45,7 @@ class TargetCode:
         require_choice(task, Task, option="task")
         values = target_values(real, column, "real")
         if task == "classification":
+            require_levels(values, "real", "Name another target")
             classes = tuple(sorted(level_names(values).unique()))
             if len(classes) < 2:
                 raise DataError(
@@ -81,6 +82,7 @@ class TargetCode:
                     fix="Replace what stands for a missing value by one, or drop those rows",
                 )
             return scaled[:, None]
+        require_levels(values, dataset, "Name another target")
         names = level_names(values)
         unknown = sorted(set(names) - set(self.classes))
         if unknown:
