@@ -92,7 +92,8 @@ def _jitter(size: float) -> Generator:
     def make(rng: np.random.Generator, n: int, real: Rows) -> Rows:
         rows = real.iloc[rng.integers(0, len(real), n)].reset_index(drop=True)
         noise = rng.normal(0, 1, (n, 3)) * real[NUMBERS].std().to_numpy()
-        return rows.assign(**dict(zip(NUMBERS, (rows[NUMBERS].to_numpy() + size * noise).T)))
+        moved = rows[NUMBERS].to_numpy() + size * noise
+        return rows.assign(**dict(zip(NUMBERS, moved.T, strict=True)))
 
     return make
 
@@ -139,7 +140,7 @@ GENERATORS: dict[str, Generator] = {
         w=rng.integers(0, 2, n).astype(float)
     ),
     "every column alone right, no joint": lambda rng, n, _: _shuffled(
-        rng, world(rng, n), list("abcuvw") + ["place", "y"]
+        rng, world(rng, n), [*"abcuvw", "place", "y"]
     ),
     "inputs right, labels shuffled": lambda rng, n, _: _shuffled(rng, world(rng, n), ["y"]),
     "copies": _jitter(0.0),

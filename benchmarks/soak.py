@@ -126,8 +126,8 @@ def counted(home: Path) -> dict[str, float]:
     ]
     return {
         "memory, MB": resident / 1e6,
-        "file descriptors": len(os.listdir("/proc/self/fd")),
-        "threads": len(os.listdir("/proc/self/task")),
+        "file descriptors": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": len(list(Path("/proc/self/task").iterdir())),
         "temporary files": sum(path.is_file() for path in (home / "tmp").rglob("*")),
         "files of the mix": len(mix),
         "files of the mix, kB": sum(path.stat().st_size for path in mix) / 1e3,

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # The same examples in every run, on machines of every speed; a test says only how many.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=10_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
 
 

@@ -148,11 +148,21 @@ def _of_objects(column: pa.ChunkedArray) -> Hashes:
     found = [np.empty(0, np.uint64)]
     for chunk in column.chunks:
         encoded = chunk.dictionary_encode()
-        levels = np.asarray(encoded.dictionary.to_pandas(), dtype=object)
+        levels = _as_objects(encoded.dictionary)
         hashes = np.append(pd.util.hash_array(levels, categorize=False), _MISSING)
         codes = encoded.indices.fill_null(len(levels)) if chunk.null_count else encoded.indices
         found.append(hashes[codes.to_numpy(zero_copy_only=False)])
     return np.concatenate(found)
+
+
+def _as_objects(levels: pa.Array) -> NDArray[Any]:
+    """Values as Python has them; times of day with what it has no objects for behind them."""
+    if levels.type != pa.time64("ns"):
+        return np.asarray(levels.to_pandas(), dtype=object)
+    times = levels.cast(pa.time64("us"), safe=False).to_pylist()
+    counts = [count % 1000 for count in levels.cast(pa.int64()).to_pylist()]
+    named = [f"{at}+{ns} ns" if ns else str(at) for at, ns in zip(times, counts, strict=True)]
+    return np.array(named, dtype=object)
 
 
 def _wide(kind: pa.DataType) -> pa.DataType:

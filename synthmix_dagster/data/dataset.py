@@ -373,7 +373,12 @@ def as_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _number(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A decimal as an integer where it is one of 64 bits, as a float otherwise."""
+    """A decimal as an integer where it is one of 64 bits, as a float otherwise.
+
+    Times of day lose what Python has no object for.
+    """
+    if column.type == pa.time64("ns"):
+        return column.cast(pa.time64("us"), safe=False)
     if not pa.types.is_decimal(column.type):
         return column
     if column.type.scale <= 0:

@@ -32,8 +32,8 @@ def stored_index(schema: pa.Schema, key: Sequence[str] = ()) -> list[str]:
 def running_number(
     schema: pa.Schema, read: Callable[[pa.Schema], Iterator[tuple[int, pa.Table]]]
 ) -> str | None:
-    """Name of a first column without a name that counts its rows from 0 or 1."""
-    first = schema.names[0] if schema.names else None
+    """Name of a first column without a name that counts its rows, if it is not the only one."""
+    first = schema.names[0] if len(schema.names) > 1 else None
     if first not in _UNNAMED or not pa.types.is_integer(schema.field(0).type):
         return None
     begin = None

@@ -3,7 +3,6 @@
 Everything here is plain Python, so that settings can be read without loading an engine.
 """
 
-import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -78,8 +77,8 @@ class CsvOptions:
                 "Set 'delimiter' to what separates the columns, such as ';'",
             )
         try:
-            codecs.lookup(self.encoding)
-        except (LookupError, TypeError):
+            "".encode(self.encoding)  # some codecs are not of texts
+        except (LookupError, TypeError, ValueError):
             _refuse("encoding", f"unknown encoding {self.encoding!r}", "Use one such as latin-1")
         for each in self.time_formats:
             _require_time_format(each)

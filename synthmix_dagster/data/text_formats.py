@@ -25,8 +25,8 @@ Pieces = Iterator[tuple[int, pa.Table]]
 TEXT_BLOCK = 2**20
 #: Marks a column of codes: numbers that are text, because they would not come back as they were.
 CODES = {b"synthmix": b"codes"}
-#: Leading zeros, or more digits than 64 bits hold.
-_CODE = r"^\s*[+-]?(0\d|\d{19,}\s*$)"
+#: Leading zeros, hexadecimal digits, or more digits than 64 bits hold.
+_CODE = r"^\s*[+-]?(0\d|0[xX]|\d{19,}\s*$)"
 #: What separates columns besides commas.
 _DELIMITERS = (";", "\t", "|")
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -58,7 +58,8 @@ def compression_of(file: Location) -> str | None:
 class Csv:
     """What is empty is missing, in text as in numbers; "NA" is text, for it may be Namibia.
 
-    Columns of numbers with leading zeros, or with more digits than 64 bits hold, are codes: text.
+    Columns of numbers with leading zeros, in hexadecimal, or with more digits than 64 bits hold,
+    are codes: text.
     """
 
     options: CsvOptions = field(default_factory=CsvOptions)

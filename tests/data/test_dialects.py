@@ -368,3 +368,25 @@ def test_times_are_read_as_they_are_written(tmp_path):
 def test_a_format_that_names_no_day_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match=r"csv.time_formats.*does not say day, month and year"):
         open_dataset(tmp_path / "a.csv", "real", csv={"time_formats": [text]})
+
+
+def test_hexadecimal_codes_stay_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,n\n0x10,1\n0x11,2\n")
+    assert rows_of(tmp_path / "a.csv")["x"] == ["0x10", "0x11"]
+
+
+def test_a_codec_that_is_not_of_texts_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown encoding 'base64'"):
+        open_dataset("a.csv", csv={"encoding": "base64"})
+
+
+def test_the_only_column_is_data_even_without_a_name(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"": [0, 1, 2]}), tmp_path / "a.parquet")
+    assert rows_of(tmp_path / "a.parquet") == {"": [0, 1, 2]}
+
+
+def test_times_of_day_with_nanoseconds_are_read(tmp_path: Path) -> None:
+    times = pa.table({"at": pa.array([1, 10**9], pa.time64("ns")), "x": [1, 2]})
+    opened = open_dataset(times)
+    assert opened.table["at"].cast(pa.int64()).to_pylist() == [1, 10**9]
+    assert [str(at) for at in opened.frame()["at"]] == ["00:00:00", "00:00:01"]
