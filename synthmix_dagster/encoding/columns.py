@@ -150,7 +150,10 @@ def level_names(values: pd.Series) -> "pd.Series[Any]":
 def _level_name(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    try:
+        return str(value)
+    except NotImplementedError:  # a time before the year 1 or after 9999
+        return f"{value.to_datetime64()}{'' if value.tz is None else 'Z'}"
 
 
 #: Relative rounding of a number that was computed in a few steps.

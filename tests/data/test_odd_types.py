@@ -4,12 +4,13 @@ import datetime as dt
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from synthmix_dagster import measure_distance, mix, open_dataset, recommend_ratio
-from synthmix_dagster.encoding.columns import as_numbers
+from synthmix_dagster.encoding.columns import as_numbers, level_names
 from synthmix_dagster.errors import DataError
 
 ROWS = 12
@@ -142,3 +143,9 @@ def test_a_list_is_no_class():
         recommend_ratio(rows, rows.slice(1), target="c", task="classification", key=["id"])
     assert refused.value.column == "c"
     assert "Name another target" in str(refused.value)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_times_beyond_the_calendar_have_names_as_levels(zone):
+    before = pd.Series(np.array([-62135596801], "datetime64[s]")).dt.tz_localize(zone)
+    assert level_names(before).tolist() == ["0000-12-31T23:59:59" + ("Z" if zone else "")]
