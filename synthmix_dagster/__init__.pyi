@@ -6,6 +6,7 @@ from synthmix_dagster.data.store import StoreAccess as StoreAccess
 from synthmix_dagster.distance.report import DistanceReport as DistanceReport
 from synthmix_dagster.drift.report import DriftReport as DriftReport
 from synthmix_dagster.errors import SynthMixError as SynthMixError
+from synthmix_dagster.orchestration.cluster import SynthMixSpark as SynthMixSpark
 from synthmix_dagster.orchestration.component import SynthMixComponent as SynthMixComponent
 from synthmix_dagster.orchestration.connection import SynthMixConnection as SynthMixConnection
 from synthmix_dagster.orchestration.definitions import build_synthmix_defs as build_synthmix_defs
@@ -26,6 +27,7 @@ from synthmix_dagster.release.handle import load_release as load_release
 from synthmix_dagster.release.history import History as History
 from synthmix_dagster.release.history import history as history
 from synthmix_dagster.release.verification import verify_release as verify_release
+from synthmix_dagster.spark.session import SparkAccess as SparkAccess
 from synthmix_dagster.verbs.core import measure_distance as measure_distance
 from synthmix_dagster.verbs.core import recommend_ratio as recommend_ratio
 from synthmix_dagster.verbs.learning import learn_from_pairs as learn_from_pairs

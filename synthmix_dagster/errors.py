@@ -115,8 +115,11 @@ class ClusterError(SynthMixError):
     a later try may succeed.
     """
 
-    def __init__(self, problem: str, *, cluster: str, fix: str, transient: bool = False) -> None:
-        super().__init__(problem, where=f"Spark at '{cluster}'", fix=fix)
+    def __init__(
+        self, problem: str, *, fix: str, cluster: str = "", transient: bool = False
+    ) -> None:
+        where = f"Spark cluster '{cluster}'" if cluster else "Spark cluster"
+        super().__init__(problem, where=where, fix=fix)
         self.cluster = cluster
         self.transient = transient
 

@@ -14,6 +14,7 @@ from synthmix_dagster.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.dataset import Dataset
+    from synthmix_dagster.spark.session import SparkAccess
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,6 +34,7 @@ def reading(command: Command) -> Command:
 
     @wraps(command)
     def opening(real: str, synthetic: str | tuple[str, ...], **settings: Any) -> Any:
+        cluster = cluster_of(settings)
         both, connection = settings.pop("read"), settings.pop("connection")
         sides = {name: [*both, *settings.pop(f"read_{name}")] for name in ("real", "synthetic")}
         named = {} if isinstance(synthetic, str) or len(synthetic) < 2 else _by_name(synthetic)
@@ -45,14 +47,16 @@ def reading(command: Command) -> Command:
         if settings.get("evaluation") is not None:
             # Rows to judge by are real rows, and come from where these do.
             given["evaluation"], sides["evaluation"] = settings.pop("evaluation"), sides["real"]
-        datasets = {
-            name: unloaded(path, name, connection, sides[name])
-            if path.startswith(_QUERIED)
-            else opened(path, name, settings, sides[name])
-            if sides[name]
-            else path
-            for name, path in given.items()
-        }
+        key = settings.get("key", ())
+
+        def dataset(name: str, path: str) -> "str | Dataset":
+            if cluster is not None and name != "evaluation":
+                return on_cluster(cluster, path, name, key, sides[name])
+            if path.startswith(_QUERIED):
+                return unloaded(path, name, connection, sides[name])
+            return opened(path, name, settings, sides[name]) if sides[name] else path
+
+        datasets: dict[str, Any] = {name: dataset(name, path) for name, path in given.items()}
         if named:
             datasets["synthetic"] = {name: datasets.pop(name) for name in named}
         return command(**settings, **datasets)
@@ -63,6 +67,8 @@ def reading(command: Command) -> Command:
         help="Environment variable with the address of a database. Datasets may then be "
         "table:NAME or query:SELECT.",
     )(opening)
+    for option in _CLUSTER:
+        opening = option(opening)
     for flag, what in (
         ("--read-synthetic", "How the synthetic rows are read"),
         ("--read-real", "How the real rows are read"),
@@ -76,6 +82,91 @@ def reading(command: Command) -> Command:
         )
         opening = option(opening)
     return opening  # type: ignore[return-value]
+
+
+#: Options that say where the rows are read, the last one of the help first.
+_CLUSTER = (
+    click.option(
+        "--spark-option",
+        "spark_options",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Option of the session of Spark, such as spark.executor.memory=8g. May be repeated.",
+    ),
+    click.option(
+        "--remote",
+        metavar="VARIABLE",
+        help="With --engine spark, environment variable with the address of a Spark Connect "
+        "server, such as sc://host:15002.",
+    ),
+    click.option(
+        "--master",
+        metavar="ADDRESS",
+        help="With --engine spark, its master, such as spark://host:7077 or local[4].",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["arrow", "spark"]),
+        default="arrow",
+        show_default=True,
+        help="What reads, selects and writes the rows: this machine, or a Spark cluster, of whose "
+        "catalogue a dataset may be table:NAME.",
+    ),
+)
+
+
+def cluster_of(settings: dict[str, Any]) -> "SparkAccess | None":
+    """Take out of the settings of a command how a cluster is reached; None for this machine.
+
+    Raises
+    ------
+    click.UsageError
+        The options do not go together.
+    ConfigError
+        An address or an option is not one.
+    """
+    names = ("engine", "master", "remote", "spark_options")
+    engine, master, variable, pairs = (settings.pop(name) for name in names)
+    if engine == "arrow":
+        if master or variable or pairs:
+            raise click.UsageError(
+                "--master, --remote and --spark-option go with --engine spark. Set it."
+            )
+        return None
+    from synthmix_dagster.spark.session import SparkAccess
+
+    if bool(master) == bool(variable):
+        raise click.UsageError("--engine spark needs one of --master and --remote.")
+    if variable and not os.environ.get(variable):
+        raise ConfigError(
+            f"the environment variable '{variable}' is not set",
+            option="remote",
+            fix="Set it to the address of a Spark Connect server, such as sc://host:15002",
+        )
+    options = dict(pair.partition("=")[::2] for pair in pairs)
+    if any("=" not in pair for pair in pairs):
+        raise click.UsageError("--spark-option is NAME=VALUE, such as spark.executor.memory=8g.")
+    return SparkAccess(
+        master=master, remote=os.environ[variable] if variable else None, options=options
+    )
+
+
+def on_cluster(
+    cluster: "SparkAccess", source: str, name: str, key: Sequence[str], pairs: Sequence[str]
+) -> "Dataset":
+    """Open a path, or a table of the catalogue, on a cluster."""
+    from synthmix_dagster.verbs.engines import open_on_cluster
+
+    kind, colon, table = source.partition(":")
+    if colon and kind == "query":
+        raise ConfigError(
+            f"'{name}' is a query, which a warehouse answers",
+            option="engine",
+            fix="Name a table of the catalogue as table:NAME, or use --engine arrow",
+        )
+    named = table if colon and kind == "table" else None
+    options = options_of(pairs)
+    return open_on_cluster(cluster, source, name, table=named, key=key, **options)
 
 
 def _by_name(synthetic: tuple[str, ...]) -> dict[str, str]:

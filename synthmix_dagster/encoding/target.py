@@ -105,15 +105,19 @@ def target_values(frame: pd.DataFrame, column: str, dataset: str) -> pd.Series:
             fix="Name a column of both datasets as 'target'",
         )
     values = frame[column]
-    missing = int(values.isna().sum())
+    require_labels(int(values.isna().sum()), len(values), column, dataset)
+    return values
+
+
+def require_labels(missing: int, rows: int, column: str, dataset: str) -> None:
+    """Refuse rows without a label."""
     if missing:
         raise DataError(
-            f"the target is missing in {missing} of {len(values)} rows",
+            f"the target is missing in {missing} of {rows} rows",
             dataset=dataset,
             column=column,
             fix="Drop those rows before mixing: a row without a label cannot be learnt from",
         )
-    return values
 
 
 def _target_numbers(values: pd.Series, dataset: str, column: str) -> Floats:

@@ -196,7 +196,7 @@ def _asset(mix: Mix, role: str) -> dg.AssetsDefinition:
         ins=ins,
         hooks=explaining(ins),
         config_schema=config_schema_of(RUN_CONFIGS.get(role), thresholds_of(mix, role)),
-        required_resource_keys={*mix._resources(role), *mix.storages},
+        required_resource_keys={*mix._resources(role), *mix.shared_resources},
         backfill_policy=None if policy is None else policy.policy,
         partitions_def=spec.partitions_def,
         **op_options(mix.op),

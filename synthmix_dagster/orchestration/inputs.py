@@ -8,6 +8,7 @@ from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.schema_contract import Violation, contract_of, violations
 from synthmix_dagster.data.splitting import split_by_column, split_by_share
 from synthmix_dagster.errors import GateError
+from synthmix_dagster.orchestration.cluster import cluster_of
 from synthmix_dagster.orchestration.config.mix import MixConfig
 from synthmix_dagster.orchestration.config.pair import PairConfig
 from synthmix_dagster.orchestration.paths import MixPaths
@@ -94,7 +95,7 @@ def open_side(
         Whether a table is opened at the version that was ingested: it may have moved on since.
     """
     source = config.dataset(side)
-    if source.is_queried:
+    if config.is_unloaded(source):
         return unloaded(config, side)
     if as_ingested and source.path is not None:
         ingested = (MixPaths.of(config).records.read(side) or {}).get("table", {})
@@ -103,7 +104,9 @@ def open_side(
             source = source.model_copy(update={"version": ingested["version"]})
     place = source.path if source.generator is None else MixPaths.of(config).generated
     rows = place if source.asset is None else frames[side]
-    return source.open(rows, side, config.columns.key)
+    # Evaluation rows judge here, whatever the engine of the mix.
+    cluster = None if side == "evaluation" else cluster_of(config)
+    return source.open(rows, side, config.columns.key, cluster)
 
 
 def put_aside(config: MixConfig, real: Dataset) -> tuple[Dataset, Dataset | None]:

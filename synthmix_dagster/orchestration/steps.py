@@ -66,6 +66,7 @@ from synthmix_dagster.release.coverage import judge_selected
 from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.release.signing import Sign
 from synthmix_dagster.verbs.core import measure_distance
+from synthmix_dagster.verbs.engines import engine_of
 
 
 def ingest_real(config: MixConfig, inputs: Inputs) -> Outcome:
@@ -271,6 +272,7 @@ def _planned(
         options=overridden(config, seed).mix_options,
         key=config.columns.key,
         optional=[*config.ignore, *config.key],
+        engine=engine_of(None, [first.sides[0], *generators.values()], config.memory_mb),
     )
 
 
@@ -306,7 +308,7 @@ def _warning(waiver: Waiver | None) -> str | None:
 def _ingested(config: MixConfig, side: str, inputs: Inputs) -> Outcome:
     _ingest_evaluation(config, side, inputs)
     source = config.dataset(side)
-    if source.is_queried:
+    if config.is_unloaded(source):
         dataset = ingest(config, side, inputs.resources)
         return Outcome(metadata.of_dataset(dataset, origin=source.place), dataset.fingerprint)
     dataset = open_side(config, {}, side)
@@ -314,7 +316,7 @@ def _ingested(config: MixConfig, side: str, inputs: Inputs) -> Outcome:
     if dataset.options.version is not None:
         record["table"] = {"requested": source.version, "version": dataset.options.version}
     MixPaths.of(config).records.write(side, record)
-    place = source.path or MixPaths.of(config).generated.uri
+    place = source.place or MixPaths.of(config).generated.uri
     return Outcome(metadata.of_dataset(dataset, place), dataset.fingerprint)
 
 

@@ -73,8 +73,9 @@ class SparkAccess:
                 fix="Set it to 'spark://host:7077', 'yarn', 'k8s://…' or 'local[4]'",
             )
         if self.remote is not None and not self.remote.startswith("sc://"):
+            # It is not shown: a token may be anywhere in what is no address.
             raise ConfigError(
-                f"'{without_secrets(self.remote)}' is not the address of a Spark Connect server",
+                "its value is not the address of a Spark Connect server",
                 option="remote",
                 fix="Set it to 'sc://host:15002'",
             )
@@ -98,6 +99,17 @@ class SparkAccess:
             if value and any(word in name.lower() for word in _SECRET):
                 text = text.replace(value, "***")
         return without_secrets(text, *([] if self.remote is None else [self.remote]))
+
+
+#: Classic sessions that were opened here, by what they were opened with.
+_opened: dict[tuple[str | None, tuple[tuple[str, str], ...]], Any] = {}
+
+
+def close_session(access: SparkAccess) -> None:
+    """Stop a classic session that was opened here; one that was there before stays open."""
+    session = _opened.pop((access.master, tuple(sorted(access.options.items()))), None)
+    if session is not None:
+        session.stop()
 
 
 def open_session(access: SparkAccess) -> Any:
@@ -225,7 +237,10 @@ def _classic(access: SparkAccess) -> Any:
     for name, value in options.items():
         builder = builder.config(name, value)
     with _python_of_executors(access):
-        return builder.getOrCreate()
+        session = builder.getOrCreate()
+    if there is None:
+        _opened[access.master, tuple(sorted(access.options.items()))] = session
+    return session
 
 
 @contextmanager

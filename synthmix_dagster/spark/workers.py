@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import requires
 from typing import Any
+from weakref import WeakSet
 
 from synthmix_dagster.errors import ClusterError, SynthMixError
 from synthmix_dagster.spark.session import SparkAccess, in_time, is_remote, open_session
@@ -16,6 +17,8 @@ from synthmix_dagster.spark.session import SparkAccess, in_time, is_remote, open
 #: What the code that travels to the executors imports.
 PACKAGES = ("numpy", "pyarrow", "pandas")
 _TAG = "synthmix-workers"
+#: Sessions whose executors were looked at.
+_ready: "WeakSet[Any]" = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ def ready_session(access: SparkAccess) -> Any:
         See `open_session` and `require_workers`.
     """
     session = open_session(access)
-    require_workers(session, access)
+    if session not in _ready:
+        require_workers(session, access)
+        _ready.add(session)
     return session
 
 

@@ -43,6 +43,7 @@ from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.refits import load_estimator
 from synthmix_dagster.ratio.wording import headline_on_absent
 from synthmix_dagster.threads import one_thread
+from synthmix_dagster.verbs.engines import IntoEngine
 from synthmix_dagster.verbs.samples import (
     Samples,
     draw_samples,
@@ -75,6 +76,7 @@ def measure_distance(
     memory_mb: int = DistanceOptions.memory_mb,
     classifier: bool = DistanceOptions.classifier,
     seed: int = DistanceOptions.seed,
+    engine: IntoEngine = None,
 ) -> DistanceReport:
     """Measure how far synthetic rows are from real ones.
 
@@ -126,6 +128,9 @@ def measure_distance(
     classifier : bool
         Whether to train a classifier that tells the sides apart, which takes some seconds.
     seed : int
+    engine : Engine or SparkAccess, optional
+        Where the datasets are opened: by default on this machine, with a `SparkAccess` on a
+        cluster, from which samples, counts and histograms come here.
 
     Returns
     -------
@@ -167,7 +172,7 @@ def measure_distance(
         classifier=classifier,
         seed=seed,
     )
-    pair = open_pair(real, synthetic, columns, target)
+    pair = open_pair(real, synthetic, columns, target, engine)
     if target is not None:
         shared_columns(pair[0].columns, pair[1].columns, [*columns.left_out, target])
         columns = _with_levels(columns, target, task)
@@ -223,6 +228,7 @@ def recommend_ratio(
     distance: DistanceReport | None = None,
     experience: Experience | str | None = RatioOptions.experience,
     seed: int = RatioOptions.seed,
+    engine: IntoEngine = None,
 ) -> Recommendation:
     """Recommend how many synthetic rows to add for each real one.
 
@@ -287,6 +293,9 @@ def recommend_ratio(
         What happened on other datasets, such as your own (`learn_from_pairs`), or the file of it;
         by default what the package comes with.
     seed : int
+    engine : Engine or SparkAccess, optional
+        Where `real` and `synthetic` are opened, see `measure_distance`; evaluation rows are read
+        on this machine.
 
     Returns
     -------
@@ -320,7 +329,7 @@ def recommend_ratio(
         sample_rows=sample_rows,
         seed=seed,
     )
-    pair = open_pair(real, synthetic, columns, target)
+    pair = open_pair(real, synthetic, columns, target, engine)
     inputs = _fingerprints(*pair)
     judges = judges_of(pair[0], evaluation, evaluation_column)
     pair = judges.rest, pair[1]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from synthmix_dagster.data.dataset import Dataset, IntoDataset, open_dataset
+from synthmix_dagster.data.dataset import Dataset, IntoDataset
 from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.store import Store, StoreAccess
 from synthmix_dagster.distance.report import DistanceReport
@@ -24,6 +24,7 @@ from synthmix_dagster.release.mixing import MixPlan, plan_mix
 from synthmix_dagster.release.options import MixOptions, Mode, Shortage
 from synthmix_dagster.release.recording import refusals_recorded
 from synthmix_dagster.release.signing import Sign
+from synthmix_dagster.verbs.engines import IntoEngine, engine_of, opened_by
 
 
 def mix(
@@ -53,6 +54,7 @@ def mix(
     min_distinct_share: float | None = None,
     sign: Sign | None = None,
     storage: StoreAccess | None = None,
+    engine: IntoEngine = None,
 ) -> Release:
     """Publish every real row and exactly ``round(ratio * n)`` synthetic ones as a release.
 
@@ -122,6 +124,9 @@ def mix(
     storage : StoreAccess, optional
         Endpoint, region and credentials of `output` in an object store; by default those of the
         environment.
+    engine : Engine or SparkAccess, optional
+        What opens the datasets and moves the rows: by default this machine, with a `SparkAccess` a
+        cluster, whose executors read, select and write them. The same rows are taken.
 
     Returns
     -------
@@ -159,13 +164,14 @@ def mix(
     store = open_store(output, storage)
     with refusals_recorded(store, _attempt(distance, gates, recommendation, ratio)):
         evidence = _judged(store.name, distance, recommendation, gates)
-        opened = open_dataset(real, "real", key=listed(key))
+        opened = opened_by(engine, real, "real", key=listed(key))
         if isinstance(synthetic, Mapping):
             generators = {
-                name: open_dataset(rows, name, key=listed(key)) for name, rows in synthetic.items()
+                name: opened_by(engine, rows, name, key=listed(key))
+                for name, rows in synthetic.items()
             }
         else:
-            generators = {"synthetic": open_dataset(synthetic, "synthetic", key=listed(key))}
+            generators = {"synthetic": opened_by(engine, synthetic, "synthetic", key=listed(key))}
         if distance is not None and gates:
             _require_of_these_rows(distance, opened, generators)
         plan = plan_mix(
@@ -176,6 +182,7 @@ def mix(
             key=listed(key),
             optional=[*listed(ignore), *listed(key)],
             domains=listed(domains),
+            engine=engine_of(engine, [opened, *generators.values()], memory_mb),
         )
         if distance is not None and gates:
             evidence = _with_released_rows(plan, distance, evidence, next(iter(generators)))

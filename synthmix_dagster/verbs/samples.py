@@ -1,27 +1,33 @@
 """Bounded samples of datasets for the numerics, and what has to hold before they are drawn."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from synthmix_dagster.data.content_mark import content_mark
 from synthmix_dagster.data.dataset import Dataset, IntoDataset, as_frame, open_dataset
 from synthmix_dagster.data.fingerprint import row_hashes
 from synthmix_dagster.data.identity import ID_BITS, shared_key
 from synthmix_dagster.data.priority import in_priority_order, salted
+from synthmix_dagster.data.remote import Stretch, is_remote
 from synthmix_dagster.data.splitting import split_by_column
 from synthmix_dagster.encoding.columns import require_known, require_rows
 from synthmix_dagster.encoding.options import MIN_ROWS, Columns
-from synthmix_dagster.encoding.target import target_values
+from synthmix_dagster.encoding.target import require_labels, target_values
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
-from synthmix_dagster.release.arrow_engine import ArrowEngine
+from synthmix_dagster.verbs.engines import IntoEngine, engine_of, opened_by
 
 #: Synthetic rows that may be read for each row of the sample, which bounds memory.
 _SYNTHETIC_PER_SAMPLE = 5
+#: Different labels of a dataset on a cluster that are looked at beside those of its sample.
+_MAX_CLASSES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +42,8 @@ class Samples:
     notes : tuple of str
         Datasets of which only a part was drawn.
     labels : tuple of DataFrame
-        The target of every row of each dataset, drawn or not; empty without a target.
+        The target of every row of each dataset, drawn or not; empty without a target. Of rows on
+        a cluster, those that were drawn and every other class.
     """
 
     frames: tuple[pd.DataFrame, ...]
@@ -46,12 +53,16 @@ class Samples:
 
 
 def open_pair(
-    real: IntoDataset, synthetic: IntoDataset, columns: Columns, target: str | None
+    real: IntoDataset,
+    synthetic: IntoDataset,
+    columns: Columns,
+    target: str | None,
+    engine: IntoEngine = None,
 ) -> tuple[Dataset, Dataset]:
     """Open both sides, and refuse what `require_usable` refuses."""
     pair = (
-        open_dataset(real, "real", key=columns.key),
-        open_dataset(synthetic, "synthetic", key=columns.key),
+        opened_by(engine, real, "real", key=columns.key),
+        opened_by(engine, synthetic, "synthetic", key=columns.key),
     )
     require_usable(pair, columns, target)
     return pair
@@ -112,11 +123,10 @@ def draw_samples(
     DataError
         A label is missing.
     """
-    engine = ArrowEngine()
     salt = _salt(datasets, max_rows, seed, columns.key)
     tables, notes, labels = [], [], []
     for dataset, limit in zip(datasets, max_rows, strict=True):
-        key = shared_key(dataset, columns.key)
+        key, engine = shared_key(dataset, columns.key), engine_of(None, [dataset])
         engine.identify(dataset, key)
         tables.append(engine.sample(dataset, limit, salt if limit < dataset.rows else seed, key))
         if limit < dataset.rows:
@@ -128,7 +138,7 @@ def draw_samples(
     frames = tuple(as_frame(table) for table in tables)
     for dataset, limit, frame in zip(datasets, max_rows, frames, strict=True):
         if target is not None:
-            every = frame[[target]] if limit >= dataset.rows else dataset.select([target]).frame()
+            every = frame[[target]] if limit >= dataset.rows else _labels(dataset, frame, target)
             target_values(every, target, dataset.name)
             labels.append(every)
     return Samples(frames, tuple(tables), tuple(notes), tuple(labels))
@@ -146,6 +156,37 @@ def _salt(
     if key and sampled and all(shared_key(each, key) for each in sampled):
         return salted(seed, [content_mark(each) for each in datasets])
     return salted(seed, [each.fingerprint for each in datasets])
+
+
+def _labels(dataset: Dataset, frame: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Every label of a dataset; on a cluster those of a sample, and the classes it has not."""
+    labels = dataset.select([target])
+    source = labels.source
+    if not is_remote(source):
+        return labels.frame()
+    kind = dataset.schema.field(target).type
+    countable = pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+    found = list(source.over(partial(_labels_in, target, countable)))
+    require_labels(sum(missing for missing, _ in found), dataset.rows, target, dataset.name)
+    classes = dict.fromkeys(value for _, values in found for value in values or ())
+    if not countable or len(classes) > _MAX_CLASSES or any(each is None for _, each in found):
+        return frame[[target]]
+    unseen = [value for value in classes if value not in set(frame[target])]
+    column = pa.chunked_array([pa.array(unseen, kind)])
+    return pd.concat([frame[[target]], as_frame(pa.table({target: column}))], ignore_index=True)
+
+
+def _labels_in(
+    target: str, countable: bool, parts: Iterable[Stretch]
+) -> tuple[int, list[Any] | None]:
+    """Missing labels of some rows, and the different ones, unless there are too many."""
+    missing, classes = 0, dict[Any, None]()
+    for part in parts:
+        column = part.table.column(target)
+        missing += column.null_count
+        if countable and len(classes) <= _MAX_CLASSES:
+            classes |= dict.fromkeys(pc.unique(column.drop_null()).to_pylist())
+    return missing, list(classes) if len(classes) <= _MAX_CLASSES else None
 
 
 def in_content_order(tables: Sequence[pa.Table], seed: int) -> list[pa.Table]:

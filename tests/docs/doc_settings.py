@@ -73,6 +73,8 @@ def _stubs(attributes: Mapping[str, Any]) -> dg.Definitions:
     kinds = ("generator", "storage", "connection")
     named = [side.get(what) for side in _sides(attributes) for what in kinds]
     named += [attributes.get("storage"), attributes.get("publish", {}).get("connection")]
+    if attributes.get("engine") == "spark":
+        named.append(attributes.get("spark", "spark"))
     resources = {name for name in named if name is not None}
     return dg.Definitions(
         assets=[dg.AssetSpec(dg.AssetKey.from_user_string(key)) for key in sorted(keys)],

@@ -23,6 +23,7 @@ from synthmix_dagster.data import locations
 #: Blocks that cannot be run here, and why; everything else is.
 NOT_RUN = {
     "docs/how-to/generators.md": ["needs SDV, whose licence is its own"],
+    "docs/how-to/spark.md": ["it needs a cluster", "it needs a cluster"],
     "docs/how-to/weights.md": ["needs xgboost, which is large", "needs torch, which is large"],
 }
 

@@ -22,7 +22,7 @@ from synthmix_dagster.spark.workers import Worker, problems_of
         ({}, "none of them is set"),
         ({"master": "local", "remote": "sc://host"}, "master and remote are set"),
         ({"master": "http://host"}, "'http://host' is not the address of a master"),
-        ({"remote": "host:15002"}, "'host:15002' is not the address of a Spark Connect server"),
+        ({"remote": "host:15002"}, "its value is not the address of a Spark Connect server"),
         ({"master": "local", "timeout_seconds": 0}, "it is 0"),
     ],
 )

@@ -23,6 +23,7 @@ from synthmix_dagster.redaction import cause_of
 
 if TYPE_CHECKING:
     from synthmix_dagster.data.dataset import Dataset
+    from synthmix_dagster.spark.session import SparkAccess
 
 #: An object of Dagster's, given in Python or by a template in YAML.
 PartitionMapping = Annotated[
@@ -266,8 +267,24 @@ class DatasetConfig(Settings):
         """Say what the placeholders of the query stand for."""
         self._values = values
 
-    def open(self, source: Any, name: str, key: Sequence[str] = ()) -> "Dataset":
+    def open(
+        self,
+        source: Any,
+        name: str,
+        key: Sequence[str] = (),
+        cluster: "SparkAccess | None" = None,
+    ) -> "Dataset":
         """Open a path, a frame, or the frames of several partitions as these settings want them.
+
+        Parameters
+        ----------
+        source : path, frame, mapping of str to frame, or None
+            Of a table of the catalogue there is none.
+        name : str
+        key : sequence of str
+            Columns that identify a row.
+        cluster : SparkAccess, optional
+            Where the rows are to be read; on this machine by default.
 
         Raises
         ------
@@ -277,23 +294,25 @@ class DatasetConfig(Settings):
         from synthmix_dagster.data.dataset import open_dataset
         from synthmix_dagster.data.opening import open_store
         from synthmix_dagster.orchestration.storage import reached
+        from synthmix_dagster.verbs.engines import open_on_cluster, united
 
         if isinstance(source, Mapping):
-            source = joined(source, name)
+            source = joined(source, name) if cluster is None else united(source, name)
         elif self.storage is not None and isinstance(source, str):
             source = open_store(source, reached(self.storage))
-        return open_dataset(
-            source,
-            name,
-            columns=self.columns,
-            rename=self.rename,
-            filters=self.filters,
-            csv=None if self.csv is None else self.csv.options,
-            timezone=self.timezone,
-            version=self.version,
-            format=self.format,
-            key=key,
-        )
+        options: dict[str, Any] = {
+            "columns": self.columns,
+            "rename": self.rename,
+            "filters": self.filters,
+            "csv": None if self.csv is None else self.csv.options,
+            "timezone": self.timezone,
+            "version": self.version,
+            "format": self.format,
+            "key": key,
+        }
+        if cluster is None:
+            return open_dataset(source, name, **options)
+        return open_on_cluster(cluster, source, name, table=self.table, **options)
 
 
 def joined(frames: Mapping[str, Any], name: str) -> Any:

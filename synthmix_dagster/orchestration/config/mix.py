@@ -171,6 +171,15 @@ class MixConfig(MixDatasets, described_by=(MixOptions, RatioOptions, AnswerOptio
         return self
 
     @model_validator(mode="after")
+    def _rows_are_split_where_they_are(self) -> Self:
+        if self.cluster is not None and self.evaluation_column is not None:
+            raise ValueError(
+                "'evaluation_column' splits the real rows on this machine. Set 'evaluation' to "
+                "rows of their own, or use 'engine: arrow'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _placeholders_are_filled(self) -> Self:
         for name, source in self._sources.items():
             require_placeholders(name, source, self.partitions_def)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import dagster as dg
-from pydantic import PrivateAttr, field_validator
+from pydantic import PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
 from synthmix_dagster.gates.threshold import GATES, Severity
@@ -37,6 +37,8 @@ ROLES = (
 
 #: Name of the real rows of another domain among the generators, and of their asset.
 OTHER = "other"
+#: Key of the resource of a Spark cluster, where nothing else is said.
+SPARK_KEY = "spark"
 #: Checks that refuse the rows of a generator.
 REFUSING = (*GATES, "schema_matches")
 
@@ -60,6 +62,13 @@ class MixDatasets(OrchestrationConfig, MeasureConfig, GateConfig, described_by=(
     storage : str, optional
         Key of a `SynthMixStorage` resource, by which an object store at `output_root` is reached;
         by default credentials come from the environment of the step.
+    engine : {"arrow", "spark"}
+        What reads, selects and writes the rows: the process of a step on its machine, or the
+        executors of a Spark cluster. Both take the same rows.
+    spark : str, optional
+        With ``engine: spark``, key of the resource by which the cluster is reached: a
+        `SynthMixSpark`, a ``SparkSession``, or a resource whose ``spark_session`` is one; by
+        default ``spark``. With this key as `connection`, a `table` is one of its catalogue.
     evaluation : DatasetConfig, optional
         Evaluation rows: real rows that are in no other dataset and that the generator never saw.
         The risk is predicted for them.
@@ -74,6 +83,8 @@ class MixDatasets(OrchestrationConfig, MeasureConfig, GateConfig, described_by=(
     target: str | None
     task: Literal["regression", "classification"] | None = None
     storage: str | None = None
+    engine: Literal["arrow", "spark"] = "arrow"
+    spark: str | None = None
     evaluation: DatasetConfig | None = None
     evaluation_share: float | None = None
     generator_saw_real: bool | None = RatioOptions.generator_saw_real
@@ -85,11 +96,59 @@ class MixDatasets(OrchestrationConfig, MeasureConfig, GateConfig, described_by=(
     _kind_of_synthetic = field_validator("synthetic", mode="before")(one_or_several)
     _plainly = field_validator("synthetic")(named_plainly)
 
+    @model_validator(mode="after")
+    def _engine_can_read(self) -> Self:
+        if self.cluster is None:
+            if self.spark is not None:
+                raise ValueError("'spark' requires 'engine: spark'. Set it, or remove 'spark'")
+            return self
+        for name, source in self._sources.items():
+            if source.generator is not None:
+                raise ValueError(
+                    f"'{name}' has a 'generator', which is fitted on this machine. Write its rows "
+                    "to a 'path', or use 'engine: arrow'"
+                )
+            if name == "evaluation" and self.in_catalogue(source):
+                raise ValueError(
+                    "'evaluation' is a table on the cluster. Evaluation rows are read on this "
+                    "machine: give a 'path' or an 'asset'"
+                )
+            if name != "evaluation" and self.is_unloaded(source):
+                raise ValueError(
+                    f"'{name}' is read from the connection '{source.connection}', not by the "
+                    f"cluster. Use a 'table' of its catalogue with 'connection: {self.cluster}', "
+                    "or a 'path'"
+                )
+        if self.evaluation_share is not None:
+            raise ValueError(
+                "'evaluation_share' splits the real rows on this machine. Set 'evaluation' to rows "
+                "of their own, or use 'engine: arrow'"
+            )
+        return self
+
     @property
     def storages(self) -> list[str]:
         """Keys of the resources by which object stores are reached."""
         keys = [self.storage, *(source.storage for source in self._sources.values())]
         return [key for key in dict.fromkeys(keys) if key is not None]
+
+    @property
+    def shared_resources(self) -> list[str]:
+        """Keys of the resources that every step needs: those of stores and of the cluster."""
+        return [*self.storages, *([] if self.cluster is None else [self.cluster])]
+
+    @property
+    def cluster(self) -> str | None:
+        """Key of the resource of the cluster, where the engine is one."""
+        return None if self.engine == "arrow" else self.spark or SPARK_KEY
+
+    def in_catalogue(self, source: DatasetConfig) -> bool:
+        """Whether a dataset is a table in the catalogue of the cluster."""
+        return source.table is not None and self.cluster == source.connection
+
+    def is_unloaded(self, source: DatasetConfig) -> bool:
+        """Whether the rows of a dataset are unloaded from a warehouse before they are read."""
+        return source.is_queried and not self.in_catalogue(source)
 
     def get_asset_spec(self, role: str) -> dg.AssetSpec:
         """Specification of one asset of the mix; `assets.Mix` fills it in."""
@@ -200,7 +259,7 @@ class MixDatasets(OrchestrationConfig, MeasureConfig, GateConfig, described_by=(
         if self._generator is not None or self.evaluation is None:
             return None
         first = next(role for role in self.own_roles if role != "generator_input")
-        return first if self.evaluation.is_queried else None
+        return first if self.is_unloaded(self.evaluation) else None
 
     def connections(self, role: str) -> list[str]:
         """Keys of the resources by which the step of an asset reaches warehouses."""
