@@ -66,7 +66,7 @@ def united(frames: Mapping[str, Any], name: str) -> Any:
     Raises
     ------
     DataError
-        There are none, or they are no DataFrames of Spark.
+        There are none, or one is of another kind.
     """
     for key, frame in frames.items():
         if not hasattr(frame, "unionByName"):
