@@ -20,6 +20,8 @@ _NUMERIC = re.compile(r"(?:numeric|decimal|number)\s*(?:\((\d+)\s*,\s*(-?\d+)\))
 _MODIFIER = b"POSTGRESQL:typmod"
 #: Precision and scale of the type that holds every value, where the field does not state them.
 _FOUND = b"synthmix:number"
+#: Metadata of a column whose values a server wrote as text.
+AS_TEXT = {b"synthmix:type": b"text"}
 _NAME = b"ARROW:extension:name"
 _PARAMETERS = b"ARROW:extension:metadata"
 
@@ -36,7 +38,11 @@ def plain_schema(schema: pa.Schema, timezone: str | None = None) -> pa.Schema:
     fields = []
     for each in schema:
         kind, note = _plain(each, timezone)
-        metadata = {k: v for k, v in (each.metadata or {}).items() if not k.startswith(b"ARROW:")}
+        metadata = {
+            k: v
+            for k, v in (each.metadata or {}).items()
+            if not k.startswith((b"ARROW:", *AS_TEXT))
+        }
         changed = kind != each.type or note
         fields.append(pa.field(each.name, kind, metadata=metadata or None) if changed else each)
     return pa.schema(fields, schema.metadata)
@@ -81,7 +87,15 @@ def usual_types(schema: pa.Schema) -> pa.Schema:
         pa.binary_view(): pa.binary(),
     }
     return pa.schema(
-        [pa.field(each.name, large.get(each.type, each.type), each.nullable) for each in schema]
+        [
+            pa.field(
+                each.name,
+                large.get(each.type, each.type),
+                each.nullable,
+                AS_TEXT if _is_as_text(each) else None,
+            )
+            for each in schema
+        ]
     )
 
 
@@ -192,9 +206,15 @@ def _plain(each: pa.Field, timezone: str | None) -> tuple[pa.DataType, str]:
         return pa.bool_(), ""
     if name:
         return storage, f"has the type {name} and is read as {storage}"
+    if _is_as_text(each):
+        return each.type, "has a type of its database and is read as text"
     if timezone is not None and pa.types.is_timestamp(each.type) and each.type.tz is None:
         return pa.timestamp(each.type.unit, timezone), ""
     return usual_type(each.type), ""
+
+
+def _is_as_text(each: pa.Field) -> bool:
+    return not AS_TEXT.keys().isdisjoint(each.metadata or {})
 
 
 #: Of a column of numbers of any length whose values have not been looked at.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from synthmix_dagster.data.postgres_types import in_values, marked
 from synthmix_dagster.data.sql import Query, names_of, quoted, require_reading, without_end
 
 if TYPE_CHECKING:
@@ -139,8 +140,10 @@ class PostgresSession(AdbcSession):
         def marker(number: int) -> str:
             return f"CAST(current_setting('synthmix.p{number}') AS {kinds[number - 1]})"
 
-        self.cursor.execute(without_end(query.text(marker, self.quote)))
-        return self.cursor.fetch_record_batch()
+        text = without_end(query.text(marker, self.quote))
+        columns = self.cursor.adbc_execute_schema(text)
+        self.cursor.execute(in_values(text, columns))
+        return marked(self.cursor.fetch_record_batch(), columns)
 
     def begin(self, seconds: float) -> None:
         self.cursor.execute("SET TRANSACTION READ ONLY")

@@ -22,6 +22,12 @@ from synthmix_dagster.errors import DataError
 
 #: Rows of a file and of a row group, and those that are gathered before they are written.
 _FILE_ROWS, _GROUP_ROWS, _GATHERED = 2**22, 2**17, 2**16
+#: 'infinity' and '-infinity' in days and microseconds: in DuckDB the ends of the numbers, with the
+#: driver of PostgreSQL the ends moved from 2000 to 1970, in which they turn over.
+_INFINITE_DAYS = pa.array([2**31 - 1, 1 - 2**31, 10_956 - 2**31, 10_957 - 2**31], pa.int32())
+_INFINITE_TIMES = pa.array(
+    [2**63 - 1, 1 - 2**63, 946_684_799_999_999 - 2**63, 946_684_800_000_000 - 2**63], pa.int64()
+)
 #: A column gets a dictionary where its first rows hold each value so often: for others it takes
 #: most of the time, and makes the file larger.
 _OFTEN = 4
@@ -35,9 +41,9 @@ def settled(
     """
     require_unique(stream.schema.names, dataset)
     for each in stream.schema:
-        if pa.types.is_interval(each.type):
+        if (what := _unheld(each.type)) is not None:
             raise DataError(
-                f"it holds intervals ({each.type})",
+                f"it holds {what} ({each.type})",
                 dataset=dataset,
                 column=each.name,
                 fix="Convert it to a number or a text in the query",
@@ -48,7 +54,9 @@ def settled(
     ]
     raw = pa.schema(fields)
     unsettled = without_precision(raw)
-    usual = (each.cast(raw) if each.schema != raw else each for each in stream.batches)
+    usual = (
+        _finite(each.cast(raw) if each.schema != raw else each, dataset) for each in stream.batches
+    )
     if not unsettled:
         return raw, usual
     path, ranges = scratch.path / "rows.arrow", ranges_of([], unsettled)
@@ -58,6 +66,41 @@ def settled(
             writer.write_batch(batch)
             require_space(scratch, file.tell(), dataset)
     return with_precision(raw, ranges), _read_again(path)
+
+
+def _unheld(kind: pa.DataType) -> str | None:
+    """What values of a type are that no file holds, alone or in lists and structures."""
+    if pa.types.is_interval(kind):
+        return "intervals"
+    if getattr(kind, "extension_name", "") == "arrow.opaque":
+        # Numbers arrive as texts.
+        return "values in a form of its database" if _is_bytes(kind.storage_type) else None
+    inner = [kind.field(number).type for number in range(kind.num_fields)]
+    odd = any(isinstance(each, pa.BaseExtensionType) or _unheld(each) for each in inner)
+    return "values that no file holds" if odd or pa.types.is_union(kind) else None
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _finite(batch: pa.RecordBatch, dataset: str) -> pa.RecordBatch:
+    """The same rows; refuses infinite times, which in a file would be other times."""
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_date32(column.type):
+            ends = _INFINITE_DAYS
+        elif pa.types.is_timestamp(column.type):
+            ends = _INFINITE_TIMES
+        else:
+            continue
+        if pc.any(pc.is_in(column.cast(ends.type), ends)).as_py():
+            raise DataError(
+                "it holds infinite times",
+                dataset=dataset,
+                column=name,
+                fix=f"Leave them out in the query, as nullif({name}, 'infinity') does",
+            )
+    return batch
 
 
 def require_space(scratch: Scratch, used: int, dataset: str) -> None:
@@ -172,4 +215,6 @@ def _repeating(table: pa.Table) -> list[str]:
 def _distinct(column: pa.ChunkedArray) -> int:
     if pa.types.is_dictionary(column.type):
         return sum(len(chunk.dictionary) for chunk in column.chunks)
+    if pa.types.is_null(column.type):
+        return 1
     return int(pc.count_distinct(column).as_py())

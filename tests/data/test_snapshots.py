@@ -258,6 +258,39 @@ def test_a_transaction_only_reads(tmp_path: Path, database: DuckDb) -> None:
         unload(asked(database, "delete from t"), place(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("sql", "column", "why"),
+    [
+        ("[interval 1 day] as v", "v", "values that no file holds"),
+        ("union_value(a := 1) as v", "v", "values that no file holds"),
+        ("123::bignum as v", "v", "values in a form of its database .*bignum"),
+        ("'infinity'::timestamp as v", "v", "infinite times"),
+        ("'-infinity'::timestamptz as v", "v", "infinite times"),
+        ("'-infinity'::date as \"a day\"", "a day", "infinite times"),
+        ("1 as a, 2 as a", "a", "two columns have this name"),
+    ],
+)
+def test_what_a_file_does_not_hold_is_refused_by_name(
+    tmp_path: Path, database: DuckDb, sql: str, column: str, why: str
+) -> None:
+    with pytest.raises(DataError, match=rf"dataset 'real', column '{column}': (it holds )?{why}"):
+        unload(asked(database, f"select {sql}"), place(tmp_path))
+
+
+def test_odd_columns_keep_their_names_and_values(tmp_path: Path, database: DuckDb) -> None:
+    sql = """select 1::uhugeint as "UPPER case", 'a'::enum('a', 'b') as "q""uote", null as nothing,
+        [uuid()] as ids, map {'a': 1} as m, 'nan'::float as x"""
+    opened = unload(asked(database, sql), place(tmp_path)).open("real")
+    (row,) = opened.select(["UPPER case", 'q"uote', "nothing", "m", "x"]).table.to_pylist()
+    assert [row["UPPER case"], row['q"uote'], row["nothing"], row["m"]] == [
+        1,
+        "a",
+        None,
+        [("a", 1)],
+    ]
+    assert np.isnan(row["x"])
+
+
 def test_intervals_and_connections_without_arrow_are_refused(
     tmp_path: Path, database: DuckDb
 ) -> None:

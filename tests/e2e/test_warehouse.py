@@ -29,7 +29,7 @@ from synthmix_dagster.data.opening import open_store
 from synthmix_dagster.data.snapshots import Asked, unload
 from synthmix_dagster.data.sql import Query
 from synthmix_dagster.data.warehouse import AdbcAccess, Warehouse
-from synthmix_dagster.errors import QueryError
+from synthmix_dagster.errors import DataError, QueryError
 from synthmix_dagster.release.table_target import write_table
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -105,6 +105,54 @@ def test_types_of_the_server_become_plain_ones_that_hold_every_value(
     # Another order of the rows is the same dataset.
     again = unloaded(uri, tmp_path / "two", "select * from kinds order by random()")
     assert again.fingerprint == opened.fingerprint
+
+
+def test_odd_types_of_the_server_arrive_as_their_values(uri: str, tmp_path: Path) -> None:
+    asked = {
+        "12.5::money": "12.50",
+        "timetz '12:30+02'": "12:30:00+02",
+        "point(1, 2)": "(1,2)",
+        "int4range(1, 5)": "[1,5)",
+        "B'101'": "101",
+        "'<a/>'::xml": "<a/>",
+        "'pg_class'::regclass": "pg_class",
+        "'08:00:2b:01:02:03'::macaddr": "08:00:2b:01:02:03",
+        "array[1.5::numeric, null]": "[1.5, None]",
+        "array['a', null]": "['a', None]",
+        "'Infinity'::numeric": "inf",
+        "'-Infinity'::float8": "-inf",
+        "time '12:30:00.5'": "12:30:00.500000",
+        "'\\x00ff'::bytea": r"b'\x00\xff'",
+        "date '0001-02-03'": "0001-02-03",
+        "'ok'::char(4)": "ok  ",
+        "null": "None",
+    }
+    columns = ", ".join(f'{sql} as "C ""{n}"' for n, sql in enumerate(asked))
+    # A comment at the end, and a parameter.
+    parts = (f"select {columns} from (values (1)) v(i) where i = ", " -- one row")
+    opened = unloaded(uri, tmp_path, *parts, values=("1",))
+    assert opened.columns == [f'C "{n}' for n in range(len(asked))]
+    (row,) = opened.table.to_pylist()
+    assert [str(value) for value in row.values()] == list(asked.values())
+    assert "'C \"1' has a type of its database and is read as text" in opened.notes
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("'infinity'::timestamp", "it holds infinite times"),
+        ("'-infinity'::timestamptz", "it holds infinite times"),
+        ("'infinity'::date", "it holds infinite times"),
+        ("interval '1 day'", "it holds intervals"),
+        ("array[interval '1 day']", "it holds values that no file holds"),
+        ("1 as v, 2", "two columns have this name"),
+    ],
+)
+def test_what_a_file_does_not_hold_is_refused_by_name(
+    uri: str, tmp_path: Path, sql: str, why: str
+) -> None:
+    with pytest.raises(DataError, match=f"dataset 'real', column 'v': {why}"):
+        unloaded(uri, tmp_path, f"select {sql} as v")
 
 
 def test_parameters_are_bound_in_the_type_that_the_server_finds(uri: str, tmp_path: Path) -> None:
