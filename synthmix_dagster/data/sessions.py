@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from synthmix_dagster.data.postgres_types import in_values, marked
 from synthmix_dagster.data.sql import Query, names_of, quoted, require_reading, without_end
 
 if TYPE_CHECKING:
@@ -131,6 +130,8 @@ class PostgresSession(AdbcSession):
     writes = True
 
     def read(self, query: Query, seconds: float) -> "pa.RecordBatchReader":
+        from synthmix_dagster.data.postgres_types import in_values, marked
+
         require_reading(query.text(lambda number: f"${number}", self.quote))
         self.begin(seconds)
         kinds = self._kinds(query) if query.values else []
