@@ -1,6 +1,7 @@
 """Whether synthetic rows fit the columns of the real ones, and the casts that lose nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -80,17 +81,26 @@ def _same_rows(one: Dataset, other: Dataset) -> bool:
 def _same_content(one: Dataset, other: Dataset, columns: Sequence[str]) -> bool:
     """Whether the rows are the same in some columns, by the sum of their hashes."""
     schema = pa.schema([(name, unpacked(one.schema.field(name).type)) for name in columns])
-    sums = []
-    for dataset in (one, other):
-        total = 0
-        for table in dataset.select(list(columns)).tables():
-            try:
-                aligned = align(table, schema, dataset.name)
-            except DataError:
-                return False
-            total += int(row_hashes(aligned).sum(dtype=np.uint64))
-        sums.append(total % 2**64)
-    return sums[0] == sums[1]
+    sums = [
+        dataset.select(list(columns)).over(partial(_sum_of_hashes, schema, dataset.name))
+        for dataset in (one, other)
+    ]
+    if any(part is None for parts in sums for part in parts):
+        return False
+    first, second = (sum(parts) % 2**64 for parts in sums)  # type: ignore[arg-type]
+    return first == second
+
+
+def _sum_of_hashes(schema: pa.Schema, dataset: str, tables: Iterable[pa.Table]) -> int | None:
+    """Sum of the hashes of all rows in the types of a schema; None where they do not fit it."""
+    total = 0
+    for table in tables:
+        try:
+            aligned = align(table, schema, dataset)
+        except DataError:
+            return None
+        total += int(row_hashes(aligned).sum(dtype=np.uint64))
+    return total
 
 
 def require_fit(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ()) -> None:
@@ -121,8 +131,12 @@ def require_fit(synthetic: Dataset, real: Dataset, optional: Sequence[str] = ())
     other = [name for name in wanted if name in kinds and kinds[name] != wanted[name]]
     if other:
         schema = pa.schema([(name, wanted[name]) for name in other])
-        for table in synthetic.select(other).tables():
-            align(table, schema, synthetic.name)
+        synthetic.select(other).over(partial(_require_all_fit, schema, synthetic.name))
+
+
+def _require_all_fit(schema: pa.Schema, dataset: str, tables: Iterable[pa.Table]) -> None:
+    for table in tables:
+        align(table, schema, dataset)
 
 
 def released_schema(real: Dataset) -> pa.Schema:

@@ -7,16 +7,17 @@ they are needed (`data.reading`).
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from synthmix_dagster.data.arrow_input import ArrowStream, to_arrow
 from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.fingerprint import content_sha256
 from synthmix_dagster.data.lake_tables import open_table, table_kind
@@ -31,19 +32,17 @@ from synthmix_dagster.data.plain_types import (
     with_precision,
     without_precision,
 )
-from synthmix_dagster.data.reading import StoredRows, require_unique
+from synthmix_dagster.data.reading import StoredRows
+from synthmix_dagster.data.remote import RemoteRows, is_remote
 from synthmix_dagster.data.store import Store, is_store
+from synthmix_dagster.data.stored_files import require_unique
 from synthmix_dagster.data.text_formats import UnreadableError
 from synthmix_dagster.data.view import View
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.redaction import cause_of, without_secrets
 
-
-class ArrowStream(Protocol):
-    """Any frame that hands its rows over by Arrow's stream protocol: polars, duckdb and others."""
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Export the rows as a capsule."""
+#: What a kernel finds in some rows.
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ class Dataset:
     ----------
     name : str
         What messages call it, such as ``real``.
-    source : pyarrow.Table or StoredRows
-        The rows, in memory or in files.
+    source : pyarrow.Table, StoredRows or RemoteRows
+        The rows: in memory, in files, or on a cluster.
     fingerprint : str
         SHA-256 over the bytes of its files, or over its rows when it came from memory.
     files : tuple of SourceFile
@@ -88,7 +87,7 @@ class Dataset:
     """
 
     name: str
-    source: pa.Table | StoredRows
+    source: pa.Table | StoredRows | RemoteRows
     fingerprint: str
     files: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = ()
@@ -113,7 +112,25 @@ class Dataset:
     @property
     def table(self) -> pa.Table:
         """All rows in memory; read anew from the files at every call."""
-        return self.source.read() if isinstance(self.source, StoredRows) else self.source
+        source = self.here
+        return source.read() if isinstance(source, StoredRows) else source
+
+    @property
+    def here(self) -> pa.Table | StoredRows:
+        """The rows, if they can be read here.
+
+        Raises
+        ------
+        DataError
+            They lie on a cluster.
+        """
+        if is_remote(self.source):
+            raise DataError(
+                "its rows are on a cluster, and this step would read them here",
+                dataset=self.name,
+                fix="Use the engine 'arrow' for this dataset, or a smaller dataset",
+            )
+        return self.source
 
     def select(self, columns: Sequence[str]) -> "Dataset":
         """The same rows with some of the columns; of files, the others are not read."""
@@ -130,15 +147,32 @@ class Dataset:
         """
         if indices is None:
             return as_frame(self.table)
-        if isinstance(self.source, StoredRows):
-            return as_frame(self.source.take(indices))
-        return as_frame(self.source.take(pa.array(indices)))
+        return as_frame(self.taken(indices))
+
+    def taken(self, positions: Any) -> pa.Table:
+        """Rows at some positions, in that order."""
+        source = self.here
+        return source.take(positions if isinstance(source, StoredRows) else pa.array(positions))
 
     def tables(self) -> Iterator[pa.Table]:
         """All rows in order, a bounded number at a time, as Arrow."""
-        if isinstance(self.source, StoredRows):
-            return (piece.table for piece in self.source.pieces())
-        return iter([self.source])
+        source = self.here
+        if isinstance(source, StoredRows):
+            return (piece.table for piece in source.pieces())
+        return iter([source])
+
+    def over(self, kernel: Callable[[Iterable[pa.Table]], Found]) -> list[Found]:
+        """What a kernel finds in all rows: once here, or once in every part on a cluster.
+
+        Parameters
+        ----------
+        kernel : callable
+            Of the tables of consecutive rows, in order. On a cluster it runs there, so that it can
+            be pickled, and returns plain values, containers of them, and arrays.
+        """
+        if is_remote(self.source):
+            return list(self.source.over(lambda parts: kernel(part.table for part in parts)))
+        return [kernel(self.tables())]
 
     def batches(
         self, columns: Sequence[str] | None = None, rows: int = 65_536
@@ -167,7 +201,7 @@ class Dataset:
         """
         if rows < 1:
             raise ConfigError(f"it is {rows}", option="rows", fix="Set it to 1 or more")
-        source = self.source if columns is None else self.source.select(list(columns))
+        source = self.here if columns is None else self.here.select(list(columns))
         if isinstance(source, StoredRows):
             return map(as_frame, source.slices(rows))
         return (as_frame(source.slice(at, rows)) for at in range(0, self.rows, rows))
@@ -245,26 +279,37 @@ def open_dataset(
             )
         dataset = source
     elif isinstance(source, str | Path) or is_store(source):
-        dataset = _open_path(source, name, view, options)
+        dataset = open_files(source, name, view, options)
     else:
         _require_files(options, name)
-        raw, kinds = _in_plain_types(_to_arrow(source, name), name, timezone)
+        raw, kinds = _in_plain_types(to_arrow(source, name), name, timezone)
         notes = tuple(notes_on_types(kinds, timezone))
         table = seen(raw, name, view)
         dataset = Dataset(name, table, content_sha256(table), notes=notes, options=options)
-    if dataset.rows == 0:
-        what = source if isinstance(source, str | Path) else "an empty frame"
-        problem = "no rows match its filters" if view.filters else f"it has no rows ({what})"
-        raise DataError(
-            problem,
-            dataset=name,
-            fix="Check the process that writes it, and run that first",
-        )
-    require_unique(dataset.columns, name)
+    require_filled(dataset, view, source if isinstance(source, str | Path) else "an empty frame")
     return dataset
 
 
-def _open_path(path: str | Path | Store, name: str, view: View, options: ReadOptions) -> Dataset:
+def require_filled(dataset: Dataset, view: View, what: object) -> None:
+    """Refuse a dataset without rows, or with two columns of one name."""
+    if dataset.rows == 0:
+        problem = "no rows match its filters" if view.filters else f"it has no rows ({what})"
+        raise DataError(
+            problem,
+            dataset=dataset.name,
+            fix="Check the process that writes it, and run that first",
+        )
+    require_unique(dataset.columns, dataset.name)
+
+
+def open_files(
+    path: str | Path | Store,
+    name: str,
+    view: View,
+    options: ReadOptions,
+    open_rows: Callable[..., StoredRows] = StoredRows.open,
+) -> Dataset:
+    """Open files or a table of files; `open_rows` looks at each of them."""
     found = table_kind(path, name)
     kind = options.format or found
     if found and kind not in TABLES:
@@ -277,7 +322,7 @@ def _open_path(path: str | Path | Store, name: str, view: View, options: ReadOpt
     if kind in TABLES:
         table = open_table(path, kind, options.version, name)
         options = replace(options, format=kind, version=table.version)  # type: ignore[arg-type]
-        rows = StoredRows.open(table.locations, name, view, options, table)
+        rows = open_rows(table.locations, name, view, options, table)
     elif options.version is not None:
         raise ConfigError(
             f"'{without_secrets(str(path))}' is not a Delta or Iceberg table",
@@ -285,7 +330,7 @@ def _open_path(path: str | Path | Store, name: str, view: View, options: ReadOpt
             fix="Leave it out, or set 'format' to delta or iceberg",
         )
     else:
-        rows = StoredRows.open(find_files(path, name, kind), name, view, options)
+        rows = open_rows(find_files(path, name, kind), name, view, options)
     files = tuple(SourceFile(file.location.name, file.kept, file.sha256) for file in rows.files)
     digest = hashlib.sha256()
     for file in files:
@@ -315,31 +360,6 @@ def seen(table: pa.Table, name: str, view: View) -> pa.Table:
     if view.filters:
         table = table.filter(filter_mask(view, table))
     return table.select(list(names.values())).rename_columns(list(names))
-
-
-def _to_arrow(source: Any, name: str) -> pa.Table:
-    if isinstance(source, pd.DataFrame):
-        require_unique([str(column) for column in source.columns], name)
-    try:
-        if isinstance(source, pa.Table):
-            return source
-        if isinstance(source, pd.DataFrame):
-            named = any(name is not None for name in source.index.names)
-            rows = source.reset_index() if named else source
-            return pa.Table.from_pandas(rows, preserve_index=False)
-        if hasattr(source, "__arrow_c_stream__"):
-            return pa.table(source)
-    except (ValueError, TypeError, pa.ArrowException) as error:
-        raise DataError(
-            f"it cannot be converted to an Arrow table ({error})",
-            dataset=name,
-            fix="Give every column one type",
-        ) from cause_of(error)
-    raise DataError(
-        f"it is a {type(source).__name__}",
-        dataset=name,
-        fix="Pass a path, a pandas, polars or duckdb frame, or an Arrow table",
-    )
 
 
 def _in_plain_types(raw: pa.Table, name: str, timezone: str | None) -> tuple[pa.Table, pa.Schema]:

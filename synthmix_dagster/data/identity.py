@@ -77,22 +77,23 @@ def scan(
     >>> [(rows.ids.tolist(), rows.table.to_pydict()) for rows in scan(numbered, ["id"], ["x"], 2)]
     [([7, 8], {'x': [1, 2]}), ([9], {'x': [3]})]
     """
-    _require_key(dataset, key)
+    require_key(dataset, key)
     wanted = dataset.columns if columns is None else list(columns)
-    if isinstance(dataset.source, pa.Table):
-        table = dataset.source
-        ids = _key_ids(table, key, dataset.name) if key else _content_ids(dataset)
+    source = dataset.here
+    if isinstance(source, pa.Table):
+        table = source
+        ids = key_ids(table, key, dataset.name) if key else _content_ids(dataset)
         for start in range(0, table.num_rows, rows):
             yield Rows(ids[start : start + rows], table.select(wanted).slice(start, rows))
         return
-    if dataset.source.repeated is not None and not key:
-        yield from _by_stored_content(dataset.source, wanted, rows)
+    if source.repeated is not None and not key:
+        yield from _by_stored_content(source, wanted, rows)
         return
-    for piece in dataset.source.select(list(dict.fromkeys([*wanted, *key]))).pieces(rows):
+    for piece in source.select(list(dict.fromkeys([*wanted, *key]))).pieces(rows):
         if key:
-            ids = _key_ids(piece.table, key, dataset.name)
+            ids = key_ids(piece.table, key, dataset.name)
         else:
-            ids = _place(dataset, piece.file.location.name) + piece.numbers
+            ids = place_of(piece.file.location.name) + piece.numbers
         yield Rows(ids, piece.table.select(wanted))
 
 
@@ -132,13 +133,18 @@ def identify(dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
         here = np.sort(np.concatenate([ids[ids % parts == part] for ids in scanned]))
         twice = here[1:][here[1:] == here[:-1]]
         if len(twice):
-            raise DataError(
-                f"key value '{_named(dataset, key, twice[0])}' occurs more than once",
-                dataset=dataset.name,
-                column=", ".join(key),
-                fix="Set 'key' to columns that identify a row, or leave it out",
-            )
+            raise twice_there(_named(dataset, key, twice[0]), dataset, key)
     return {"by": "key", "columns": list(key)}
+
+
+def twice_there(value: str, dataset: Dataset, key: Sequence[str]) -> DataError:
+    """What is said of a value of the key that two rows have."""
+    return DataError(
+        f"key value '{value}' occurs more than once",
+        dataset=dataset.name,
+        column=", ".join(key),
+        fix="Set 'key' to columns that identify a row, or leave it out",
+    )
 
 
 def digest(text: str, bits: int) -> int:
@@ -147,11 +153,13 @@ def digest(text: str, bits: int) -> int:
     return int.from_bytes(whole[:8], "big") >> (64 - bits)
 
 
-def _place(dataset: Dataset, name: str) -> int:
-    return digest(name, NUMBER_BITS) << NUMBER_BITS
+def place_of(file: str) -> int:
+    """Identity of the first row of a file, by the name of the file in its dataset."""
+    return digest(file, NUMBER_BITS) << NUMBER_BITS
 
 
-def _require_key(dataset: Dataset, key: Sequence[str]) -> None:
+def require_key(dataset: Dataset, key: Sequence[str]) -> None:
+    """Refuse key columns that are not there."""
     for column in key:
         if column not in dataset.columns:
             raise DataError(
@@ -162,7 +170,8 @@ def _require_key(dataset: Dataset, key: Sequence[str]) -> None:
             )
 
 
-def _key_ids(table: pa.Table, key: Sequence[str], dataset: str) -> Ints:
+def key_ids(table: pa.Table, key: Sequence[str], dataset: str) -> Ints:
+    """Identities by key columns; missing values are refused."""
     for column in key:
         if table.column(column).null_count:
             raise DataError(
@@ -197,17 +206,22 @@ def _key_names(table: pa.Table, key: Sequence[str]) -> list[str]:
     return [json.dumps(row) for row in rows]
 
 
+def key_name(row: pa.Table, key: Sequence[str]) -> str:
+    """The key of a row as its owner knows it."""
+    return ", ".join(json.loads(_key_names(row, key)[0]))
+
+
 def _named(dataset: Dataset, key: Sequence[str], identity: int) -> str:
     """The key as its owner knows it."""
     for rows in scan(dataset, key, key):
         for position in np.flatnonzero(rows.ids == identity):
-            return ", ".join(json.loads(_key_names(rows.table.slice(position, 1), key)[0]))
+            return key_name(rows.table.slice(position, 1), key)
     raise AssertionError("an identity that was just seen is gone")
 
 
 def _content_ids(dataset: Dataset) -> Ints:
     hashes = row_hashes(dataset.table)
-    return _ids_of(hashes, _copies_before(hashes))
+    return content_ids(hashes, _copies_before(hashes))
 
 
 def _copies_before(values: NDArray[Any]) -> NDArray[np.uint64]:
@@ -215,7 +229,8 @@ def _copies_before(values: NDArray[Any]) -> NDArray[np.uint64]:
     return np.asarray(pd.Series(values).groupby(values).cumcount(), dtype=np.uint64)
 
 
-def _ids_of(hashes: NDArray[np.uint64], copies: NDArray[np.uint64]) -> Ints:
+def content_ids(hashes: NDArray[np.uint64], copies: NDArray[np.uint64]) -> Ints:
+    """Identities by hashes of content, and by how many equal rows were counted before each."""
     mixed = hashes + copies * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(64 - ID_BITS)).astype(np.int64)
 
@@ -234,4 +249,4 @@ def _by_stored_content(source: StoredRows, wanted: Sequence[str], rows: int) -> 
             at = np.flatnonzero(repeated[place] == hashes)
             copies[at] = seen[place[at]] + _copies_before(place[at])
             np.add.at(seen, place[at], np.uint64(1))
-        yield Rows(_ids_of(hashes, copies), piece.table.select(list(wanted)))
+        yield Rows(content_ids(hashes, copies), piece.table.select(list(wanted)))

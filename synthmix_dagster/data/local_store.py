@@ -294,6 +294,21 @@ class LocalDraft:
     def put(self, name: str, content: bytes) -> None:
         self.folder.put(name, content)
 
+    @contextmanager
+    def attempts(self) -> Iterator[Store]:
+        """Beside the draft: what a late attempt still writes there gets into no release."""
+        hidden = hidden_beside(self.final)
+        hidden.mkdir()
+        try:
+            yield LocalStore(hidden)
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+
+    def adopt(self, attempts: Store, name: str, path: str) -> None:
+        final = inside(self.folder.path, path)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        inside(attempts.path, name).replace(final)
+
     def show(self, name: str, content: bytes) -> None:
         hidden = self.folder.path
         self.folder.put(name, content)

@@ -22,7 +22,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from synthmix_dagster.data.object_lease import Lease, taken_over
-from synthmix_dagster.data.store import TOMBSTONE, Held, is_tombstone, json_bytes, parsed, update
+from synthmix_dagster.data.store import (
+    TOMBSTONE,
+    Held,
+    Store,
+    is_tombstone,
+    json_bytes,
+    parsed,
+    update,
+)
 from synthmix_dagster.errors import ReleaseError, StoreError
 
 if TYPE_CHECKING:
@@ -104,7 +112,7 @@ class ObjectPlace:
         self.clear()
         there = self.folder.look(_MANIFEST)
         data = "data" if there is None else f"data/{_parsed(there)[TOMBSTONE][:8]}"
-        draft = ObjectDraft(self.folder, data, there, self.lease)
+        draft = ObjectDraft(self.folder, data, there, self.lease, self._trials)
         try:
             yield draft
         except BaseException:
@@ -116,7 +124,7 @@ class ObjectPlace:
     @contextmanager
     def trial(self) -> Iterator["ObjectDraft"]:
         try:
-            yield ObjectDraft(self._trials, uuid.uuid4().hex, None, self.lease)
+            yield ObjectDraft(self._trials, uuid.uuid4().hex, None, self.lease, self._trials)
         finally:
             with suppress(StoreError):
                 self.clear()
@@ -244,6 +252,7 @@ class ObjectDraft:
     data: str
     before: Held | None
     lease: "Lease"
+    tries: "ObjectStore"
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file that is not there yet; one that a dead writer left is replaced.
@@ -257,6 +266,20 @@ class ObjectDraft:
         self.lease.renew()
         if not self.folder.swap(name, content, None if held is None else held.version):
             raise taken_over(self.folder)
+
+    @contextmanager
+    def attempts(self) -> Iterator["ObjectStore"]:
+        """Among the trials of this place, which its next writer removes if this one dies."""
+        folder = self.tries.below(uuid.uuid4().hex)
+        try:
+            yield folder
+        finally:
+            with suppress(StoreError):
+                folder.delete([file.name for file in folder.files()])
+
+    def adopt(self, attempts: Store, name: str, path: str) -> None:
+        """Let the store copy it: nothing comes through here."""
+        self.folder.copy(attempts, name, path)
 
     def show(self, name: str, content: bytes) -> None:
         self.lease.renew()

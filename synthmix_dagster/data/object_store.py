@@ -17,7 +17,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from synthmix_dagster.data.lake_access import Library, options_of
 from synthmix_dagster.data.object_files import PART_BYTES, ObjectSink, Reader
 from synthmix_dagster.data.refusals import again, first_line, refusals
-from synthmix_dagster.data.store import SCHEMES, Held, Scratch, Sink, StoreAccess, Stored, names_of
+from synthmix_dagster.data.store import (
+    SCHEMES,
+    Held,
+    Scratch,
+    Sink,
+    Store,
+    StoreAccess,
+    Stored,
+    names_of,
+)
 from synthmix_dagster.errors import ReleaseError, StoreError
 from synthmix_dagster.redaction import without_secrets
 
@@ -229,6 +238,13 @@ class ObjectStore:
                 self.client, key, buffer_size=PART_BYTES, max_concurrency=_PARTS
             ),
         )
+
+    def copy(self, source: Store, name: str, to: str) -> None:
+        """Have the store copy a file of another folder of this bucket."""
+        import obstore
+
+        from_ = f"{source.key}/{name}"  # type: ignore[attr-defined]
+        self._ask("write", to, lambda key: obstore.copy(self.client, from_, key))
 
     def range(self, name: str, start: int, length: int) -> bytes:
         """Some bytes of a file."""

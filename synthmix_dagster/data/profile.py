@@ -92,6 +92,10 @@ class Cells:
         return np.array([*group, _COARSE])[cells]
 
 
+#: Counts of cells, of those beside the target, extent, and infinite values of a column.
+Counted = tuple[list[int], list[int], tuple[float, float] | None, int]
+
+
 @dataclass(frozen=True)
 class Profile:
     """Cells of the columns of some rows.
@@ -130,6 +134,29 @@ class Profile:
     def count(self, tables: Iterable[pa.Table]) -> "Profile":
         """The same cells with the counts of other rows, however many."""
         return _filled(self, tables, with_target=True)
+
+    @property
+    def counts(self) -> tuple[int, dict[str, Counted]]:
+        """What was counted, as plain values."""
+        return self.rows, {
+            name: (list(cells.counts), list(cells.with_target), cells.extent, cells.infinite)
+            for name, cells in self.columns.items()
+        }
+
+    def with_counts(self, counts: tuple[int, Mapping[str, Counted]]) -> "Profile":
+        """The same cells with what was counted in them elsewhere."""
+        rows, counted = counts
+        columns = {
+            name: replace(
+                cells,
+                counts=tuple(counted[name][0]),
+                with_target=tuple(counted[name][1]),
+                extent=counted[name][2],
+                infinite=counted[name][3],
+            )
+            for name, cells in self.columns.items()
+        }
+        return replace(self, rows=rows, columns=columns)
 
     def plus(self, other: "Profile") -> "Profile":
         """The same cells with the counts of both.

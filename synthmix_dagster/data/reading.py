@@ -4,10 +4,8 @@ Opening looks at every file once: its bytes for the fingerprint, its columns and
 rows. Every row keeps its number in its file, whatever is filtered out before it.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -20,7 +18,7 @@ from synthmix_dagster.data.common_schema import clash, common_schema, promoted
 from synthmix_dagster.data.filtering import filter_mask
 from synthmix_dagster.data.formats import PIECE_ROWS, Format, reader_of
 from synthmix_dagster.data.lake_tables import LakeTable
-from synthmix_dagster.data.locations import Location, is_local
+from synthmix_dagster.data.locations import Location
 from synthmix_dagster.data.number_text import NumberRange
 from synthmix_dagster.data.options import ReadOptions
 from synthmix_dagster.data.plain_types import (
@@ -32,10 +30,10 @@ from synthmix_dagster.data.plain_types import (
     with_precision,
     without_precision,
 )
-from synthmix_dagster.data.text_formats import Ints, UnreadableError, agreed_codes, holds
+from synthmix_dagster.data.stored_files import naming, require_unchanged, require_unique, sha256_of
+from synthmix_dagster.data.text_formats import Ints, agreed_codes, holds
 from synthmix_dagster.data.view import View
-from synthmix_dagster.errors import DataError, SynthMixError
-from synthmix_dagster.redaction import cause_of, without_secrets
+from synthmix_dagster.errors import DataError
 
 #: Column of a snapshot that holds a hash of the content of its row, and is never handed out.
 HASH = "\0content"
@@ -148,16 +146,30 @@ class StoredRows:
             A file cannot be read, or column types are incompatible.
         """
         view, options = view or View(), options or ReadOptions()
-        columns = () if table is None else tuple(table.schema.names)
-        asking = replace(options, key=(*_asked(view, options), *columns))
         readers = {} if table is None else table.readers
+        asking = asked_of_files(view, options, table)
         with ThreadPoolExecutor(_READERS) as pool:
             files = list(
                 pool.map(
-                    lambda each: _open_file(each, dataset, asking, readers.get(each.name)),
+                    lambda each: open_file(each, dataset, asking, readers.get(each.name)),
                     locations,
                 )
             )
+        rows = cls.of(files, dataset, view, options, table)
+        for file in rows.files:
+            rows.require_lossless(file)
+        return rows.with_kept([rows.kept_of(file) for file in rows.files]) if view.filters else rows
+
+    @classmethod
+    def of(
+        cls,
+        files: Sequence[StoredFile],
+        dataset: str,
+        view: View,
+        options: ReadOptions,
+        table: LakeTable | None = None,
+    ) -> "StoredRows":
+        """The rows of files that were looked at; none of their values has been compared yet."""
         agreed = agreed_codes([file.raw for file in files])
         files = [
             _in_plain_types(file, raw, _ranges_of_all(files), options)
@@ -173,14 +185,17 @@ class StoredRows:
             else plain_schema(table.schema, options.timezone)
         )
         names = tuple(view.handed_out(stored.names, dataset).items())
-        rows = cls(dataset, tuple(files), stored, names, view, options)
-        rows._require_lossless()
-        if not view.filters:
-            return rows
-        counted = replace(rows, names=())
-        kept = [sum(p.table.num_rows for p in counted._file_pieces(f, PIECE_ROWS)) for f in files]
-        found = (replace(file, kept=n) for file, n in zip(files, kept, strict=True))
-        return replace(rows, files=tuple(found))
+        return cls(dataset, tuple(files), stored, names, view, options)
+
+    def kept_of(self, file: StoredFile) -> int:
+        """Rows of a file that meet the filters."""
+        counted = replace(self, names=())
+        return sum(piece.table.num_rows for piece in counted._file_pieces(file, PIECE_ROWS))
+
+    def with_kept(self, kept: Sequence[int]) -> "StoredRows":
+        """The same rows, of whose files is known how many rows meet the filters."""
+        found = (replace(file, kept=n) for file, n in zip(self.files, kept, strict=True))
+        return replace(self, files=tuple(found))
 
     @property
     def num_rows(self) -> int:
@@ -261,8 +276,8 @@ class StoredRows:
         needed = dict.fromkeys([column for _, column in self.names] + self.view.filtered_columns)
         in_file = set(file.schema.names)
         there = pa.schema([file.raw.field(c) for c in needed if c in in_file])
-        with _naming(file.location, self.dataset):
-            _require_unchanged(file.location, file.state, self.dataset)
+        with naming(file.location, self.dataset):
+            require_unchanged(file.location, file.state, self.dataset)
             for start, piece in self._raw_pieces(file, there, rows, wanted):
                 table = self._completed(piece, file, list(needed))
                 numbers = np.arange(start, start + table.num_rows, dtype=np.int64)
@@ -271,7 +286,7 @@ class StoredRows:
                     numbers, table = numbers[mask.to_numpy()], table.filter(mask)
                 table = table.select([column for _, column in self.names])
                 yield Piece(start, file, numbers, table.rename_columns(self.column_names))
-            _require_unchanged(file.location, file.state, self.dataset)
+            require_unchanged(file.location, file.state, self.dataset)
 
     def _raw_pieces(
         self, file: StoredFile, there: pa.Schema, rows: int, wanted: Ints | None
@@ -300,48 +315,50 @@ class StoredRows:
         fields = [pa.field(c, self.stored.field(c).type) for c in needed]
         return pa.table(columns, schema=pa.schema(fields, self.stored.metadata))
 
-    def _require_lossless(self) -> None:
-        """Whether 64-bit integers fit a float depends on their values: look at all of them."""
+    def widened(self, file: StoredFile) -> list[str]:
+        """Columns of a file that have a narrower type there than in all files together."""
         stored = set(self.stored.names)
-        for file in self.files:
-            changed = tuple(
-                (f.name, f.name)
-                for f in file.schema
-                if f.name in stored
-                and f.type != self.stored.field(f.name).type
-                and not pa.types.is_null(f.type)
-            )
-            try:
-                if changed:
-                    one = replace(self, files=(file,), names=changed, view=View())
-                    for _ in one._file_pieces(file, PIECE_ROWS):
-                        pass
-            except DataError as error:
-                if not isinstance(error.__context__, pa.ArrowInvalid | pa.ArrowTypeError):
-                    raise
-                raise clash(self.dataset, error.__context__) from error
+        return [
+            each.name
+            for each in file.schema
+            if each.name in stored
+            and each.type != self.stored.field(each.name).type
+            and not pa.types.is_null(each.type)
+        ]
+
+    def require_lossless(self, file: StoredFile) -> None:
+        """Whether 64-bit integers fit a float depends on their values: look at all of them."""
+        changed = tuple((name, name) for name in self.widened(file))
+        try:
+            if changed:
+                one = replace(self, files=(file,), names=changed, view=View())
+                for _ in one._file_pieces(file, PIECE_ROWS):
+                    pass
+        except DataError as error:
+            if not isinstance(error.__context__, pa.ArrowInvalid | pa.ArrowTypeError):
+                raise
+            raise clash(self.dataset, error.__context__) from error
 
 
-def require_unique(columns: Sequence[str], dataset: str) -> None:
-    """Refuse two columns of one name."""
-    seen: set[str] = set()
-    for column in columns:
-        if column in seen:
-            raise DataError(
-                "two columns have this name",
-                dataset=dataset,
-                column=column,
-                fix="Rename one of them",
-            )
-        seen.add(column)
+def asked_of_files(view: View, options: ReadOptions, table: LakeTable | None) -> ReadOptions:
+    """Options to look at files with: the key names all columns that are read in any case."""
+    columns = () if table is None else tuple(table.schema.names)
+    return replace(options, key=(*_asked(view, options), *columns))
 
 
-def _open_file(
+def open_file(
     location: Location, dataset: str, options: ReadOptions, reader: Format | None
 ) -> StoredFile:
+    """Look at one file: its bytes, its columns and the number of its rows.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
     reader = reader or reader_of(location.format, options)
-    with _naming(location, dataset):
-        state, digest = location.state(), _sha256(location)
+    with naming(location, dataset):
+        state, digest = location.state(), sha256_of(location)
         raw, rows = reader.look(location)
         require_unique(raw.names, dataset)
         require_usable(raw, dataset)
@@ -358,7 +375,7 @@ def _open_file(
             columns = pa.schema([raw.field(name) for name in unsettled])
             pieces = reader.pieces(location, columns, PIECE_ROWS, None)
             ranges = ranges_of((piece for _, piece in pieces), unsettled)
-        _require_unchanged(location, state, dataset)
+        require_unchanged(location, state, dataset)
     notes = tuple(map(left_out.note, numbers))
     return StoredFile(location, rows, raw, digest, state, rows, raw, reader, notes, ranges)
 
@@ -383,41 +400,3 @@ def _in_plain_types(
 def _asked(view: View, options: ReadOptions) -> tuple[str, ...]:
     """Columns that are read although they look like an index: the key, and what is asked for."""
     return (*options.key, *(view.columns or ()), *view.rename, *view.filtered_columns)
-
-
-def _sha256(location: Location) -> str:
-    digest = hashlib.sha256()
-    with location.stream() as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _require_unchanged(location: Location, state: tuple[Any, ...], dataset: str) -> None:
-    if location.state() != state:
-        raise DataError(
-            f"the file '{location.shown}' changed while it was read",
-            dataset=dataset,
-            fix="Wait until the file is complete, then run again",
-        )
-
-
-@contextmanager
-def _naming(location: Location, dataset: str) -> Iterator[None]:
-    """Name the file in whatever its reader raises."""
-    try:
-        yield
-    except SynthMixError:
-        raise
-    except Exception as error:
-        # Clients of object stores have exceptions of their own.
-        known = isinstance(error, ValueError | TypeError | OSError | pa.ArrowException)
-        if is_local(location.filesystem) and not known:
-            raise
-        said = without_secrets(str(error), location.address)
-        again = "Write the file again; it may be damaged or incomplete"
-        raise DataError(
-            f"the file '{location.shown}' cannot be read as {location.format} ({said})",
-            dataset=dataset,
-            fix=error.fix if isinstance(error, UnreadableError) else again,
-        ) from cause_of(error, location.address)

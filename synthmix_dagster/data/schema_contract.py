@@ -1,8 +1,9 @@
 """The schema contract of a dataset: missing and extra columns, types, missing values, levels."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -233,16 +234,34 @@ class _Seen:
     def __init__(self, dataset: Dataset, listed: Collection[str]) -> None:
         self.nulls = dict.fromkeys(dataset.columns, 0)
         self.levels: dict[str, Counter[str] | None] = {name: Counter() for name in listed}
-        for table in dataset.tables():
-            for name in dataset.columns:
-                self.nulls[name] += _missing(table[name])
-            for name, known in self.levels.items():
-                if known is not None:
-                    values = table[name].cast(unpacked(table[name].type)).drop_null()
-                    levels, counts = pc.value_counts(values).flatten()
-                    for level, count in zip(printed(levels), counts.to_pylist(), strict=True):
-                        known[level] += count
-                    self.levels[name] = known if len(known) <= MAX_LEVELS else None
+        for nulls, levels in dataset.over(partial(_seen_in, dataset.columns, list(listed))):
+            for name, missing in nulls.items():
+                self.nulls[name] += missing
+            for name, known in levels.items():
+                merged = self.levels[name]
+                if merged is not None:
+                    merged.update(known or {})
+                    few = known is not None and len(merged) <= MAX_LEVELS
+                    self.levels[name] = merged if few else None
+
+
+def _seen_in(
+    columns: Sequence[str], listed: Sequence[str], tables: Iterable[pa.Table]
+) -> tuple[dict[str, int], dict[str, dict[str, int] | None]]:
+    """Missing values and levels of some rows; no levels where there are too many."""
+    nulls = dict.fromkeys(columns, 0)
+    levels: dict[str, dict[str, int] | None] = {name: {} for name in listed}
+    for table in tables:
+        for name in columns:
+            nulls[name] += _missing(table[name])
+        for name, known in levels.items():
+            if known is not None:
+                values = table[name].cast(unpacked(table[name].type)).drop_null()
+                values, counts = pc.value_counts(values).flatten()
+                for level, count in zip(printed(values), counts.to_pylist(), strict=True):
+                    known[level] = known.get(level, 0) + count
+                levels[name] = known if len(known) <= MAX_LEVELS else None
+    return nulls, levels
 
 
 def _missing(values: pa.ChunkedArray) -> int:

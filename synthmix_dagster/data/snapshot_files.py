@@ -15,8 +15,9 @@ from synthmix_dagster.data.plain_types import (
     with_precision,
     without_precision,
 )
-from synthmix_dagster.data.reading import HASH, require_unique
+from synthmix_dagster.data.reading import HASH
 from synthmix_dagster.data.store import Draft, Scratch, Sink
+from synthmix_dagster.data.stored_files import require_unique
 from synthmix_dagster.data.warehouse import Stream
 from synthmix_dagster.errors import DataError
 

@@ -282,6 +282,15 @@ class Draft(Protocol):
     def put(self, name: str, content: bytes) -> None:
         """Write a small file beside the data."""
 
+    def attempts(self) -> AbstractContextManager[Store]:
+        """A folder that no reader sees, for files of tasks that may run more than once.
+
+        What is not adopted is removed, by this writer or the next.
+        """
+
+    def adopt(self, attempts: Store, name: str, path: str) -> None:
+        """Move a whole file from the folder of attempts to its place here."""
+
     def show(self, name: str, content: bytes) -> None:
         """Write the last file, with which the whole folder appears."""
 

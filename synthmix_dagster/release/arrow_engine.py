@@ -1,30 +1,30 @@
 """The default engine: pyarrow and numpy on one machine, in bounded memory."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from synthmix_dagster.data.alignment import require_fit
-from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.dataset import Dataset, Found
+from synthmix_dagster.data.fingerprint import file_sha256
 from synthmix_dagster.data.identity import Rows, identify, scan
 from synthmix_dagster.data.priority import sample_positions
-from synthmix_dagster.data.reading import StoredRows
 from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.encoding.options import require_min
 from synthmix_dagster.release.engine import Counts, Layout, Part, Written
 from synthmix_dagster.release.options import LIBRARIES_MB, MIN_MEMORY_MB
 from synthmix_dagster.release.recount import recount
 from synthmix_dagster.release.selection import (
-    Labelled,
+    Kernel,
     Selection,
-    Strata,
-    require_few,
-    require_strata,
+    in_strata,
     select_exactly,
+    strata_of,
 )
 from synthmix_dagster.release.shuffle import Shuffle
 from synthmix_dagster.release.spill import Spill
@@ -86,10 +86,14 @@ class ArrowEngine:
     def __post_init__(self) -> None:
         require_min(self.memory_mb, MIN_MEMORY_MB, option="memory_mb")
 
-    def scan(
-        self, dataset: Dataset, key: Sequence[str] = (), columns: Sequence[str] | None = None
-    ) -> Iterator[Rows]:
-        return scan(dataset, key, columns)
+    def over(
+        self,
+        dataset: Dataset,
+        kernel: Callable[[Iterable[Rows]], Found],
+        key: Sequence[str] = (),
+        columns: Sequence[str] | None = None,
+    ) -> list[Found]:
+        return [kernel(scan(dataset, key, columns))]
 
     def identify(self, dataset: Dataset, key: Sequence[str] = ()) -> dict[str, Any]:
         return identify(dataset, key)
@@ -101,21 +105,10 @@ class ArrowEngine:
         self, dataset: Dataset, rows: int, seed: int | str, key: Sequence[str] = ()
     ) -> pa.Table:
         positions = sample_positions(dataset, rows, seed, key)
-        if isinstance(dataset.source, StoredRows):
-            return dataset.source.take(positions)
-        return dataset.source.take(pa.array(positions))
+        return dataset.taken(positions)
 
     def strata(self, dataset: Dataset, column: str) -> dict[str, int]:
-        require_strata(dataset, column)
-        strata = Strata(column, [])
-        sizes = np.zeros(0, dtype=np.int64)
-        for table in dataset.select([column]).tables():
-            codes = strata.codes(table, table.num_rows)
-            require_few(dict.fromkeys(strata.names), column)
-            grown = np.bincount(codes, minlength=len(strata.names))
-            grown[: len(sizes)] += sizes
-            sizes = grown
-        return dict(zip(strata.names, sizes.tolist(), strict=True))
+        return strata_of(dataset, column)
 
     def select(
         self,
@@ -127,14 +120,13 @@ class ArrowEngine:
         quotas: Mapping[str, int] | None = None,
     ) -> Selection:
         sizes = {"": dataset.rows} if stratify is None else self.strata(dataset, stratify)
+        columns = [] if stratify is None else [stratify]
 
-        def labelled() -> Iterator[Labelled]:
-            strata = Strata(stratify, list(sizes))
-            columns = [] if stratify is None else [stratify]
-            for ids, table in self.scan(dataset, key, columns):
-                yield ids, strata.codes(table, len(ids))
+        def over(kernel: Kernel) -> list[Any]:
+            labelled = partial(in_strata, kernel, stratify, list(sizes))
+            return self.over(dataset, labelled, key, columns)
 
-        return select_exactly(labelled, sizes, k, seed, stratify, quotas)
+        return select_exactly(over, sizes, k, seed, stratify, quotas)
 
     def plan(self, parts: Sequence[Part]) -> ShufflePlan:
         """Share the memory among what a shuffle holds at a time."""
@@ -161,6 +153,9 @@ class ArrowEngine:
         self, folder: Store, shards: Sequence[str], layout: Layout, names: Sequence[str]
     ) -> Counts:
         return recount(folder, shards, layout, list(names))
+
+    def digests(self, folder: Store, files: Sequence[str]) -> list[str]:
+        return [file_sha256(folder, name) for name in files]
 
 
 def _scanned(parts: Sequence[Part], layout: Layout, piece_rows: int) -> Iterator[tuple[int, Rows]]:

@@ -4,7 +4,8 @@ Rows travel as the values that categories stand for, since levels differ from fi
 side to side. They become categories again as the shards are written.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -80,10 +81,19 @@ def _levels_of(dataset: Dataset, names: list[str]) -> Mapping[str, dict[str, Non
     levels: dict[str, dict[str, None]] = {name: {} for name in names}
     if not names:
         return levels
-    for table in dataset.select(names).tables():
+    for part in dataset.select(names).over(partial(_levels_in, names)):
+        for name, known in part.items():
+            levels[name].update(dict.fromkeys(known))
+    return levels
+
+
+def _levels_in(names: Sequence[str], tables: Iterable[pa.Table]) -> dict[str, list[str]]:
+    """Levels of some rows, in order; there are enough once there are too many."""
+    levels: dict[str, dict[str, None]] = {name: {} for name in names}
+    for table in tables:
         for name in names:
             if len(levels[name]) <= _MOST:
                 for chunk in table.column(name).chunks:
                     known = chunk.dictionary.drop_null().to_pylist()
                     levels[name].update(dict.fromkeys(known))
-    return levels
+    return {name: list(known) for name, known in levels.items()}

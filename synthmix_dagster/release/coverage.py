@@ -1,17 +1,20 @@
 """The check of all rows to be released: streamed over them before anything is written."""
 
-from collections.abc import Iterator
-from functools import reduce
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial, reduce
 
 import numpy as np
 import pyarrow as pa
 
-from synthmix_dagster.data.profile import Profile
+from synthmix_dagster.data.profile import Counted, Profile
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.gates.coverage import judge_released_rows
 from synthmix_dagster.gates.verdicts import Verdict
-from synthmix_dagster.release.mixing import MixPlan
+from synthmix_dagster.release.mixing import Marked, MixPlan
 from synthmix_dagster.release.selection import Strata
+
+#: Rows and counts of a profile, as plain values.
+Counts = tuple[int, Mapping[str, Counted]]
 
 
 def judge_selected(plan: MixPlan, report: DistanceReport, name: str = "synthetic") -> Verdict:
@@ -40,7 +43,8 @@ def judge_selected(plan: MixPlan, report: DistanceReport, name: str = "synthetic
         return Verdict(True, "No synthetic row is to be released.")
     if plan.request.generators[name].strata is not None:
         return _judge_strata(plan, measured, name)
-    released = measured.count(plan.selected(name, list(measured.columns)))
+    counted = plan.over(name, list(measured.columns), partial(_released, measured))
+    released = reduce(Profile.plus, map(measured.with_counts, counted))
     return judge_released_rows(measured, released)
 
 
@@ -69,21 +73,41 @@ def _by_stratum(
     plan: MixPlan, measured: Profile, name: str
 ) -> tuple[dict[str, Profile], dict[str, Profile]]:
     """All rows and the released ones in the cells of the measured rows, by stratum."""
-    strata = Strata(plan.layout.stratify, [])
     there: dict[str, Profile] = {}
     taken: dict[str, Profile] = {}
-    for stratum, table, chosen in _split(plan, measured, name, strata):
-        every, released = measured.count([table]), measured.count([table.filter(chosen)])
-        there[stratum] = there[stratum].plus(every) if stratum in there else every
-        taken[stratum] = taken[stratum].plus(released) if stratum in taken else released
+    kernel = partial(_counted, measured, plan.layout.stratify)
+    for part in plan.over(name, list(measured.columns), kernel):
+        for stratum, counted in part.items():
+            for known, counts in zip((there, taken), counted, strict=True):
+                found = measured.with_counts(counts)
+                known[stratum] = known[stratum].plus(found) if stratum in known else found
     return there, taken
 
 
-def _split(
-    plan: MixPlan, measured: Profile, name: str, strata: Strata
-) -> Iterator[tuple[str, pa.Table, pa.Array]]:
+def _released(measured: Profile, rows: Iterable[Marked]) -> Counts:
+    """Rows to be released in the cells of the measured ones."""
+    released = (
+        table if chosen is None else table.filter(pa.array(chosen)) for table, chosen in rows
+    )
+    return measured.count(released).counts
+
+
+def _counted(
+    measured: Profile, stratify: str | None, rows: Iterable[Marked]
+) -> dict[str, tuple[Counts, Counts]]:
+    """All rows and those to be released in the cells of the measured ones, by stratum."""
+    there: dict[str, Profile] = {}
+    taken: dict[str, Profile] = {}
+    for stratum, table, chosen in _split(rows, Strata(stratify, [])):
+        every, released = measured.count([table]), measured.count([table.filter(chosen)])
+        there[stratum] = there[stratum].plus(every) if stratum in there else every
+        taken[stratum] = taken[stratum].plus(released) if stratum in taken else released
+    return {stratum: (there[stratum].counts, taken[stratum].counts) for stratum in there}
+
+
+def _split(rows: Iterable[Marked], strata: Strata) -> Iterator[tuple[str, pa.Table, pa.Array]]:
     """Rows of one stratum at a time, and which of them are released."""
-    for table, chosen in plan.marked(name, list(measured.columns)):
+    for table, chosen in rows:
         codes = strata.codes(table, table.num_rows)
         marks = np.ones(table.num_rows, dtype=bool) if chosen is None else chosen
         for code in np.unique(codes).tolist():

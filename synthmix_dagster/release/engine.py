@@ -4,19 +4,38 @@
 the same seed: identities, priorities and cut-offs are plain integer arithmetic for that reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.dataset import Dataset, Found
 from synthmix_dagster.data.identity import Rows
 from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.release.categories import Levels
-from synthmix_dagster.release.manifest import REAL, Shard
-from synthmix_dagster.release.request import Source
 from synthmix_dagster.release.selection import Selection
+from synthmix_dagster.release.sources import REAL, Source
+
+if TYPE_CHECKING:
+    from synthmix_dagster.release.manifest import Shard
+
+
+class Origin(NamedTuple):
+    """What a row of a release says of the input that it comes from.
+
+    Attributes
+    ----------
+    name : str
+        ``real``, or the name of a generator.
+    source : Source
+    weight : float
+        Weight of each of its rows, in a mix that has weights.
+    """
+
+    name: str
+    source: Source
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,11 @@ class Part:
         if self.name == REAL:
             return "real"
         return "other" if self.other_domain else "synthetic"
+
+    @property
+    def origin(self) -> Origin:
+        """What its rows say of it in a release."""
+        return Origin(self.name, self.source, self.weight)
 
     @property
     def rows(self) -> int:
@@ -133,17 +157,25 @@ class Written:
         Counted on the way in.
     """
 
-    shards: Sequence[Shard]
+    shards: "Sequence[Shard]"
     counts: Counts
 
 
 class Engine(Protocol):
     """The verbs of a mix."""
 
-    def scan(
-        self, dataset: Dataset, key: Sequence[str] = (), columns: Sequence[str] | None = None
-    ) -> Iterator[Rows]:
-        """All rows, a bounded number at a time, with their identities."""
+    def over(
+        self,
+        dataset: Dataset,
+        kernel: Callable[[Iterable[Rows]], Found],
+        key: Sequence[str] = (),
+        columns: Sequence[str] | None = None,
+    ) -> list[Found]:
+        """Hand all rows with their identities to a kernel, and return what it makes of each part.
+
+        Rows come in order, a bounded number at a time. On a cluster a kernel runs there and returns
+        plain values, containers of them, and arrays.
+        """
 
     def identify(self, dataset: Dataset, key: Sequence[str] = ()) -> Mapping[str, Any]:
         """Return what identifies the rows, and refuse a key that is not unique."""
@@ -180,3 +212,6 @@ class Engine(Protocol):
         self, folder: Store, shards: Sequence[str], layout: Layout, names: Sequence[str]
     ) -> Counts:
         """Count what shards in a folder hold, from the shards alone."""
+
+    def digests(self, folder: Store, files: Sequence[str]) -> list[str]:
+        """SHA-256 of the bytes of some files that are there."""

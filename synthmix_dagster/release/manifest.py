@@ -24,16 +24,14 @@ from synthmix_dagster.release.request import (
     ReleaseId,
     Request,
     Sha256,
-    Source,
     Text,
 )
+from synthmix_dagster.release.sources import REAL, Source
 
 #: Version of the manifest that is written, and the one that can be read.
 MANIFEST_VERSION: Literal[2] = 2
 #: In the place of the previous release, in manifests written before it was recorded.
 NOT_RECORDED = ""
-#: Name of the input that holds the real rows.
-REAL = "real"
 
 _SHARD_PATH = r"^data/([0-9a-f]{8}/)?part-[0-9]{5,}\.parquet$"
 #: Problems that a message names; a damaged manifest has one or hundreds.

@@ -1,7 +1,8 @@
 """From ratios to a release: every real row, exactly the synthetic rows requested, in order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from synthmix_dagster.data.alignment import released_schema
-from synthmix_dagster.data.dataset import Dataset
-from synthmix_dagster.data.identity import shared_key
+from synthmix_dagster.data.dataset import Dataset, Found
+from synthmix_dagster.data.identity import Rows, shared_key
 from synthmix_dagster.data.opening import open_store
-from synthmix_dagster.data.reading import StoredRows
 from synthmix_dagster.data.store import Draft, Store
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.gates.evidence import Evidence
@@ -25,7 +25,6 @@ from synthmix_dagster.release.engine import Engine, Layout, Part
 from synthmix_dagster.release.handle import Release
 from synthmix_dagster.release.manifest import (
     MANIFEST_VERSION,
-    REAL,
     Column,
     Input,
     InputFile,
@@ -38,11 +37,15 @@ from synthmix_dagster.release.options import MixOptions
 from synthmix_dagster.release.publishing import publish
 from synthmix_dagster.release.release_id import digest_of_manifest, release_id_of
 from synthmix_dagster.release.request import GeneratorRequest, Request
-from synthmix_dagster.release.selection import require_strata
+from synthmix_dagster.release.selection import Selection, require_strata
 from synthmix_dagster.release.shares import Share, shares_of, shares_of_strata
 from synthmix_dagster.release.shuffle import added_columns
 from synthmix_dagster.release.signing import Sign
-from synthmix_dagster.release.verification import realised
+from synthmix_dagster.release.sources import REAL
+from synthmix_dagster.release.verification import Checks, realised
+
+#: Rows of an input, and which of them a release will hold; None for all of them.
+Marked = tuple[pa.Table, NDArray[np.bool_] | None]
 
 _LIBRARIES = ("synthmix-dagster", "pyarrow", "numpy")
 
@@ -169,8 +172,10 @@ class MixPlan:
     layout: Layout
     keep_releases: int | None
 
-    def selected(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """The rows of one input that the release will hold, a bounded number at a time.
+    def over(
+        self, name: str, columns: Sequence[str], kernel: Callable[[Iterable[Marked]], Found]
+    ) -> list[Found]:
+        """Hand all rows of one input, marked, to a kernel, and return what it makes of each part.
 
         Parameters
         ----------
@@ -178,19 +183,14 @@ class MixPlan:
             ``real``, or the name of a generator.
         columns : sequence of str
             Columns to read.
+        kernel : callable
+            See `Engine.over`.
         """
-        for table, chosen in self.marked(name, columns):
-            yield table if chosen is None else table.filter(pa.array(chosen))
-
-    def marked(
-        self, name: str, columns: Sequence[str]
-    ) -> Iterator[tuple[pa.Table, NDArray[np.bool_] | None]]:
-        """All rows of one input, and which of them the release will hold; None for all of them."""
         part = next(part for part in self.parts if part.name == name)
         stratify = [] if self.layout.stratify is None else [self.layout.stratify]
         read = list(dict.fromkeys([*columns, *stratify]))
-        for ids, table in self.engine.scan(part.dataset, part.key, read):
-            yield table, None if part.selection is None else part.selection.mask(ids, table)
+        marked = partial(_marked, part.selection, kernel)
+        return self.engine.over(part.dataset, marked, part.key, read)
 
     def publish(
         self,
@@ -210,7 +210,14 @@ class MixPlan:
             Where it will be written to as a table, for the manifest.
         """
         planned = _Mix(**vars(self), evidence=evidence, table=table or None)
-        return publish(output, planned.release_id, planned.write, self.keep_releases, sign)
+        return publish(
+            output,
+            planned.release_id,
+            planned.write,
+            self.keep_releases,
+            sign,
+            Checks(self.engine.recount, self.engine.digests),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +262,15 @@ class _Mix(MixPlan):
         before = None if previous is None else previous.details
         manifest = replace(manifest, documents=write_documents(draft, manifest, before))
         return replace(manifest, digest=digest_of_manifest(manifest.to_dict()))
+
+
+def _marked(
+    selection: Selection | None, kernel: Callable[[Iterable[Marked]], Found], rows: Iterable[Rows]
+) -> Found:
+    return kernel(
+        (each.table, None if selection is None else selection.mask(each.ids, each.table))
+        for each in rows
+    )
 
 
 def _layout(real: Dataset, options: MixOptions, domains: Sequence[str]) -> Layout:
@@ -327,7 +343,7 @@ def _request(
 
 
 def _input(dataset: Dataset, identity: Mapping[str, Any]) -> Input:
-    view = dataset.source.view if isinstance(dataset.source, StoredRows) else None
+    view = None if isinstance(dataset.source, pa.Table) else dataset.source.view
     return Input(
         rows=dataset.rows,
         fingerprint=dataset.fingerprint,

@@ -18,7 +18,7 @@ from synthmix_dagster.release.publication_log import append_to_log, read_log
 from synthmix_dagster.release.recording import write_index
 from synthmix_dagster.release.release_id import digest_of_manifest
 from synthmix_dagster.release.signing import SIGNATURE, Sign, signature_of
-from synthmix_dagster.release.verification import require_realised, verify_release
+from synthmix_dagster.release.verification import HERE, Checks, require_realised, verified
 
 #: Fills a draft, given the release before if there was one; returns the manifest.
 Writer = Callable[[Draft, Release | None], Manifest]
@@ -34,6 +34,7 @@ def publish(
     write: Writer,
     keep: int | None = None,
     sign: Sign | None = None,
+    checks: Checks = HERE,
 ) -> Release:
     """Write a release where nobody looks, recount it there, and show it.
 
@@ -53,14 +54,16 @@ def publish(
         Releases to keep, the newest, this one among them; all by default.
     sign : callable, optional
         Signs the digest of the manifest, before the release can be seen.
+    checks : Checks, optional
+        What reads files again to check them, this machine by default.
     """
     try:
         with output.shelf().hold(release_id) as place:
             previous = _previous(output, release_id)
             final = output.below("releases", release_id)
-            release = _existing(final)
+            release = _existing(final, checks)
             if release is None:
-                release = _write(place, final, write, previous, sign)
+                release = _write(place, final, write, previous, sign, checks)
             elif not _published_here(output, release):
                 _require_same_rows(place, release, write, previous)
             if sign is not None and not release.store.exists(SIGNATURE):
@@ -80,10 +83,10 @@ def publish(
     return release
 
 
-def _existing(final: Store) -> Release | None:
+def _existing(final: Store, checks: Checks) -> Release | None:
     """The release of this id, if it is there and whole; a damaged one is written again."""
     try:
-        return verify_release(final) if final.exists(_MANIFEST) else None
+        return verified(load_release(final), checks) if final.exists(_MANIFEST) else None
     except ReleaseError:
         return None
 
@@ -139,7 +142,12 @@ def _previous(output: Store, release_id: str) -> Release | None:
 
 
 def _write(
-    place: Place, final: Store, write: Writer, previous: Release | None, sign: Sign | None
+    place: Place,
+    final: Store,
+    write: Writer,
+    previous: Release | None,
+    sign: Sign | None,
+    checks: Checks,
 ) -> Release:
     """Write a release and show it once the recount agrees with what was meant."""
     for further in reversed(range(_DRAFTS)):
@@ -148,7 +156,7 @@ def _write(
                 manifest = write(draft, previous).to_dict()
                 if sign is not None:
                     draft.put(SIGNATURE, signature_of(str(manifest["digest"]), sign, final.uri))
-                require_realised(Release(draft.folder, manifest))
+                require_realised(Release(draft.folder, manifest), checks)
                 draft.show(_MANIFEST, json_bytes(manifest))
             break
         except StoreError as error:

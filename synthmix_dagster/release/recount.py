@@ -13,7 +13,6 @@ from synthmix_dagster.data.identity import Ints
 from synthmix_dagster.data.store import Store
 from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.release.engine import Counts, Layout
-from synthmix_dagster.release.request import SOURCES
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.shuffle import (
     GENERATOR_COLUMN,
@@ -22,6 +21,10 @@ from synthmix_dagster.release.shuffle import (
     WEIGHT_COLUMN,
     order_of,
 )
+from synthmix_dagster.release.sources import SOURCES
+
+#: Hash, part and identity of the first and the last row of a shard; nothing where none is known.
+Ends = list[tuple[int, ...]]
 
 _ROWS_AT_A_TIME = 2**17
 _SHARDS_AT_A_TIME = 2
@@ -50,14 +53,27 @@ def recount(folder: Store, shards: Sequence[str], layout: Layout, names: Sequenc
         A row belongs to no part.
     """
     with ThreadPoolExecutor(_SHARDS_AT_A_TIME) as pool:
-        counted = list(
-            pool.map(lambda shard: _Shard(layout, list(names), folder).read(shard), shards)
-        )
+        counted = list(pool.map(lambda shard: counted_shard(folder, shard, layout, names), shards))
+    return merged(counted, folder, layout, names)
+
+
+def counted_shard(
+    folder: Store, shard: str, layout: Layout, names: Sequence[str]
+) -> tuple[Counts, Ends]:
+    """What one shard holds, and where in the order its rows begin and end."""
+    counted = _Shard(layout, list(names), folder).read(shard)
+    return counted.counts, counted.ends
+
+
+def merged(
+    shards: Sequence[tuple[Counts, Ends]], folder: Store, layout: Layout, names: Sequence[str]
+) -> Counts:
+    """What shards hold together, in their order."""
     known = list(names) if layout.provenance else [""]
     whole = Counts(dict.fromkeys(known, 0), {}, dict.fromkeys(layout.schema.names, 0))
-    for shard in counted:
-        _add(whole, shard.counts, folder)
-    ends = [shard.ends for shard in counted if shard.ends]
+    for counts, _ in shards:
+        _add(whole, counts, folder)
+    ends = [ends for _, ends in shards if ends]
     whole.duplicates += sum(later[0] <= earlier[1] for earlier, later in pairwise(ends))
     return whole
 
@@ -98,7 +114,7 @@ class _Shard:
         rows, nulls = dict.fromkeys(self.known, 0), dict.fromkeys(layout.schema.names, 0)
         self.counts = Counts(rows, {}, nulls)
         #: Hash, part and identity of the first row and of the last one yet.
-        self.ends: list[tuple[int, ...]] = []
+        self.ends: Ends = []
 
     def read(self, name: str) -> "_Shard":
         uncounted = [field.name for field in self.layout.schema if not _in_footer(field.type)]

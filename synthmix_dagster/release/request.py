@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from synthmix_dagster.release.options import Mode
-
-#: What rows are: the real ones, synthetic ones, or real rows of another domain.
-Source = Literal["real", "synthetic", "other"]
-SOURCES: tuple[str, ...] = get_args(Source)
 
 Text = Annotated[str, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]

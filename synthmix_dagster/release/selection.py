@@ -1,7 +1,8 @@
 """Which rows: exactly k of every stratum, by their priorities, without a sort."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from synthmix_dagster.data.dataset import Dataset
-from synthmix_dagster.data.identity import Ints
+from synthmix_dagster.data.identity import Ints, Rows
 from synthmix_dagster.data.priority import LEADING_BITS, PRIORITY_BITS, leading_bits, priorities
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 
@@ -21,6 +22,8 @@ _ABOVE_ALL = (1 << PRIORITY_BITS, 0)
 
 #: Identities and strata of consecutive rows, as numbers of the strata's names.
 Labelled = tuple[Ints, Ints]
+#: What is done with all of them, or with a part.
+Kernel = Callable[[Iterable[Labelled]], Any]
 
 
 def quotas(sizes: Mapping[str, int], k: int) -> dict[str, int]:
@@ -83,7 +86,7 @@ class Selection:
 
 
 def select_exactly(
-    scanned: Callable[[], Iterable[Labelled]],
+    over: Callable[[Kernel], Iterable[Any]],
     sizes: Mapping[str, int],
     k: int,
     seed: int,
@@ -97,8 +100,9 @@ def select_exactly(
 
     Parameters
     ----------
-    scanned : callable
-        Starts a pass over identities and strata, numbered in the order of `sizes`.
+    over : callable
+        Hands all rows to a kernel, of identities and strata that are numbered in the order of
+        `sizes`, and returns what it makes of each part of them.
     sizes : mapping of str to int
         Rows by stratum.
     k : int
@@ -112,7 +116,8 @@ def select_exactly(
     Examples
     --------
     >>> ids = np.arange(9)
-    >>> chosen = select_exactly(lambda: [(ids, ids % 2)], {"even": 5, "odd": 4}, 4, seed=0)
+    >>> rows = [(ids, ids % 2)]
+    >>> chosen = select_exactly(lambda kernel: [kernel(rows)], {"even": 5, "odd": 4}, 4, seed=0)
     >>> chosen.quotas
     {'even': 2, 'odd': 2}
     """
@@ -125,14 +130,12 @@ def select_exactly(
     cuts = np.where(whole[:, None], np.array(_ABOVE_ALL), -1)
     if not (whole | (due == 0)).all():
         bits = min(_TOP_BITS, _HISTOGRAM_BITS - (len(sizes) - 1).bit_length())
-        cells = np.zeros(len(sizes) << bits, dtype=np.int64)
-        for ids, codes in scanned():
-            top = leading_bits(ids, seed, bits)
-            cells += np.bincount((codes << bits) | top, minlength=len(cells))
+        counted = partial(_counted_cells, seed, bits, len(sizes))
+        cells = np.sum([*over(counted)], axis=0)
         upto = cells.reshape(len(sizes), -1).cumsum(axis=1)
         cut_cell = (upto < due[:, None]).sum(axis=1)
         before = np.where(cut_cell > 0, upto[np.arange(len(sizes)), cut_cell - 1], 0)
-        found = [_in_cell(ids, codes, seed, bits, cut_cell) for ids, codes in scanned()]
+        found = list(over(partial(_in_cells, seed, bits, cut_cell)))
         priority, identity, stratum = (np.concatenate(part) for part in zip(*found, strict=True))
         order = np.lexsort((identity, priority, stratum))
         starts = np.searchsorted(stratum[order], np.arange(len(sizes)))
@@ -143,12 +146,57 @@ def select_exactly(
     return Selection(seed, stratify, quota, {name: (cut[0], cut[1]) for name, cut in named})
 
 
-def _in_cell(
-    ids: Ints, codes: Ints, seed: int, bits: int, cut_cell: Ints
+def in_strata(
+    kernel: Kernel, stratify: str | None, names: Sequence[str], rows: Iterable[Rows]
+) -> Any:
+    """Hand rows to a kernel as `select_exactly` wants them: identities, and numbers of strata."""
+    strata = Strata(stratify, list(names))
+    return kernel((each.ids, strata.codes(each.table, len(each.ids))) for each in rows)
+
+
+def _counted_cells(seed: int, bits: int, strata: int, rows: Iterable[Labelled]) -> Ints:
+    """Rows by stratum and the top bits of their priorities."""
+    cells = np.zeros(strata << bits, dtype=np.int64)
+    for ids, codes in rows:
+        top = leading_bits(ids, seed, bits)
+        cells += np.bincount((codes << bits) | top, minlength=len(cells))
+    return cells
+
+
+def _in_cells(
+    seed: int, bits: int, cut_cell: Ints, rows: Iterable[Labelled]
 ) -> tuple[Ints, Ints, Ints]:
     """Priorities, identities and strata of the rows in the cell where their stratum is cut."""
-    here = leading_bits(ids, seed, bits) == cut_cell[codes]
-    return priorities(ids[here], seed), ids[here], codes[here]
+    none = np.empty(0, dtype=np.int64)
+    found: list[tuple[Ints, Ints, Ints]] = [(none, none, none)]
+    for ids, codes in rows:
+        here = leading_bits(ids, seed, bits) == cut_cell[codes]
+        found.append((priorities(ids[here], seed), ids[here], codes[here]))
+    priority, identity, stratum = (np.concatenate(part) for part in zip(*found, strict=True))
+    return priority, identity, stratum
+
+
+def strata_of(dataset: Dataset, column: str) -> dict[str, int]:
+    """Rows of a dataset by the values of a column."""
+    require_strata(dataset, column)
+    sizes: dict[str, int] = {}
+    for part in dataset.select([column]).over(partial(_counted_strata, column)):
+        for name, size in part.items():
+            sizes[name] = sizes.get(name, 0) + size
+        require_few(sizes, column)
+    return sizes
+
+
+def _counted_strata(column: str, tables: Iterable[pa.Table]) -> dict[str, int]:
+    strata = Strata(column, [])
+    sizes = np.zeros(0, dtype=np.int64)
+    for table in tables:
+        codes = strata.codes(table, table.num_rows)
+        require_few(dict.fromkeys(strata.names), column)
+        grown = np.bincount(codes, minlength=len(strata.names))
+        grown[: len(sizes)] += sizes
+        sizes = grown
+    return dict(zip(strata.names, sizes.tolist(), strict=True))
 
 
 class Strata:

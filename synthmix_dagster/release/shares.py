@@ -10,10 +10,10 @@ import numpy as np
 from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.errors import ConfigError, did_you_mean
 from synthmix_dagster.release.engine import Engine
-from synthmix_dagster.release.manifest import REAL
 from synthmix_dagster.release.options import MixOptions, Shortage, finite_number
 from synthmix_dagster.release.request import StratumRequest
 from synthmix_dagster.release.selection import quotas, spelled
+from synthmix_dagster.release.sources import REAL
 
 #: A name of a generator, which is also part of file names and column values.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

@@ -6,11 +6,11 @@ written to the shards it belongs to. What is written depends on the rows and the
 the runs nor the buckets can be seen in it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +21,13 @@ from synthmix_dagster.data.alignment import align
 from synthmix_dagster.data.identity import Ints, Rows
 from synthmix_dagster.data.priority import PRIORITY_BITS, priorities
 from synthmix_dagster.data.store import Sink, Store
-from synthmix_dagster.release.engine import Counts, Layout, Part, Written
-from synthmix_dagster.release.manifest import Shard
+from synthmix_dagster.release.engine import Counts, Layout, Origin, Part, Written
 from synthmix_dagster.release.selection import Strata
 from synthmix_dagster.release.spill import Spill
 from synthmix_dagster.watching import tell
+
+if TYPE_CHECKING:
+    from synthmix_dagster.release.manifest import Shard
 
 #: How rows are encoded in shards; with other bytes for the same rows comes another number.
 SHARDS_VERSION = 2
@@ -136,9 +138,7 @@ class Shuffle:
         taken, place = taken[order], place[order]
         rows = align(_taken(table, taken), self.layout.schema, part.dataset.name)
         self._count(part.name, rows)
-        columns = [place, np.full(len(place), part_number, dtype=np.int16), ids[taken]]
-        for name, column in zip((_PRIORITY, _PART, _ID), columns, strict=True):
-            rows = rows.append_column(name, pa.array(column))
+        rows = travelling(rows, place, part_number, ids[taken])
         for whole in rows.combine_chunks().to_batches():
             self.spill.write(whole, np.bincount(bucket, minlength=buckets))
 
@@ -167,33 +167,18 @@ class Shuffle:
 
     def _lane(
         self, shards: Ints, folder: Store, data: str, ends: ThreadPoolExecutor
-    ) -> list[Future[Shard]]:
+    ) -> "list[Future[Shard]]":
         """Write consecutive shards."""
-        rows = _Queue(self._between(*self._span(shards)))
+        rows = Queue(self._between(*self._span(shards)))
         size = group_rows(self.layout)
         written = []
         for number in shards.tolist():
             start, stop = self._span(np.array([number]))
             groups = (rows.take(min(size, stop - at)) for at in range(start, stop, size))
             sink = folder.create(f"{data}/part-{number:05d}.parquet")
-            try:
-                self._write(sink, groups)
-            except BaseException:
-                sink.discard()
-                raise
+            write_shard(sink, self.layout, groups)
             written.append(ends.submit(_finished, sink, stop - start))
         return written
-
-    def _write(self, sink: Sink, groups: Iterator[pa.Table]) -> None:
-        """Write one shard, a row group at a time."""
-        group = next(groups)
-        with (
-            pa.PythonFile(sink, mode="w") as file,
-            shard_writer(file, self.layout, group) as writer,
-        ):
-            while group is not None:
-                writer.write_table(group, row_group_size=group.num_rows)
-                group = next(groups, None)
 
     def _buckets(self, start: int, stop: int) -> range:
         """Buckets that have rows between two places of the whole order."""
@@ -210,34 +195,71 @@ class Shuffle:
 
     def _bucket(self, bucket: int, start: int, stop: int) -> pa.Table:
         """Rows of a bucket in order, from one of them to another."""
-        rows = self.spill.read(bucket).combine_chunks()
-        place = rows.column(_PRIORITY).to_numpy()
-        order = np.argsort(place)
-        if (np.diff(place[order]) == 0).any():
-            others = [rows.column(name).to_numpy() for name in (_ID, _PART)]
-            order = np.lexsort((*others, place))
-        order = order[start:stop]
-        return self._finished(_taken(rows, order))
+        rows = self.spill.read(bucket)
+        return released(in_order(rows, start, stop), self.layout, [p.origin for p in self.parts])
 
-    def _finished(self, rows: pa.Table) -> pa.Table:
-        """Rows with the columns that a release adds, without those that they travelled with."""
-        numbers = pa.array(rows.column(_PART).to_numpy())
-        of_part: dict[str, pa.Array | pa.ChunkedArray] = {
-            SOURCE_COLUMN: pa.array([p.source for p in self.parts]),
-            GENERATOR_COLUMN: pa.array(
-                [None if p.source == "real" else p.name for p in self.parts], pa.string()
-            ),
-            WEIGHT_COLUMN: pa.array([p.weight for p in self.parts], pa.float64()),
-        }
-        data = rows.select(self.layout.schema.names)
-        for name, levels in self.layout.levels.items():
-            packed = levels.packed(data.column(name))
-            data = data.set_column(data.schema.get_field_index(name), name, packed)
-        for column in added_columns(self.layout):
-            known = of_part.get(column.name)
-            values = rows.column(_ID) if known is None else known.take(numbers)
-            data = data.append_column(column, values)
-        return data
+
+def travelling(rows: pa.Table, place: Ints, part: int, ids: Ints) -> pa.Table:
+    """Rows of one part with what they need on their way: place in the order, part and identity."""
+    columns = [place, np.full(len(place), part, dtype=np.int16), ids]
+    for name, column in zip((_PRIORITY, _PART, _ID), columns, strict=True):
+        rows = rows.append_column(name, pa.array(column))
+    return rows
+
+
+def part_of(rows: pa.Table) -> Ints:
+    """Number of the part of every travelling row."""
+    return np.asarray(rows.column(_PART).to_numpy(), dtype=np.int64)
+
+
+def place_in(rows: pa.Table) -> Ints:
+    """Place in the order of every travelling row."""
+    return np.asarray(rows.column(_PRIORITY).to_numpy(), dtype=np.int64)
+
+
+def in_order(rows: pa.Table, start: int = 0, stop: int | None = None) -> pa.Table:
+    """Travelling rows in seeded order, from one of them to another."""
+    rows = rows.combine_chunks()
+    place = rows.column(_PRIORITY).to_numpy()
+    order = np.argsort(place)
+    if (np.diff(place[order]) == 0).any():
+        others = [rows.column(name).to_numpy() for name in (_ID, _PART)]
+        order = np.lexsort((*others, place))
+    return _taken(rows, order[start:stop])
+
+
+def released(rows: pa.Table, layout: Layout, origins: Sequence[Origin]) -> pa.Table:
+    """Rows with the columns that a release adds, without those that they travelled with."""
+    numbers = pa.array(rows.column(_PART).to_numpy())
+    of_part: dict[str, pa.Array | pa.ChunkedArray] = {
+        SOURCE_COLUMN: pa.array([each.source for each in origins]),
+        GENERATOR_COLUMN: pa.array(
+            [None if each.source == "real" else each.name for each in origins], pa.string()
+        ),
+        WEIGHT_COLUMN: pa.array([each.weight for each in origins], pa.float64()),
+    }
+    data = rows.select(layout.schema.names)
+    for name, levels in layout.levels.items():
+        packed = levels.packed(data.column(name))
+        data = data.set_column(data.schema.get_field_index(name), name, packed)
+    for column in added_columns(layout):
+        known = of_part.get(column.name)
+        values = rows.column(_ID) if known is None else known.take(numbers)
+        data = data.append_column(column, values)
+    return data
+
+
+def write_shard(sink: Sink, layout: Layout, groups: Iterator[pa.Table]) -> None:
+    """Write one shard, a row group at a time; of one that fails nothing is left."""
+    try:
+        group = next(groups)
+        with pa.PythonFile(sink, mode="w") as file, shard_writer(file, layout, group) as writer:
+            while group is not None:
+                writer.write_table(group, row_group_size=group.num_rows)
+                group = next(groups, None)
+    except BaseException:
+        sink.discard()
+        raise
 
 
 def _taken(rows: pa.Table, places: Ints) -> pa.Table:
@@ -298,7 +320,9 @@ def _repeats(values: pa.ChunkedArray) -> bool:
         return True
 
 
-def _finished(sink: Sink, rows: int) -> Shard:
+def _finished(sink: Sink, rows: int) -> "Shard":
+    from synthmix_dagster.release.manifest import Shard
+
     written = sink.finish()
     return Shard(written.name, rows, written.bytes, written.sha256)
 
@@ -320,7 +344,7 @@ def _chunks(
         yield owner, held
 
 
-class _Queue:
+class Queue:
     """Tables go in, tables of a wanted size come out."""
 
     def __init__(self, tables: Iterator[pa.Table]) -> None:

@@ -4,8 +4,8 @@ A mix compares what the shards hold with what was meant to go in before it publi
 whoever verifies the release later.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,40 @@ from synthmix_dagster.errors import ReleaseError
 from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.release.engine import Counts, Layout
 from synthmix_dagster.release.handle import Release, load_release
-from synthmix_dagster.release.manifest import REAL, Document, Realised, Shard
+from synthmix_dagster.release.manifest import Document, Realised, Shard
 from synthmix_dagster.release.recount import recount
 from synthmix_dagster.release.release_id import digest_of_manifest, id_of_manifest
 from synthmix_dagster.release.shuffle import added_columns
 from synthmix_dagster.release.signing import SIGNATURE, Verifier, require_signed
+from synthmix_dagster.release.sources import REAL
 
 _RESTORE = "Restore it from a copy, or publish the release again"
 _PUBLISH = "Publish the release again"
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What reads the files of a release again, whole.
+
+    Attributes
+    ----------
+    recount : callable
+        From the folder of a release, names of shards, their layout and names of the parts to
+        `Counts`.
+    digests : callable
+        From a folder and names of files in it to their digests.
+    """
+
+    recount: Callable[[Store, Sequence[str], Layout, Sequence[str]], Counts]
+    digests: Callable[[Store, Sequence[str]], Sequence[str]]
+
+
+def _digests(folder: Store, files: Sequence[str]) -> list[str]:
+    return [file_sha256(folder, name) for name in files]
+
+
+#: On this machine.
+HERE = Checks(recount, _digests)
 
 
 def verify_release(
@@ -67,18 +93,21 @@ def verify_release(
     ...     verify_release(output) == made
     True
     """
-    release = load_release(path, storage)
+    return verified(load_release(path, storage), HERE, verifier)
+
+
+def verified(release: Release, checks: Checks, verifier: Verifier | None = None) -> Release:
+    """The release, when every file is what was written; see `verify_release`."""
     _require_no_links(release)
     _require_sealed(release)
     if verifier is not None:
         require_signed(release.store, digest_of_manifest(release.manifest), verifier)
-    for file in release.details.files:
-        _require_unaltered(file, release.store)
-    require_realised(release)
+    _require_unaltered(release.details.files, release.store, checks)
+    require_realised(release, checks)
     return release
 
 
-def require_realised(release: Release) -> None:
+def require_realised(release: Release, checks: Checks = HERE) -> None:
     """Recount the rows of a release whose files are known to be whole.
 
     Raises
@@ -91,7 +120,7 @@ def require_realised(release: Release) -> None:
     try:
         layout = layout_of(release)
         names = [REAL, *manifest.generators]
-        counts = recount(release.store, release.shard_names, layout, names)
+        counts = checks.recount(release.store, release.shard_names, layout, names)
     except (OSError, pa.ArrowException) as error:
         raise ReleaseError(
             f"its shards cannot be read ({error})", path=release.uri, fix=_RESTORE
@@ -181,21 +210,27 @@ def _require_no_links(release: Release) -> None:
             )
 
 
-def _require_unaltered(file: Shard | Document, folder: Store) -> None:
-    """Compare a file with its digest."""
-    name = f"the {'shard' if isinstance(file, Shard) else 'file'} '{file.path}'"
+def _require_unaltered(files: Sequence[Shard | Document], folder: Store, checks: Checks) -> None:
+    """Compare files with their digests."""
+    there = {file.name for file in folder.files()}
+    for file in files:
+        if file.path not in there:
+            raise ReleaseError(f"{_called(file)} is missing", path=folder.uri, fix=_RESTORE)
     try:
-        if not folder.exists(file.path):
-            raise ReleaseError(f"{name} is missing", path=folder.uri, fix=_RESTORE)
-        unaltered = file_sha256(folder, file.path) == file.sha256
+        found = checks.digests(folder, [file.path for file in files])
     except OSError as error:
         raise ReleaseError(
-            f"{name} cannot be read ({error})", path=folder.uri, fix=_RESTORE
+            f"its files cannot be read ({error})", path=folder.uri, fix=_RESTORE
         ) from cause_of(error)
-    if not unaltered:
-        raise ReleaseError(
-            f"{name} was altered after it was written", path=folder.uri, fix=_RESTORE
-        )
+    for file, digest in zip(files, found, strict=True):
+        if digest != file.sha256:
+            raise ReleaseError(
+                f"{_called(file)} was altered after it was written", path=folder.uri, fix=_RESTORE
+            )
+
+
+def _called(file: Shard | Document) -> str:
+    return f"the {'shard' if isinstance(file, Shard) else 'file'} '{file.path}'"
 
 
 def _require_listed(release: Release) -> None:

@@ -29,7 +29,7 @@ def choose_exactly(ids, k, seed, strata=None):
     numbered = Strata("g", [])
     codes = numbered.codes(table, len(ids))
     sizes = dict(zip(numbered.names, np.bincount(codes).tolist(), strict=True))
-    selection = select_exactly(lambda: [(ids, codes)], sizes, k, seed, "g")
+    selection = select_exactly(lambda kernel: [kernel([(ids, codes)])], sizes, k, seed, "g")
     order = in_priority_order(ids, seed)
     return order[selection.mask(ids, table)[order]]
 

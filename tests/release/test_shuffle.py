@@ -46,7 +46,7 @@ def write(folder, rows, files=3, group=100, cut=None):
 def test_the_default_engine_has_every_verb():
     engine: Engine = ArrowEngine()
     verbs = [name for name in vars(Engine) if name[0] != "_"]
-    assert len(verbs) == 8
+    assert len(verbs) == 9
     assert all(callable(getattr(engine, verb)) for verb in verbs)
 
 
@@ -59,8 +59,8 @@ class SmallEngine(ArrowEngine):
 
     sizes: ShufflePlan = field(kw_only=True)
 
-    def scan(self, dataset, key=(), columns=None):
-        return scan(dataset, key, columns, self.sizes.piece_rows)
+    def over(self, dataset, kernel, key=(), columns=None):
+        return [kernel(scan(dataset, key, columns, self.sizes.piece_rows))]
 
     def plan(self, parts):
         return self.sizes

@@ -22,10 +22,11 @@ from synthmix_dagster.ratio.display import plot_risk_curve
 from synthmix_dagster.ratio.recommendation import Recommendation
 from synthmix_dagster.ratio.shares import Amounts
 from synthmix_dagster.release.display import plot_composition
-from synthmix_dagster.release.manifest import REAL, Input, InputView, Manifest, Portion
+from synthmix_dagster.release.manifest import Input, InputView, Manifest, Portion
 from synthmix_dagster.release.report.changes import changes
 from synthmix_dagster.release.report.pictures import Picture, draw
 from synthmix_dagster.release.report.reproducing import program
+from synthmix_dagster.release.sources import REAL
 
 #: What comes of a check.
 Result = Literal["passed", "failed", "warning", "not configured"]
