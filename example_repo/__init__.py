@@ -1,1 +1,1 @@
-"""A Dagster project on real flights: the first thing a newcomer runs."""
+"""A Dagster project on handwritten digits: the first thing a newcomer runs."""

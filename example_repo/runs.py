@@ -55,7 +55,7 @@ class Runs:
         gates = [
             check
             for check in result.get_asset_check_evaluations()
-            if check.check_name == "wasserstein_gap" and not check.passed
+            if check.check_name == "conditional_gap" and not check.passed
         ]
         done = {event.asset_key for event in result.get_asset_materialization_events()}
         if result.success or not gates or dg.AssetKey([mix, "training_data"]) in done:
@@ -66,7 +66,7 @@ class Runs:
         """Ask for training data in a run of its own, which has to fail; return the reason."""
         result = self._run(title, job, [dg.AssetKey([mix, "training_data"])])
         reason = _reason(result)
-        if result.success or "wasserstein_gap" not in reason:
+        if result.success or "conditional_gap" not in reason:
             raise UnexpectedError(f"The release of '{mix}' was not refused. {reason}")
         return reason
 

@@ -13,7 +13,7 @@ from example_repo.tables import warning_text
 
 def evaluation(name: str, *, passed: bool, words: str) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(["late_arrival", "optimal_ratio"]),
+        asset_key=dg.AssetKey(["eights", "optimal_ratio"]),
         check_name=name,
         passed=passed,
         metadata={},

@@ -58,6 +58,6 @@ def test_dg_lists_the_two_mixes_and_the_schedule(dagster_home: str) -> None:
     assert result.returncode == 0, result.stderr
     listed = json.loads(result.stdout)
     keys = {asset["asset_key"] for asset in listed["assets"]}
-    for mix in ("arrival_delay", "arrival_delay_candidate", "late_arrival"):
+    for mix in ("digits", "digits_candidate", "eights"):
         assert f"{mix}/training_data" in keys
     assert len(listed["schedules"]) == 1
