@@ -10,7 +10,7 @@ defs = build_synthmix_defs(
     target="eight",
     task="classification",
     stratify="eight",
-    threshold=1.0,
+    threshold=0.6,
     conditional_threshold=0.2,
     output_root=str(home() / "mixes"),
 )
