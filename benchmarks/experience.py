@@ -1,6 +1,6 @@
 """Learn the prior of the posterior rule from folders of pairs with known test errors.
 
-    python -m benchmarks.experience --pairs DIR --out FILE [--cases FILE] [--add] [--jobs 2]
+    python -m benchmarks.experience --pairs DIR --out FILE [--learner trees] [--cases FILE] [--add]
 
 Every dataset counts once; generators fitted on the real rows themselves are left out, since what
 they promise on these rows is not to be believed. The level of the interval is the lowest at which
@@ -14,19 +14,24 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.known_cases import Record, case_of, collect, dataset_of
-from benchmarks.left_out import SIZES, calibrated_level, judged_records, posteriors
+from benchmarks.known_cases import Record, collect, dataset_of
+from benchmarks.left_out import SIZES, calibrated_level, cases, judged_records, posteriors
 from synthmix_dagster.ratio.experience import (
     Experience,
     learn_experience,
     shipped_experience,
 )
+from synthmix_dagster.ratio.options import Learner
+
+#: Whose experience, and what the folders of pairs call it.
+LEARNERS: dict[Learner, str] = {"kernel": "krr", "trees": "hgb"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--learner", choices=LEARNERS, default="kernel")
     parser.add_argument("--cases", type=Path, help="file to keep cases in; by default beside OUT")
     parser.add_argument("--only", default="", help="folders whose name contains this")
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
@@ -40,9 +45,8 @@ def main() -> int:
     )
     if not records:
         parser.error(f"no pairs in {options.pairs}")
-    learned = learn(
-        records, base=shipped_experience() if options.add else None, note=options.source
-    )
+    base = shipped_experience(options.learner) if options.add else None
+    learned = learn(records, options.learner, base=base, note=options.source)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(learned.to_json())
     print(
@@ -57,18 +61,21 @@ def main() -> int:
     return 0
 
 
-def learn(records: list[Record], *, base: Experience | None, note: str) -> Experience:
+def learn(
+    records: list[Record], learner: Learner, *, base: Experience | None, note: str
+) -> Experience:
     """The experience of all records, with the level of its interval."""
-    level = 0.9
-    if base is None and len({dataset_of(record) for record in records}) > 1:
-        judged = judged_records(records)
-        level = calibrated_level(judged, posteriors(records, judged))
-    command = "python -m benchmarks.experience --pairs DIR --out FILE"
+    level, of = 0.9, LEARNERS[learner]
+    judged = judged_records(records, of)
+    if base is None and len({dataset_of(record) for record in judged}) > 1:
+        level = calibrated_level(judged, posteriors(records, judged, of), of)
+    command = f"python -m benchmarks.experience --pairs DIR --learner {learner} --out FILE"
     return learn_experience(
-        [case_of(record) for record in records],
+        cases(records, of),
         base=base,
         source=f"{note + ': ' if note else ''}{command}",
         level=level,
+        learner=learner,
     )
 
 

@@ -1,5 +1,7 @@
 """Cases with a known truth, from folders of pairs: the evidence, and what other rules choose.
 
+Evidence and other rules of each learner: ``krr``, the kernel, and ``hgb``, gradient boosting.
+
 Slow to compute and read by several benchmarks, so they are kept in a JSON file; cases that are in
 it are not computed again. It holds no rows.
 """
@@ -28,6 +30,7 @@ from synthmix_dagster.ratio.experience import Case
 from synthmix_dagster.ratio.learners import kernel_path
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.posterior import knot_counts
+from synthmix_dagster.ratio.refits import boosting_refits
 from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.ratio.truth import true_errors
 from synthmix_dagster.threads import one_thread
@@ -39,7 +42,7 @@ RATIOS = np.array([0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16])
 
 
 def collect(pairs: Path, cache: Path, *, only: str, sizes: list[int], jobs: int) -> list[Record]:
-    """Every case of every pair whose generator did not see the real rows.
+    """Every case of every pair.
 
     Parameters
     ----------
@@ -56,7 +59,6 @@ def collect(pairs: Path, cache: Path, *, only: str, sizes: list[int], jobs: int)
     records = json.loads(cache.read_text()) if cache.exists() else []
     known = {(record["pair"], record["n"], record["seed"]) for record in records}
     folders = sorted(f for f in pairs.iterdir() if f.is_dir() and only in f.name)
-    folders = [f for f in folders if kind(f.name) != "fitted on the real rows"]
     with ProcessPoolExecutor(jobs) as pool:
         for found in pool.map(partial(of_folder, sizes=sizes, known=known), folders):
             records += found
@@ -82,6 +84,8 @@ def of_folder(folder: Path, sizes: list[int], known: set[tuple[str, int, int]]) 
 def further_runs(folder: Path, sizes: list[int], known: set[tuple[str, int, int]]) -> Iterator[Run]:
     """One draw of each further number of real rows, with its truth measured on the test rows."""
     meta = json.loads((folder / "meta.json").read_text())
+    if meta.get("blocks"):
+        return
     train, pool, test = (
         pd.read_parquet(folder / f"{name}.parquet")
         for name in ("real_train", "synthetic", "real_test")
@@ -132,39 +136,61 @@ def record_of(run: Run, *, others: bool) -> Record:
         "seed": run.seed,
         "ratios": run.ratios.tolist(),
         "errors": {name: _with_none(errors) for name, errors in run.errors.items()},
-        "risk_of_none": float(paths[lowest_path(paths)].risks[0]),
-        "evidence": {name: values.tolist() for name, values in vars(evidence).items()},
-        "chosen": {},
+        "risk_of_none": {"krr": float(paths[lowest_path(paths)].risks[0])},
+        "evidence": {"krr": _as_lists(evidence)},
+        "chosen": {"krr": {}, "hgb": {}},
     }
     if others:
         grid = ratio_grid(n, min(m, 16 * n))
         path, _ = kernel_path(sample, kernel, grid)
         chosen = decide(path.risks, path.losses, "path").chosen
         best, one_error = grid_search(run)
-        record["chosen"] = {
+        record["chosen"]["krr"] = {
             "path": float(grid[chosen] / n),
             "cross-validation": best,
             "cross-validation, one standard error": one_error,
         }
+        losses = boosting_refits(sample, seed=0).path(knot_counts(n, m)).losses
+        add_boosting(record, knot_counts(n, m), losses)
     return record
 
 
-def case_of(record: Record) -> Case:
-    """What the experience is learned from."""
-    errors = np.array(record["errors"]["krr"], dtype=float)
+def add_boosting(record: Record, counts: NDArray[np.int64], losses: Floats) -> None:
+    """What five folds of boosting say, of shape (n_counts, n), and which mix rules take by them."""
+    risks, ratios = losses.mean(axis=1), counts / record["n"]
+    record["risk_of_none"]["hgb"] = float(risks[0])
+    record["evidence"]["hgb"] = _as_lists(Evidence.of(ratios, [risks], [losses]))
+    best = int(risks.argmin())
+    errors = (losses - losses[best]).std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
+    within = np.flatnonzero(risks - risks[best] <= errors)
+    record["chosen"]["hgb"] = {
+        "path": float(ratios[decide(risks, losses, "path").chosen]),
+        "cross-validation": float(ratios[best]),
+        "cross-validation, one standard error": float(ratios[within[0]]),
+    }
+
+
+def case_of(record: Record, learner: str = "krr") -> Case:
+    """What the experience of a learner is learned from."""
+    errors = np.array(record["errors"][learner], dtype=float)
     known = np.isfinite(errors)
     return Case.measured(
         dataset_of(record),
         record["pair"].split("__")[1],
         record["n"],
-        evidence_of(record),
+        evidence_of(record, learner),
         ratios=np.array(record["ratios"])[known].tolist(),
         errors=errors[known].tolist(),
     )
 
 
-def evidence_of(record: Record) -> Evidence:
-    return Evidence(**{name: np.array(values) for name, values in record["evidence"].items()})
+def evidence_of(record: Record, learner: str = "krr") -> Evidence:
+    evidence = record["evidence"][learner]
+    return Evidence(**{name: np.array(values) for name, values in evidence.items()})
+
+
+def _as_lists(evidence: Evidence) -> Record:
+    return {name: values.tolist() for name, values in vars(evidence).items()}
 
 
 def dataset_of(record: Record) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.known_cases import Record, case_of, dataset_of, evidence_of
-from benchmarks.pairs import regime
-from synthmix_dagster.ratio.experience import learn_experience
+from benchmarks.pairs import FITTED, regime
+from synthmix_dagster.ratio.experience import Case, learn_experience
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.posterior import Posterior, condition
 
@@ -33,7 +33,7 @@ def key(record: Record) -> Key:
     return record["pair"], record["n"], record["seed"]
 
 
-def judged_records(records: list[Record]) -> list[Record]:
+def judged_records(records: list[Record], learner: str = "krr") -> list[Record]:
     """Honest generators, at the numbers of real rows of which there are several draws."""
     draws: dict[tuple[str, int], int] = defaultdict(int)
     for record in records:
@@ -41,20 +41,33 @@ def judged_records(records: list[Record]) -> list[Record]:
     return [
         record
         for record in records
-        if record["kind"] == "honest" and draws[record["pair"], record["n"]] > 1
+        if record["kind"] == "honest"
+        and draws[record["pair"], record["n"]] > 1
+        and learner in record["evidence"]
     ]
 
 
-def posteriors(records: list[Record], judged: list[Record]) -> dict[Key, Posterior]:
+def cases(records: list[Record], learner: str) -> list[Case]:
+    """What an experience is learned from: what generators promise on rows they saw is not in it."""
+    return [
+        case_of(record, learner)
+        for record in records
+        if learner in record["evidence"] and record["kind"] != FITTED
+    ]
+
+
+def posteriors(
+    records: list[Record], judged: list[Record], learner: str = "krr"
+) -> dict[Key, Posterior]:
     """The posterior of every judged record, learned from the other datasets only."""
     found = {}
     for dataset in sorted({dataset_of(record) for record in judged}):
-        others = [case_of(record) for record in records if dataset_of(record) != dataset]
-        experience = learn_experience(others)
+        others = [record for record in records if dataset_of(record) != dataset]
+        experience = learn_experience(cases(others, learner))
         for record in judged:
             if dataset_of(record) == dataset:
                 prior = experience.prior(record["n"])
-                found[key(record)] = condition(prior, evidence_of(record))
+                found[key(record)] = condition(prior, evidence_of(record, learner))
     return found
 
 
@@ -72,26 +85,30 @@ def curves(judged: list[Record], learner: str) -> dict[tuple[str, int], Floats]:
     return {at: np.mean(found, axis=0) for at, found in by.items()}
 
 
-def coverage(
-    judged: list[Record], posterior: Mapping[Key, Posterior], levels: Mapping[str, float]
-) -> list[bool]:
-    """Whether the interval, at the level of its dataset, holds the ratio that is best."""
-    mean, held = curves(judged, "krr"), []
+def held(
+    judged: list[Record], posterior: Mapping[Key, Posterior], learner: str = "krr"
+) -> NDArray[np.bool_]:
+    """Whether the interval of each record, at each of `LEVELS`, holds the ratio that is best."""
+    mean, rows = curves(judged, learner), []
     for record in judged:
         grid, ratios = candidates(record), np.array(record["ratios"])
         best = ratios[np.nanargmin(mean[record["pair"], record["n"]])]
-        low, high = posterior[key(record)].interval(grid, levels[dataset_of(record)])
-        held.append(bool(grid[low] - 1e-9 <= best <= grid[high] + 1e-9))
-    return held
+        ends = [posterior[key(record)].interval(grid, level) for level in LEVELS]
+        rows.append([grid[low] - 1e-9 <= best <= grid[high] + 1e-9 for low, high in ends])
+    return np.array(rows)
 
 
-def calibrated_level(judged: list[Record], posterior: Mapping[Key, Posterior]) -> float:
+def enough(held: NDArray[np.bool_]) -> int:
+    """Position of the lowest level at which the interval holds the best ratio often enough."""
+    often = np.flatnonzero(held.mean(axis=0) >= COVERAGE)
+    return int(often[0]) if len(often) else len(LEVELS) - 1
+
+
+def calibrated_level(
+    judged: list[Record], posterior: Mapping[Key, Posterior], learner: str = "krr"
+) -> float:
     """The lowest level at which the interval holds the best ratio often enough."""
-    for level in LEVELS:
-        held = coverage(judged, posterior, defaultdict(lambda level=level: level))
-        if np.mean(held) >= COVERAGE:
-            return level
-    return LEVELS[-1]
+    return LEVELS[enough(held(judged, posterior, learner))]
 
 
 def regrets(

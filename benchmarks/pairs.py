@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 LEARNERS = ("krr", "hgb")
+#: Kind of the generators that were fitted on the real rows of the pair themselves.
+FITTED = "fitted on the real rows"
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,5 @@ def regime(curve: NDArray[np.float64]) -> str:
 def kind(pair: str) -> str:
     """Honest generators, those fitted on the real rows, and constructed label biases."""
     if pair.endswith("_fitreal"):
-        return "fitted on the real rows"
+        return FITTED
     return "label bias dialled in" if "__dial" in pair else "honest"

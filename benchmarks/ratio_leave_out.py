@@ -1,12 +1,14 @@
 """What the recommended ratio is worth on datasets that nothing was learned from.
 
-    python -m benchmarks.ratio_leave_out --pairs DIR --json FILE [--cases FILE] [--datatunner 1]
+    python -m benchmarks.ratio_leave_out --pairs DIR --json FILE [--cases FILE] [--datatunner 8]
 
-Every dataset in turn is judged by a prior learned from the others alone, beside 5-fold cross-
-validation over nine ratios, the same with one standard error, the rule of the path alone, and the
-floor: the best ratio of the true curves of the *other draws*. Regret as in `benchmarks.left_out`,
-in brackets 5 and 95 % of a paired bootstrap over datasets of its share of cross-validation's. Then
-the interval, whose level for a dataset is calibrated on the others, and the predicted risk.
+For the kernel and for gradient boosting. Every dataset in turn is judged by a prior learned from
+the others alone, beside 5-fold cross-validation of the learner over nine ratios, the same with one
+standard error, the rule of the path alone, and the floor: the best ratio of the true curves of the
+*other draws*. Regret as in `benchmarks.left_out`, in brackets 5 and 95 % of a paired bootstrap over
+datasets of its share of cross-validation's. Then the interval, whose level for a dataset is
+calibrated on the others, the predicted risk, and generators that were fitted on the real rows, with
+and without saying so. ``--datatunner`` runs DataTunner for boosting on so many pairs.
 """
 
 import argparse
@@ -20,24 +22,30 @@ import numpy as np
 from benchmarks.known_cases import Record, collect, dataset_of
 from benchmarks.left_out import (
     COVERAGE,
+    LEVELS,
     REGIMES,
     SIZES,
     balanced,
     by_regime,
-    calibrated_level,
     candidates,
-    coverage,
+    enough,
     error_at,
+    held,
     judged_records,
     key,
     posteriors,
     regrets,
     share,
 )
+from benchmarks.pairs import FITTED, LEARNERS, runs
+from synthmix_dagster.ratio.options import Learner
 from synthmix_dagster.ratio.posterior import Posterior
+from synthmix_dagster.ratio.provenance import SAFE_RATIO
 
 Rule = Callable[[Record], float]
 BASE = "cross-validation"
+#: What is recommended for each learner of the folders.
+SETUPS: dict[str, Learner] = {"krr": "kernel", "hgb": "trees"}
 
 
 def main() -> int:
@@ -48,31 +56,41 @@ def main() -> int:
     parser.add_argument("--only", default="", help="folders whose name contains this")
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--datatunner", type=int, default=0, help="pairs to run DataTunner on")
     options = parser.parse_args()
     cache = options.cases or options.json.with_suffix(".cases.json")
     records = collect(
         options.pairs, cache, only=options.only, sizes=options.sizes, jobs=options.jobs
     )
-    judged = judged_records(records)
-    if len({dataset_of(record) for record in judged}) < 3:
+    report = {learner: of_learner(records, learner) for learner in LEARNERS}
+    if min(each["datasets"] for each in report.values()) < 3:
         parser.error("leaving datasets out takes three of them")
-    posterior = posteriors(records, judged)
-    report = {
-        "datasets": len({dataset_of(record) for record in judged}),
-        "cases": len(judged),
-        "rules": compared(judged, rules(judged, posterior)),
-        "interval": intervals(judged, posterior),
-        "calibration": calibration(judged, posterior),
-        "regrets": regrets(judged, rules(judged, posterior)["posterior"]),
-    }
+    report["fitted on the real rows"] = fitted(records)
+    if options.datatunner:
+        report["datatunner"] = beside_datatunner(options.pairs, records, options.datatunner)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report, indent=1))
     print_report(report)
     return 0
 
 
+def of_learner(records: list[Record], learner: str) -> Record:
+    """What is left out in turn, for one learner."""
+    judged = judged_records(records, learner)
+    posterior = posteriors(records, judged, learner)
+    compared_rules = rules(records, posterior, learner)
+    return {
+        "datasets": len({dataset_of(record) for record in judged}),
+        "runs": len(judged),
+        "rules": compared(judged, compared_rules, learner),
+        "interval": intervals(judged, posterior, learner),
+        "calibration": calibration(judged, posterior, learner),
+        "regrets": regrets(judged, compared_rules["posterior"], learner),
+    }
+
+
 def rules(
-    judged: list[Record], posterior: dict[tuple[str, int, int], Posterior]
+    records: list[Record], posterior: dict[tuple[str, int, int], Posterior], learner: str
 ) -> dict[str, Rule]:
     """What is compared: each maps a record to a ratio."""
 
@@ -82,8 +100,8 @@ def rules(
 
     def of_other_draws(record: Record) -> float:
         curves = [
-            other["errors"]["krr"]
-            for other in judged
+            other["errors"][learner]
+            for other in records
             if (other["pair"], other["n"]) == (record["pair"], record["n"])
             and other["seed"] != record["seed"]
         ]
@@ -91,7 +109,7 @@ def rules(
         return float(record["ratios"][int(np.nanargmin(mean))])
 
     def named(name: str) -> Rule:
-        return lambda record: float(record["chosen"][name])
+        return lambda record: float(record["chosen"][learner][name])
 
     beside = ("cross-validation", "cross-validation, one standard error", "path")
     return {
@@ -103,9 +121,9 @@ def rules(
     }
 
 
-def compared(judged: list[Record], rules: dict[str, Rule]) -> list[Record]:
+def compared(judged: list[Record], rules: dict[str, Rule], learner: str) -> list[Record]:
     """One row for each rule."""
-    found = {name: regrets(judged, rule) for name, rule in rules.items()}
+    found = {name: regrets(judged, rule, learner) for name, rule in rules.items()}
     rows = []
     for name, of_rule in found.items():
         worst = max(of_rule, key=lambda row: row["regret"])
@@ -126,36 +144,31 @@ def compared(judged: list[Record], rules: dict[str, Rule]) -> list[Record]:
 
 
 def intervals(
-    judged: list[Record], posterior: dict[tuple[str, int, int], Posterior]
+    judged: list[Record], posterior: dict[tuple[str, int, int], Posterior], learner: str
 ) -> dict[str, float]:
     """Coverage and width, the level for a dataset being calibrated on the others."""
-    names = sorted({dataset_of(record) for record in judged})
-    levels = {
-        name: calibrated_level([r for r in judged if dataset_of(r) != name], posterior)
-        for name in names
-    }
-    held = coverage(judged, posterior, levels)
+    inside, of = held(judged, posterior, learner), np.array([dataset_of(each) for each in judged])
+    at = {name: enough(inside[of != name]) for name in sorted(set(of))}
+    found = np.array([row[at[name]] for row, name in zip(inside, of, strict=True)])
     widths = []
     for record in judged:
         grid = candidates(record)
-        low, high = posterior[key(record)].interval(grid, levels[dataset_of(record)])
+        level = LEVELS[at[dataset_of(record)]]
+        low, high = posterior[key(record)].interval(grid, level)
         span = np.log(grid[[low, high, len(grid) - 1]] + 0.05)
         widths.append((span[1] - span[0]) / (span[2] - np.log(0.05)))
     return {
         "wanted": COVERAGE,
-        "coverage": float(np.mean(held)),
-        "lowest of a dataset": min(
-            float(np.mean([h for h, r in zip(held, judged, strict=True) if dataset_of(r) == name]))
-            for name in names
-        ),
-        "mean level": float(np.mean(list(levels.values()))),
+        "coverage": float(found.mean()),
+        "lowest of a dataset": min(float(found[of == name].mean()) for name in at),
+        "mean level": float(np.mean([LEVELS[position] for position in at.values()])),
         "mean width": float(np.mean(widths)),
         "median width": float(np.median(widths)),
     }
 
 
 def calibration(
-    judged: list[Record], posterior: dict[tuple[str, int, int], Posterior]
+    judged: list[Record], posterior: dict[tuple[str, int, int], Posterior], learner: str
 ) -> dict[str, float]:
     """Predicted risk against the error on test rows, at every ratio of the oracle."""
     predicted, true = [], []
@@ -163,8 +176,8 @@ def calibration(
         ratios = np.array(record["ratios"])
         ratios = ratios[ratios <= record["m"] / record["n"] + 1e-9]
         mean, _ = posterior[key(record)].curve(ratios)
-        predicted += (record["risk_of_none"] * np.exp(mean)).tolist()
-        true += [error_at(record, "krr", ratio) for ratio in ratios]
+        predicted += (record["risk_of_none"][learner] * np.exp(mean)).tolist()
+        true += [error_at(record, learner, ratio) for ratio in ratios]
     x, y = np.array(predicted), np.array(true)
     return {
         "runs and ratios": len(x),
@@ -174,18 +187,74 @@ def calibration(
     }
 
 
+def fitted(records: list[Record]) -> list[Record]:
+    """Generators fitted on the real rows: what is recommended once that is said, and otherwise."""
+    judged, found = [record for record in records if record["kind"] == FITTED], []
+    for learner in LEARNERS if judged else ():
+        safe = SAFE_RATIO[SETUPS[learner]]
+        ways: dict[str, Rule] = {
+            "declared": lambda record, safe=safe: safe,
+            "all": lambda record: record["m"] / record["n"],
+            BASE: lambda record, learner=learner: float(record["chosen"][learner][BASE]),
+        }
+        for way, rule in ways.items():
+            of_rule = [row["regret"] for row in regrets(judged, rule, learner)]
+            row = {"learner": learner, "rule": way, "cases": len(of_rule)}
+            found.append({**row, "mean": float(np.mean(of_rule)), "worst": max(of_rule)})
+    return found
+
+
+def beside_datatunner(pairs: Path, records: list[Record], count: int) -> list[Record]:
+    """What DataTunner chooses for boosting on the first draws of a few pairs, beside the others."""
+    from benchmarks.datatunner import ratios
+
+    first = [record for record in judged_records(records, "hgb") if record["seed"] == 0]
+    names = sorted({record["pair"] for record in first})
+    names = names[:: max(1, len(names) // count)][:count]
+    judged = [record for record in first if record["pair"] in names]
+    posterior = posteriors(records, judged, "hgb")
+    chosen = {
+        (run.pair, run.n, run.seed): ratios(run)
+        for name in names
+        for run in runs(pairs / name)
+        if run.seed == 0
+    }
+    compared_rules = {
+        name: rule for name, rule in rules(records, posterior, "hgb").items() if "floor" not in name
+    }
+    for name in ("datatunner_star", "datatunner_best"):
+        compared_rules[name] = lambda record, name=name: chosen[key(record)][name]
+    return compared(judged, compared_rules, "hgb")
+
+
 def print_report(report: Record) -> None:
-    print(f"{report['datasets']} datasets, each left out in turn, {report['cases']} cases\n")
+    for learner in LEARNERS:
+        found = report[learner]
+        print(
+            f"\n{learner}: {found['datasets']} datasets, each left out in turn, "
+            f"{found['runs']} runs\n"
+        )
+        print_rules(found["rules"])
+        for name in ("interval", "calibration"):
+            said = ", ".join(f"{key} {val:.3g}" for key, val in found[name].items())
+            print(f"\n{name}: {said}")
+    print("\nfitted on the real rows")
+    for row in report["fitted on the real rows"]:
+        print("  ".join(str(value) for value in row.values()))
+    if "datatunner" in report:
+        print("\nbeside DataTunner, boosting, one draw")
+        print_rules(report["datatunner"])
+
+
+def print_rules(rows: list[Record]) -> None:
     print("| rule | " + " | ".join(REGIMES) + " | mean | share of cross-validation | worst |")
     print("|---" * (len(REGIMES) + 4) + "|")
-    for row in report["rules"]:
+    for row in rows:
         regimes = " | ".join(f"{row.get(name, np.nan):.4f}" for name in REGIMES)
         print(
             f"| {row['rule']} | {regimes} | {row['mean']:.4f} | {row['share']:.2f} "
             f"({row['low']:.2f} to {row['high']:.2f}) | {row['worst']:.2f} {row['worst case']} |"
         )
-    for name in ("interval", "calibration"):
-        print(f"\n{name}: " + ", ".join(f"{key} {val:.3g}" for key, val in report[name].items()))
 
 
 if __name__ == "__main__":

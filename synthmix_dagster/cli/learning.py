@@ -9,6 +9,7 @@ from synthmix_dagster.cli.declared import declared
 from synthmix_dagster.cli.group import main
 from synthmix_dagster.cli.progress import progress
 from synthmix_dagster.encoding.options import SampleOptions
+from synthmix_dagster.ratio.options import Learner
 
 
 @main.command()
@@ -20,6 +21,13 @@ from synthmix_dagster.encoding.options import SampleOptions
     default="experience.json",
     show_default=True,
     help="Where to write what was learned.",
+)
+@click.option(
+    "--learner",
+    type=click.Choice(["kernel", "trees"]),
+    default="kernel",
+    show_default=True,
+    help="Whose error is measured, and whose recommendations it is for.",
 )
 @click.option(
     "--rows",
@@ -34,7 +42,9 @@ from synthmix_dagster.encoding.options import SampleOptions
     help="Leave out the experience that the package comes with.",
 )
 @declared(SampleOptions, "seed")
-def learn(pairs: Path, output: str, rows: tuple[int, ...], alone: bool, seed: int) -> None:
+def learn(
+    pairs: Path, output: str, learner: Learner, rows: tuple[int, ...], alone: bool, seed: int
+) -> None:
     """Learn from PAIRS of your own what synthetic rows did to the error.
 
     PAIRS is a folder of folders, one for each real dataset with a generator: real.parquet,
@@ -52,7 +62,7 @@ def learn(pairs: Path, output: str, rows: tuple[int, ...], alone: bool, seed: in
 
     with progress(1) as step:
         step("measuring the error of every pair at every ratio")
-        learned = learn_from_pairs(pairs, rows=rows, alone=alone, seed=seed)
+        learned = learn_from_pairs(pairs, learner=learner, rows=rows, alone=alone, seed=seed)
     answers.write(output, learned.to_json().encode("utf-8"), option="output")
     click.echo(
         f"{learned.cases} cases of {learned.pairs} pairs of {len(learned.datasets)} datasets, "

@@ -76,7 +76,10 @@ class NystroemMap:
     def at(self, bandwidths: Sequence[float]) -> "list[NystroemMap]":
         """Features of the same landmarks at other bandwidths."""
         apart = self.distances(self.landmarks)
-        return [_whitened(self.landmarks, apart, bandwidth) for bandwidth in bandwidths]
+        return [
+            self if bandwidth == self.bandwidth else _whitened(self.landmarks, apart, bandwidth)
+            for bandwidth in bandwidths
+        ]
 
     def distances(self, points: Floats) -> Floats:
         """Squared distances of points to the landmarks, which are the same at every bandwidth."""

@@ -16,7 +16,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.data.opening import read_file
 from synthmix_dagster.errors import ConfigError, DataError
 from synthmix_dagster.ratio.evidence import Evidence
+from synthmix_dagster.ratio.options import Learner
 from synthmix_dagster.ratio.posterior import KNOTS, Prior
 from synthmix_dagster.redaction import cause_of, without_secrets
 
@@ -35,8 +36,11 @@ Floats = NDArray[np.float64]
 DECAY = 1.5
 #: Number of real rows at which that error is stated.
 _UNIT = 100.0
-#: The file that the package comes with.
-SHIPPED = Path(__file__).with_name("experience.json")
+#: The files that the package comes with, by the learner whose curves they are about.
+SHIPPED: dict[Learner, Path] = {
+    "kernel": Path(__file__).with_name("experience.json"),
+    "trees": Path(__file__).with_name("experience_trees.json"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +177,8 @@ class Experience:
         that were left out.
     moments : tuple of Moments
         By number of real rows.
+    learner : {"kernel", "trees"}
+        Whose curves they are, and whose judge.
     """
 
     version: int
@@ -182,6 +188,7 @@ class Experience:
     source: str
     level: float
     moments: tuple[Moments, ...]
+    learner: Learner = "kernel"
 
     def prior(self, n: int) -> Prior:
         """What is known before n real rows are seen.
@@ -220,8 +227,12 @@ class Experience:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-serialisable values."""
+        values = vars(self).copy()
+        if self.learner == "kernel":
+            # What was learned before there were others has no learner, and keeps its digest.
+            del values["learner"]
         return {
-            **vars(self),
+            **values,
             "moments": [
                 {
                     name: np.round(value, 6).tolist() if isinstance(value, np.ndarray) else value
@@ -272,9 +283,13 @@ class Experience:
         return json.dumps(self.to_dict(), indent=1) + "\n"
 
 
-@lru_cache(maxsize=1)
-def shipped_experience() -> Experience:
+@cache
+def shipped_experience(learner: Learner = "kernel") -> Experience:
     """The experience that the package comes with.
+
+    Parameters
+    ----------
+    learner : {"kernel", "trees"}
 
     Examples
     --------
@@ -282,7 +297,7 @@ def shipped_experience() -> Experience:
     >>> prior.mean.shape, prior.covariance.shape
     ((8,), (8, 8))
     """
-    return Experience.read(SHIPPED)
+    return Experience.read(SHIPPED[learner])
 
 
 def learn_experience(
@@ -291,6 +306,7 @@ def learn_experience(
     base: Experience | None = None,
     source: str = "",
     level: float = 0.9,
+    learner: Learner = "kernel",
 ) -> Experience:
     """Learn the prior from cases whose truth is known, every dataset counted once.
 
@@ -306,6 +322,8 @@ def learn_experience(
         What was measured, and the command that makes it again.
     level : float
         See `Experience`; of `base` where there is one.
+    learner : {"kernel", "trees"}
+        Whose curves the cases know, which is that of `base` where there is one.
 
     Returns
     -------
@@ -346,6 +364,7 @@ def learn_experience(
         source="; ".join(part for part in (base.source if base else "", source) if part),
         level=base.level if base else level,
         moments=_joined((*known, *learned.moments)),
+        learner=base.learner if base else learner,
     )
 
 

@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 
 #: Numbers of rows in all bases together that are kept; more are computed again at every question.
 _KEPT_CELLS = 2**23
+#: Degrees of freedom that may be left out of a fit: the directions of the least variance, in which
+#: a ridge leaves nothing of the data.
+NEGLIGIBLE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +25,15 @@ class Basis:
 
     Attributes
     ----------
-    vectors : ndarray of shape (p, p)
-        V, with ``V' (A + B + 2 l I) V = I``, of features turned as in `Moments`.
-    w : ndarray of shape (p,)
+    vectors : ndarray of shape (r, r)
+        V, with ``V' (A + B + 2 l I) V = I``, of the last r features, turned as in `Moments`. In
+        all others together, those of the least variance, a fit with this ridge has no more than
+        `NEGLIGIBLE` degrees of freedom.
+    w : ndarray of shape (r,)
         Diagonal of ``V' (A + l I) V``.
-    gram, spread, judged : ndarray of shape (p, p)
+    gram, spread, judged : ndarray of shape (r, r)
         A, B and the second moment of the judging rows in this basis.
-    pull_real, pull_synthetic : ndarray of shape (p, q)
+    pull_real, pull_synthetic : ndarray of shape (r, q)
         Means of features times target.
     """
 
@@ -94,8 +99,10 @@ class Moments:
         if ridge in self._rows:
             return self._rows[ridge]
         vectors = self.basis(ridge).vectors
-        real = self._turned[0] @ vectors
-        judges = real if self.evaluation is None else self._turned[1] @ vectors
+        real = self._turned[0][:, -len(vectors) :] @ vectors
+        judges = real
+        if self.evaluation is not None:
+            judges = self._turned[1][:, -len(vectors) :] @ vectors
         held = sum(each[0].size for each in self._rows.values())
         if held + real.size <= _KEPT_CELLS:
             self._rows[ridge] = real, judges
@@ -125,8 +132,11 @@ class Moments:
 
     def _basis(self, ridge: float) -> Basis:
         # Once A + B is diagonal, so is A + B + 2 l I at every ridge, and what is left is an
-        # ordinary eigenproblem.
+        # ordinary eigenproblem. Eigenvalues increase, and s of them adds s / l degrees of freedom
+        # at most.
         both, _, turned = self._turn
+        first = int(np.searchsorted(np.cumsum(both[:-1]), NEGLIGIBLE * ridge))
+        both, turned = both[first:], turned[first:, first:]
         root = 1 / np.sqrt(both + 2 * ridge)
         w, vectors = np.linalg.eigh(root[:, None] * (turned + ridge * np.eye(len(both))) * root)
         w, vectors = np.clip(w, 0.0, 1.0), root[:, None] * vectors
@@ -135,7 +145,7 @@ class Moments:
         gram = np.diag(w) - shrunk
         judged = gram
         if self.evaluation is not None:
-            judges = self._turned[1] @ vectors
+            judges = self._turned[1][:, first:] @ vectors
             judged = judges.T @ judges / len(judges)
         return Basis(
             vectors=vectors,
@@ -143,8 +153,8 @@ class Moments:
             gram=gram,
             spread=np.diag(1 - w) - shrunk,
             judged=judged,
-            pull_real=vectors.T @ self._crosses[0],
-            pull_synthetic=vectors.T @ self._crosses[1],
+            pull_real=vectors.T @ self._crosses[0][first:],
+            pull_synthetic=vectors.T @ self._crosses[1][first:],
         )
 
 

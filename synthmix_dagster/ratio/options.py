@@ -27,7 +27,7 @@ class RatioOptions(SampleOptions):
     ----------
     learner : {"kernel", "linear", "trees"}
         Learner whose risk is predicted: kernel ridge regression, linear ridge regression, or a
-        small gradient boosting, fitted to a few mixes that the risk path proposes.
+        small gradient boosting, fitted to a few mixes.
     estimator : str, optional
         ``module:object`` of your learner itself, in the place of `learner`: a scikit-learn
         estimator, or a callable without arguments that returns one. It gets the columns as they
@@ -36,11 +36,11 @@ class RatioOptions(SampleOptions):
         Highest ratio to consider; by default as many rows as there are.
     rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
         ``posterior`` takes the lowest risk that these rows and the experience of other datasets
-        together predict; it applies to the kernel learner, others use ``path``. The rest look at
-        these rows alone: ``path`` takes the most synthetic rows within half a standard error of
-        the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
-        itself, ``smallest_equivalent`` the fewest rows that are statistically indistinguishable
-        from it.
+        together predict; it applies to ``kernel`` and ``trees`` and their plain risks, others use
+        ``path``. The rest look at these rows alone: ``path`` takes the most synthetic rows within
+        half a standard error of the lowest risk (``largest_equivalent`` is its earlier name),
+        ``best`` the lowest risk itself, ``smallest_equivalent`` the fewest rows statistically
+        indistinguishable from the best.
     flat_curve : {"none", "rows"}, optional
         What to release where synthetic rows make no measurable difference: ``none`` of them, the
         cheaper choice, or the ``rows`` with the lowest predicted error. Without it such a
@@ -61,8 +61,8 @@ class RatioOptions(SampleOptions):
         For ``kernel``, ``linear`` and ``trees``; an estimator has its own, and its risk only is
         balanced. The experience of other datasets is of plain risks, so `rule` is ``path`` then.
     experience : str, optional
-        File with what happened on other datasets, such as your own: ``synthmix learn`` makes it. By
-        default what the package comes with.
+        File with what happened on other datasets, such as your own: ``synthmix learn`` makes it for
+        a learner. By default what the package comes with.
     """
 
     learner: Learner = "kernel"
@@ -86,11 +86,12 @@ class RatioOptions(SampleOptions):
             require_min(self.max_ratio, 0, option="max_ratio")
         if self.class_weight is not None:
             require_choice(self.class_weight, ClassWeight, option="class_weight")
-        if self.experience is not None and not self._uses_experience:
+        if self.experience is not None and not self.by_posterior:
             raise ConfigError(
                 "these settings decide by the rows at hand alone",
                 option="experience",
-                fix="Leave it out, or use rule posterior, learner kernel and no class_weight",
+                fix="Leave it out, or use rule posterior, learner kernel or trees, no scoring and "
+                "no class_weight",
             )
         if self.estimator is not None and not is_reference(self.estimator):
             raise ConfigError(
@@ -112,10 +113,11 @@ class RatioOptions(SampleOptions):
             )
 
     @property
-    def _uses_experience(self) -> bool:
-        """Whether what happened on other datasets takes part: it is of the kernel's plain risk."""
-        kernel = self.learner == "kernel" and self.estimator is None
-        return kernel and self.class_weight is None and self.rule == "posterior"
+    def by_posterior(self) -> bool:
+        """Whether what happened on other datasets takes part: to two learners, by plain risks."""
+        known = self.learner in ("kernel", "trees") and self.estimator is None
+        plain = self.class_weight is None and self.scoring is None
+        return self.rule == "posterior" and known and plain
 
     @property
     def refitted(self) -> bool:

@@ -29,7 +29,7 @@ Ints = NDArray[np.int64]
 #: Positive ratios at which curves are known; at 0 every curve is 0.
 KNOTS: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 #: Added to a ratio before its logarithm is taken, so that 0 has a place on the axis.
-_OFFSET = 0.05
+OFFSET = 0.05
 #: Draws of the curve behind intervals, regrets and probabilities.
 _DRAWS = 4_000
 
@@ -206,7 +206,7 @@ def interpolation(ratios: Floats) -> Floats:
 
     Above the last knot a curve stays as it is there: nothing is known of higher ratios.
     """
-    weights: Floats = _spline()(np.log(np.clip(ratios, 0.0, KNOTS[-1]) + _OFFSET))[:, 1:]
+    weights: Floats = _spline()(np.log(np.clip(ratios, 0.0, KNOTS[-1]) + OFFSET))[:, 1:]
     return weights
 
 
@@ -215,6 +215,6 @@ def _spline() -> Callable[[Floats], Floats]:
     """Curves that are 1 at one knot and 0 at the others."""
     from scipy.interpolate import CubicSpline
 
-    knots = np.log(np.array([0.0, *KNOTS]) + _OFFSET)
+    knots = np.log(np.array([0.0, *KNOTS]) + OFFSET)
     spline: Callable[[Floats], Floats] = CubicSpline(knots, np.eye(len(knots)), bc_type="natural")
     return spline

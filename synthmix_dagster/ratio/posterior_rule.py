@@ -1,8 +1,8 @@
 """The posterior rule: the lowest risk that the rows at hand and other datasets together predict.
 
-The risk paths of several bandwidths are one noisy observation of the curve, the experience of other
-datasets is the prior. The interval, the regret to expect and the probability that any rows help
-follow from the posterior.
+The risk paths of several bandwidths, or the cross-validated losses of the learner itself, are one
+noisy observation of the curve, the experience of other datasets is the prior. The interval, the
+regret to expect and the probability that any rows help follow from the posterior.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from synthmix_dagster.ratio.evidence import Evidence, lowest_path, trusted_paths
 from synthmix_dagster.ratio.experience import Experience
 from synthmix_dagster.ratio.path import RiskPath, ratio_grid
 from synthmix_dagster.ratio.posterior import (
+    OFFSET,
     Prior,
     condition,
     gain_of,
@@ -71,8 +72,10 @@ class PosteriorDecision:
     ----------
     n : int
         Real rows.
+    counts : ndarray of shape (n_counts,)
+        Candidates.
     paths : tuple of RiskPath
-        Those that were averaged, at the candidates.
+        Those that were averaged, at the counts that the prior knows and maybe at others.
     prior : Prior
     risks : ndarray of shape (n_counts,)
         Posterior risk: that without synthetic rows, at the bandwidth of the lowest risk, times the
@@ -83,16 +86,12 @@ class PosteriorDecision:
     """
 
     n: int
+    counts: Ints
     paths: tuple[RiskPath, ...]
     prior: Prior
     risks: Floats
     decision: Decision
     effect: PriorEffect
-
-    @property
-    def counts(self) -> Ints:
-        """Candidates."""
-        return self.paths[0].counts
 
     def resampled_choices(self, draws: int, rng: np.random.Generator) -> Ints:
         """What would be chosen by other rows: the decision on bootstrap samples of the judges.
@@ -135,7 +134,7 @@ def candidate_counts(n: int, most: int) -> Ints:
 
 
 def decide_by_posterior(
-    paths: Sequence[RiskPath], n: int, experience: Experience
+    paths: Sequence[RiskPath], n: int, experience: Experience, counts: Ints | None = None
 ) -> PosteriorDecision:
     """Choose the ratio of the lowest posterior mean, the smallest of several.
 
@@ -144,21 +143,24 @@ def decide_by_posterior(
     Parameters
     ----------
     paths : sequence of RiskPath
-        One for each bandwidth, at `candidate_counts`.
+        One for each bandwidth, or that of the learner itself, at least at the counts that the prior
+        knows (`posterior.knot_counts`).
     n : int
         Real rows.
     experience : Experience
+    counts : ndarray of int, optional
+        Candidates; by default those of the paths.
     """
     lowest = paths[lowest_path(paths)]
-    paths = trusted_paths(paths)
-    counts, prior = paths[0].counts, experience.prior(n)
-    ratios = counts / n
+    if len(paths) > 1:
+        paths = trusted_paths(paths)
+    counts = paths[0].counts if counts is None else counts
+    prior, ratios = experience.prior(n), counts / n
     posterior = condition(prior, _evidence(paths, n))
     mean, _ = posterior.curve(ratios)
     # The level of the curve is that of the kernel that predicts best.
     level = float(lowest.risks[0])
-    logs = [np.log(np.maximum(path.risks, 1e-300)) for path in paths]
-    seen = level * np.exp(np.mean([log - log[0] for log in logs], axis=0))
+    seen = level * np.exp(np.mean([_relative(path, counts, n) for path in paths], axis=0))
     best = posterior.chosen(ratios)
     low, high = posterior.interval(ratios, experience.level)
     risks = level * np.exp(mean)
@@ -183,7 +185,14 @@ def decide_by_posterior(
         version=experience.version,
         digest=experience.digest,
     )
-    return PosteriorDecision(n, tuple(paths), prior, risks, decision, effect)
+    return PosteriorDecision(n, counts, tuple(paths), prior, risks, decision, effect)
+
+
+def _relative(path: RiskPath, counts: Ints, n: int) -> Floats:
+    """Logarithm of the risk over that of none, straight between what is known of it."""
+    logs = np.log(np.maximum(path.risks, 1e-300))
+    at, known = (np.log(each / n + OFFSET) for each in (counts, path.counts))
+    return np.interp(at, known, logs - logs[0])
 
 
 def _observed(paths: Sequence[RiskPath], n: int) -> Ints:

@@ -20,11 +20,12 @@ from synthmix_dagster.ratio.evidence import bandwidth_moments, lowest_path
 from synthmix_dagster.ratio.exchange import ExchangeRate, exchange_rate_of
 from synthmix_dagster.ratio.experience import Experience, shipped_experience
 from synthmix_dagster.ratio.judged import Judged
-from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_moments, tree_inputs
+from synthmix_dagster.ratio.learners import LinearMap, kernel_path, sample_moments
 from synthmix_dagster.ratio.memorisation import memorisation_test
 from synthmix_dagster.ratio.moments import Moments
-from synthmix_dagster.ratio.options import RatioOptions
+from synthmix_dagster.ratio.options import Learner, RatioOptions
 from synthmix_dagster.ratio.path import RiskPath, path_of, ratio_grid
+from synthmix_dagster.ratio.posterior import knot_counts
 from synthmix_dagster.ratio.posterior_rule import (
     PriorEffect,
     candidate_counts,
@@ -32,7 +33,7 @@ from synthmix_dagster.ratio.posterior_rule import (
 )
 from synthmix_dagster.ratio.provenance import SAFE_RATIO, Provenance, provenance_of
 from synthmix_dagster.ratio.recommendation import Recommendation
-from synthmix_dagster.ratio.refits import Refits, gradient_boosting, proposed_counts
+from synthmix_dagster.ratio.refits import Refits, boosting_refits, proposed_counts
 from synthmix_dagster.ratio.sample import EncodedSample, balanced_weights
 from synthmix_dagster.ratio.scoring import Scorer
 from synthmix_dagster.ratio.weighted import WeightedOptimum, weighted_optimum_of
@@ -110,15 +111,15 @@ def recommend(
     provenance = _provenance(sample, generator, options)
     refitted = estimator is not None or options.learner == "trees"
     _require_fits_to_score(options, refitted)
-    # The experience is of the kernel and plain risks, with generators that stay as they are.
-    smooth = options.learner == "kernel" and not refitted and generator is None
-    by_posterior = options.rule == "posterior" and smooth and not balanced
-    if by_posterior:
-        predicted, on_path = _by_posterior(sample, options, experience or shipped_experience())
+    # The experience is of plain risks, with learners and generators that stay as they are.
+    by_posterior = options.by_posterior and estimator is None and generator is None
+    known = _experience_of(options.learner, experience) if by_posterior else None
+    if known is not None and not refitted:
+        predicted, on_path = _by_posterior(sample, options, known)
     else:
         predicted = _predicted(sample, generator, options)
         on_path = Judged.of(sample.n, predicted.path, options)
-    judged = _refitted(sample, estimator, on_path, options) if refitted else on_path
+    judged = _refitted(sample, estimator, on_path, options, known) if refitted else on_path
     learner = "kernel" if estimator is not None else options.learner
     chosen = _chosen(judged, provenance, learner, options)
     weighted = exchange = None
@@ -135,8 +136,8 @@ def recommend(
         rule=options.rule if by_posterior else options.path_rule,
         learner=options.learner if estimator is None else type(estimator).__name__,
         shape=judged.decision.shape,
-        curve=on_path.points,
-        refits=judged.points if refitted else (),
+        curve=on_path.points if known is None else judged.points,
+        refits=judged.points if refitted and known is None else (),
         baselines=judged.baselines(chosen),
         weighted=weighted,
         exchange=exchange,
@@ -168,6 +169,17 @@ def _chosen(judged: Judged, provenance: Provenance, learner: str, options: Ratio
     if options.flat_curve == "none" and not judged.measurable:
         return 0
     return judged.decision.chosen
+
+
+def _experience_of(learner: Learner, experience: Experience | None) -> Experience:
+    """What is known of other datasets for a learner: what was passed, or what comes with us."""
+    if experience is not None and experience.learner != learner:
+        raise ConfigError(
+            f"it was learned of '{experience.learner}', and the learner is '{learner}'",
+            option="experience",
+            fix=f"Make one with `synthmix learn PAIRS --learner {learner}`",
+        )
+    return experience or shipped_experience(learner)
 
 
 def _provenance(
@@ -287,18 +299,26 @@ def _by_posterior(
 
 
 def _refitted(
-    sample: EncodedSample, estimator: Any, on_path: Judged, options: RatioOptions
+    sample: EncodedSample,
+    estimator: Any,
+    on_path: Judged,
+    options: RatioOptions,
+    experience: Experience | None,
 ) -> Judged:
-    """Let the estimator, or gradient boosting, judge the mixes that the path proposes."""
-    task, scoring = sample.code.task, options.scoring
+    """Let the estimator, or gradient boosting, judge mixes.
+
+    Those that the path proposes, or where there is an experience of the learner, those that it
+    knows.
+    """
+    scoring = options.scoring
     columns = sample.encoder.columns
     shown = {dataset: frame[columns] for dataset, frame in sample.frames.items()}
-    inputs = shown
     if estimator is None:
-        arrays, categorical = tree_inputs(sample)
-        inputs = {dataset: pd.DataFrame(array) for dataset, array in arrays.items()}
-        estimator = gradient_boosting(task, categorical, options.class_weight)
-    refits = Refits(estimator, inputs, sample.targets, sample.code, options.seed)
+        refits = boosting_refits(sample, options.class_weight, seed=options.seed)
+    else:
+        refits = Refits(estimator, shown, sample.targets, sample.code, options.seed)
+    if experience is not None:
+        return _trees_by_posterior(sample.n, refits, int(on_path.counts[-1]), experience)
     counts = proposed_counts(
         on_path.counts, on_path.decision, sample.n, another_metric=scoring is not None
     )
@@ -316,6 +336,14 @@ def _refitted(
     favoured = int(np.searchsorted(counts, on_path.rows))
     decision = decide(risks, losses, options.path_rule, favoured=favoured)
     return Judged(sample.n, counts, risks, losses, decision, favoured)
+
+
+def _trees_by_posterior(n: int, refits: Refits, most: int, experience: Experience) -> Judged:
+    """Fit boosting where curves of other datasets are known, and decide with these."""
+    path = refits.path(knot_counts(n, most))
+    counts = candidate_counts(n, most)
+    result = decide_by_posterior([path], n, experience, counts)
+    return Judged(n, counts, result.risks, path.losses, result.decision, posterior=result)
 
 
 def _beyond(

@@ -18,7 +18,10 @@ from synthmix_dagster.encoding.references import load_reference
 from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.decision import Decision
+from synthmix_dagster.ratio.learners import tree_inputs
 from synthmix_dagster.ratio.options import ClassWeight
+from synthmix_dagster.ratio.path import RiskPath
+from synthmix_dagster.ratio.sample import EncodedSample
 from synthmix_dagster.ratio.scoring import JudgedFits, Scorer
 from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.seeds import rng_of
@@ -173,6 +176,11 @@ class Refits:
                 losses[i, part.at] = np.sum((judged[part.at] - predicted) ** 2, axis=1)
         return losses
 
+    def path(self, counts: Ints) -> RiskPath:
+        """The measured risk of every count, as a path: without ridges, and nothing added to it."""
+        losses = self.losses(counts)
+        return RiskPath(counts, losses.mean(axis=1), np.zeros(len(counts)), losses)
+
     def scored(
         self, counts: Sequence[int] | Ints, scorer: Scorer, shown: pd.DataFrame
     ) -> tuple[Floats, Floats]:
@@ -277,6 +285,16 @@ class Refits:
             fix="Pass one that takes the columns as they are, such as a Pipeline that encodes "
             "categories and fills in missing values",
         )
+
+
+def boosting_refits(
+    sample: EncodedSample, class_weight: ClassWeight | None = None, *, seed: int
+) -> Refits:
+    """Fits of `gradient_boosting` to mixes of a sample, judged by the rows that it has for that."""
+    arrays, categorical = tree_inputs(sample)
+    inputs = {dataset: pd.DataFrame(array) for dataset, array in arrays.items()}
+    estimator = gradient_boosting(sample.code.task, categorical, class_weight)
+    return Refits(estimator, inputs, sample.targets, sample.code, seed)
 
 
 @dataclass(frozen=True, eq=False)

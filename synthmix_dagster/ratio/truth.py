@@ -1,9 +1,11 @@
-"""The true error of kernel ridge regression at every ratio, measured on test rows.
+"""The true error of a learner at every ratio, measured on test rows.
 
-What a recommendation predicts, once the rows are there that tell: ridge regression on Nystroem
-features whose landmarks come from both sides, the ridge of every mix chosen by leave-one-out on its
-real rows.
+What a recommendation predicts, once the rows are there that tell. Of the kernel it is ridge
+regression on Nystroem features whose landmarks come from both sides, the ridge of every mix chosen
+by leave-one-out on its real rows; of trees it is the small gradient boosting.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,9 +13,31 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.ratio.path import RIDGES
+from synthmix_dagster.ratio.refits import boosting_refits
 from synthmix_dagster.ratio.sample import EncodedSample
 
 Floats = NDArray[np.float64]
+
+
+def true_tree_errors(
+    sample: EncodedSample, test: pd.DataFrame, ratios: Floats, *, seed: int
+) -> Floats:
+    """The same of gradient boosting, fitted once to all real rows and each ratio's synthetic ones.
+
+    Parameters
+    ----------
+    sample, test, ratios, seed
+        As for `true_errors`; the ratios are those there are rows for, and the seed draws these.
+    """
+    judged = replace(
+        sample,
+        frames={**sample.frames, "evaluation": test},
+        points={**sample.points, "evaluation": sample.encoder.transform(test)},
+        targets={**sample.targets, "evaluation": sample.code.encode(test, "test")},
+    )
+    counts = np.rint(ratios * sample.n).astype(np.int64)
+    errors: Floats = boosting_refits(judged, seed=seed).losses(counts).mean(axis=1)
+    return errors
 
 
 def true_errors(sample: EncodedSample, test: pd.DataFrame, ratios: Floats, *, seed: int) -> Floats:

@@ -253,7 +253,7 @@ def recommend_ratio(
         predicted risk is worthless and a safe ratio is recommended.
     learner : {"kernel", "linear", "trees"}
         Whose risk is predicted: kernel ridge regression, linear ridge regression, or a small
-        gradient boosting, fitted to a few mixes that the risk path proposes.
+        gradient boosting, fitted to a few mixes.
     estimator : scikit-learn estimator or str, optional
         Your learner itself, in the place of `learner`. It gets the columns as they are. As a text
         it is ``module:object`` of one, or of a callable that returns one.
@@ -261,11 +261,11 @@ def recommend_ratio(
         Highest ratio to consider; by default as many rows as there are.
     rule : {"posterior", "path", "largest_equivalent", "best", "smallest_equivalent"}
         ``posterior`` takes the lowest risk that these rows and the experience of other datasets
-        together predict; it applies to the kernel learner, others use ``path``. The rest look at
-        these rows alone: ``path`` takes the most synthetic rows within half a standard error of
-        the lowest risk (``largest_equivalent`` is its earlier name), ``best`` the lowest risk
-        itself, ``smallest_equivalent`` the fewest rows statistically indistinguishable from the
-        best.
+        together predict; it applies to ``kernel`` and ``trees`` and their plain risks, others use
+        ``path``. The rest look at these rows alone: ``path`` takes the most synthetic rows within
+        half a standard error of the lowest risk (``largest_equivalent`` is its earlier name),
+        ``best`` the lowest risk itself, ``smallest_equivalent`` the fewest rows statistically
+        indistinguishable from the best.
     flat_curve : {"none", "rows"}, optional
         What to recommend where synthetic rows make no measurable difference: ``none`` of them, the
         cheaper choice, or the ``rows`` with the lowest predicted error. Without it the
@@ -290,8 +290,8 @@ def recommend_ratio(
         A distance measured before, of whose gap and conditional gap the bounds are made; without it
         the gap alone is measured.
     experience : Experience or path, optional
-        What happened on other datasets, such as your own (`learn_from_pairs`), or the file of it;
-        by default what the package comes with.
+        What happened on other datasets, such as your own (`learn_from_pairs`), or the file of it,
+        with the same learner; by default what the package comes with.
     seed : int
     engine : Engine or SparkAccess, optional
         Where `real` and `synthetic` are opened, see `measure_distance`; evaluation rows are read

@@ -6,13 +6,14 @@ predicted, and both join the experience that the package comes with.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.encoding.nystroem import NystroemMap
@@ -21,18 +22,23 @@ from synthmix_dagster.encoding.target import TargetCode
 from synthmix_dagster.errors import ConfigError, DataError, did_you_mean
 from synthmix_dagster.ratio.evidence import Evidence, bandwidth_paths, trusted_paths
 from synthmix_dagster.ratio.experience import (
+    SHIPPED,
     Case,
     Experience,
     learn_experience,
     shipped_experience,
 )
 from synthmix_dagster.ratio.memorisation import memorisation_test
+from synthmix_dagster.ratio.options import Learner
 from synthmix_dagster.ratio.posterior import KNOTS, knot_counts
+from synthmix_dagster.ratio.refits import boosting_refits
 from synthmix_dagster.ratio.sample import EncodedSample
-from synthmix_dagster.ratio.truth import true_errors
+from synthmix_dagster.ratio.truth import true_errors, true_tree_errors
 from synthmix_dagster.redaction import cause_of
 from synthmix_dagster.seeds import rng_of
 from synthmix_dagster.threads import one_thread
+
+Floats = NDArray[np.float64]
 
 #: What a pair says of itself.
 DESCRIPTION = "pair.json"
@@ -104,6 +110,7 @@ class Pair:
 def learn_from_pairs(
     pairs: Path | str,
     *,
+    learner: Learner = "kernel",
     rows: Sequence[int] = (),
     alone: bool = False,
     seed: int = 0,
@@ -114,6 +121,8 @@ def learn_from_pairs(
     ----------
     pairs : path
         Folder of pairs, each a folder with a ``pair.json`` (see `Pair`).
+    learner : {"kernel", "trees"}
+        Whose error is measured, and whose recommendations it is for.
     rows : sequence of int
         Numbers of real rows to learn from, where a pair has as many; each gives a case. By default
         all real rows of a pair, which give one.
@@ -144,16 +153,23 @@ def learn_from_pairs(
         )
     if any(count < MIN_ROWS for count in rows):
         raise ConfigError(f"it is {min(rows)}", option="rows", fix=f"Set {MIN_ROWS} or more")
+    if learner not in SHIPPED:
+        raise ConfigError(
+            f"it is '{learner}', of which no experience is kept",
+            option="learner",
+            fix=f"Set one of {', '.join(SHIPPED)}",
+        )
     with one_thread():
-        cases = [case for each in found for case in _cases(each, rows, seed)]
+        cases = [case for each in found for case in _cases(each, learner, rows, seed)]
     return learn_experience(
         cases,
-        base=None if alone else shipped_experience(),
+        base=None if alone else shipped_experience(learner),
         source=f"learn_from_pairs of {len(found)} pairs",
+        learner=learner,
     )
 
 
-def _cases(folder: Path, rows: Sequence[int], seed: int) -> Iterator[Case]:
+def _cases(folder: Path, learner: Learner, rows: Sequence[int], seed: int) -> Iterator[Case]:
     """A case for each number of real rows that the pair has."""
     pair = Pair.read(folder)
     real, synthetic, test = (pair.frame(folder, side) for side in ("real", "synthetic", "test"))
@@ -177,16 +193,40 @@ def _cases(folder: Path, rows: Sequence[int], seed: int) -> Iterator[Case]:
                 dataset=folder.name,
                 fix="Leave the pair out, or use real rows that the generator never saw",
             )
-        kernel = NystroemMap.fit(
-            sample.points["real"], sample.points["synthetic"], rng=rng_of(seed, "landmarks")
-        )
-        paths, _ = bandwidth_paths(sample, kernel, knot_counts(sample.n, sample.m))
         ratios = np.array([0.0, *(knot for knot in KNOTS if round(knot * n) <= sample.m)])
+        evidence, errors = _OF_LEARNER[learner](sample, test, ratios, seed)
         yield Case.measured(
             pair.dataset,
             pair.generator,
             sample.n,
-            Evidence.of_paths(trusted_paths(paths), sample.n),
+            evidence,
             ratios=ratios.tolist(),
-            errors=true_errors(sample, test, ratios, seed=seed).tolist(),
+            errors=errors.tolist(),
         )
+
+
+def _of_kernel(
+    sample: EncodedSample, test: pd.DataFrame, ratios: Floats, seed: int
+) -> tuple[Evidence, Floats]:
+    """What the risk paths say, and the error on test rows."""
+    kernel = NystroemMap.fit(
+        sample.points["real"], sample.points["synthetic"], rng=rng_of(seed, "landmarks")
+    )
+    paths, _ = bandwidth_paths(sample, kernel, knot_counts(sample.n, sample.m))
+    evidence = Evidence.of_paths(trusted_paths(paths), sample.n)
+    return evidence, true_errors(sample, test, ratios, seed=seed)
+
+
+def _of_trees(
+    sample: EncodedSample, test: pd.DataFrame, ratios: Floats, seed: int
+) -> tuple[Evidence, Floats]:
+    """What folds of the real rows say of boosting, and its error on test rows."""
+    path = boosting_refits(sample, seed=seed).path(knot_counts(sample.n, sample.m))
+    evidence = Evidence.of_paths([path], sample.n)
+    return evidence, true_tree_errors(sample, test, ratios, seed=seed)
+
+
+#: Evidence and truth of a pair, by the learner.
+_OF_LEARNER: dict[
+    Learner, Callable[[EncodedSample, pd.DataFrame, Floats, int], tuple[Evidence, Floats]]
+] = {"kernel": _of_kernel, "trees": _of_trees}

@@ -74,8 +74,8 @@ def test_trees_decide_for_trees(tmp_path, instance):
     options = write_inputs(tmp_path, synthetic=good(200)) | {"learner": "trees"}
     assert run(instance, options).success
     found = recommendation(options)
-    assert found.learner == "trees"
-    assert found.ratio in {point.ratio for point in found.refits}
+    assert (found.learner, found.rule) == ("trees", "posterior")
+    assert found.experience.digest == shipped_experience("trees").digest
 
 
 def test_an_estimator_is_named_by_its_module(tmp_path, instance):

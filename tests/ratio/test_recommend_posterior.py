@@ -7,10 +7,16 @@ import pytest
 from scenario import good, rows
 
 from synthmix_dagster import recommend_ratio
+from synthmix_dagster.encoding.target import TargetCode
+from synthmix_dagster.errors import ConfigError
 from synthmix_dagster.ratio.evidence import Evidence
 from synthmix_dagster.ratio.experience import Case, learn_experience, shipped_experience
+from synthmix_dagster.ratio.options import RatioOptions
 from synthmix_dagster.ratio.posterior import KNOTS
+from synthmix_dagster.ratio.recommend import recommend
 from synthmix_dagster.ratio.recommendation import Recommendation
+from synthmix_dagster.ratio.refits import boosting_refits
+from synthmix_dagster.ratio.sample import EncodedSample
 
 
 def ask(real, synthetic, **options):
@@ -33,12 +39,41 @@ def test_it_is_the_default_of_the_kernel_learner(advice, real):
     assert advice.experience.datasets == len(shipped_experience().datasets)
 
 
-@pytest.mark.parametrize("learner", ["linear", pytest.param("trees", marks=pytest.mark.slow)])
-def test_learners_of_which_nothing_was_learned_use_the_path(learner, real):
-    by_default = ask(real, good(), learner=learner)
+def test_learners_of_which_nothing_was_learned_use_the_path(real):
+    by_default = ask(real, good(), learner="linear")
     assert by_default.rule == "path"
     assert by_default.experience is None
-    assert by_default == ask(real, good(), learner=learner, rule="path")
+    assert by_default == ask(real, good(), learner="linear", rule="path")
+
+
+@pytest.fixture(scope="module")
+def of_trees(real):
+    """Fits at none, a tenth and a quarter as many rows."""
+    options = RatioOptions(learner="trees", max_ratio=0.25)
+    code = TargetCode.fit(real, "y", "regression")
+    return recommend(real, good(), code=code, gap=0.1, options=options)
+
+
+def test_trees_are_fitted_where_others_know_them_and_decided_by_both(of_trees, real):
+    assert (of_trees.rule, of_trees.refits) == ("posterior", ())
+    assert of_trees.experience.digest == shipped_experience("trees").digest
+    lowest = min(of_trees.curve, key=lambda point: point.risk)
+    assert of_trees.ratio == lowest.ratio
+    frames = {"real": real, "synthetic": good()}
+    sample = EncodedSample.encode(frames, TargetCode.fit(real, "y", "regression"))
+    measured = boosting_refits(sample, seed=0).losses(np.array([0, 10, 25])).mean(axis=1)
+    alone = {
+        point.rows: risk
+        for point, risk in zip(of_trees.curve, of_trees.experience.path_risks, strict=True)
+    }
+    np.testing.assert_allclose([alone[count] for count in (0, 10, 25)], measured)
+
+
+def test_what_was_learned_of_one_learner_is_refused_for_another(real):
+    for learner, other in (("trees", "kernel"), ("kernel", "trees")):
+        with pytest.raises(ConfigError, match=f"learned of '{other}', and the learner") as caught:
+            ask(real, good(), learner=learner, experience=shipped_experience(other))
+        assert f"--learner {learner}" in str(caught.value)
 
 
 def test_the_path_alone_is_there_to_compare_with(advice, real):

@@ -75,9 +75,9 @@ def test_a_linear_learner_has_a_linear_risk(real, synthetic):
     assert found.baselines["none"] > 2 * ask(real, synthetic).baselines["none"]
 
 
-def test_trees_are_fitted_to_the_few_mixes_that_the_path_proposes(real, synthetic):
+def test_by_the_path_trees_are_fitted_to_the_few_mixes_that_it_proposes(real, synthetic):
     good = ask(real, synthetic, rule="path")
-    found = ask(real, synthetic, learner="trees")
+    found = ask(real, synthetic, learner="trees", rule="path")
     proposed = {0, 50, 800, *(round(ratio * 200) for ratio in good.interval)}
     assert proposed <= {point.rows for point in found.refits}
     assert len(found.refits) <= 6

@@ -85,6 +85,21 @@ def test_several_numbers_of_rows_give_several_cases(folders, tmp_path):
     assert sum(each.weight for each in found.moments) == pytest.approx(3)
 
 
+def test_trees_have_an_experience_of_their_own(tmp_path):
+    """A generator whose labels are wrong hurts them as soon as there are rows of it."""
+    write_pair(tmp_path, dataset=0, slope=-1.0, m=30)
+    joined, shipped = learn_from_pairs(tmp_path, learner="trees"), shipped_experience("trees")
+    assert (joined.learner, joined.cases) == ("trees", shipped.cases + 1)
+    assert joined.prior(60).mean[2] > shipped.prior(60).mean[2]
+    again = Experience.from_dict(json.loads(joined.to_json()))
+    assert (again.learner, again.digest) == ("trees", joined.digest)
+
+
+def test_a_learner_of_which_no_experience_is_kept_is_named(folders):
+    with pytest.raises(ConfigError, match="'linear', of which no experience is kept"):
+        learn_from_pairs(folders / "good", learner="linear")
+
+
 def test_few_synthetic_rows_are_filled_in_by_what_is_known(tmp_path):
     write_pair(tmp_path, dataset=0, slope=1.0, m=120)
     assert learn_from_pairs(tmp_path).cases == shipped_experience().cases + 1
