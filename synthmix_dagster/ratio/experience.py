@@ -285,11 +285,7 @@ class Experience:
 
 @cache
 def shipped_experience(learner: Learner = "kernel") -> Experience:
-    """The experience that the package comes with.
-
-    Parameters
-    ----------
-    learner : {"kernel", "trees"}
+    """The experience that the package comes with, of the kernel or of trees.
 
     Examples
     --------
