@@ -52,9 +52,13 @@ def generate(config: MixConfig, generator: Generator, real: Dataset) -> None:
     target = MixPaths.of(config).generated
     try:
         sink = target.create("rows.parquet")
-        with pa.PythonFile(sink, mode="w") as file:
-            pq.write_table(table, file)
-        sink.finish()
+        try:
+            with pa.PythonFile(sink, mode="w") as file:
+                pq.write_table(table, file)
+            sink.finish()
+        except BaseException:
+            sink.discard()
+            raise
     except OSError as error:
         raise ReleaseError(
             f"the generated rows cannot be written ({error})",
