@@ -96,7 +96,7 @@ def publish_mix(output, name="new", **options):
     return mix(*sides, ratio=RATIOS[name], output=output, rows_per_shard=5, **options)
 
 
-def start(output, point="os.getpid", when="before", nth=999):
+def start(output, point="os.getpid", when="before", nth=10**9):
     arguments = [sys.executable, "-c", CHILD, str(output), point, when, str(nth)]
     pipe = subprocess.PIPE
     return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True)

@@ -62,7 +62,12 @@ def test_what_is_filtered_out_takes_no_part_and_a_cap_is_said(
 
 
 def test_weights_without_provenance(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    options = settings(tmp_path) | {"mode": "weights", "provenance": False, "max_ratio": 0.5}
+    options = settings(tmp_path) | {
+        "mode": "weights",
+        "provenance": False,
+        "max_ratio": 0.5,
+        "flat_curve": "rows",
+    }
     result = run(options, instance)
     assert result.success
     release = verify_release(Path(options["output_root"]) / "demo")
