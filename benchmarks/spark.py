@@ -4,7 +4,7 @@
 
 N real and N synthetic rows, 20 doubles and 2 texts each, zstd Parquet (those of
 `benchmarks.mixing`); half of the synthetic rows are taken. The cluster is that of the tests: a
-master and two workers of one core and 2 GB each on this machine, one executor of 1 GB each.
+master and two workers on this machine, each with an executor of one core and 1 GB.
 
 open        files are hashed and counted, and their types are looked at
 sample      the distance on a sample: identities of all rows, the rows of lowest priority

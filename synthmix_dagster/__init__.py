@@ -6,12 +6,12 @@ in every ``dg`` command, so the import itself stays cheap.
 
 import ast
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 __version__ = "0.1.0"
 
-_STUB = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+# Executors of a cluster import the package from an archive, which only its loader reads.
+_STUB = __spec__.loader.get_data(f"{__file__}i").decode()  # type: ignore[union-attr, attr-defined]
 #: Module of each public name.
 _HOME = {
     imported.name: statement.module

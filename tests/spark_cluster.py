@@ -25,6 +25,9 @@ OPTIONS: Mapping[str, str] = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.executor.memory": "1g",
+    # Two executors of one core each, so that the sessions of several drivers fit on the cluster.
+    "spark.executor.cores": "1",
+    "spark.cores.max": "2",
     "spark.pyspark.python": sys.executable,
     "spark.sql.shuffle.partitions": "4",
     # Two cores: a task that waits for data where it lies would wait for the other one's work.
@@ -73,7 +76,7 @@ class Cluster:
     def start_worker(self) -> str:
         """Start one more worker, and return its name."""
         name = f"worker-{len(list(self.folder.glob('worker-*.log')))}"
-        words = ["-c", "1", "-m", "2g", "--host", "127.0.0.1", "--webui-port", "0"]
+        words = ["-c", "4", "-m", "4g", "--host", "127.0.0.1", "--webui-port", "0"]
         words += ["-d", str(self.folder / name), self.master]
         process = self.stack.enter_context(
             _program(self.home, self.folder, name, f"{_DAEMON}.worker.Worker", *words)
@@ -94,7 +97,7 @@ class Cluster:
 
 @contextmanager
 def spark_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """A master and workers of one core and 2 GB each."""
+    """A master and workers, each with room for an executor of four sessions."""
     home = require_spark()
     port = free_port()
     words = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]

@@ -42,7 +42,7 @@ def package_archive(folder: Path) -> Path:
         goes by it.
     """
     package = Path(synthmix_dagster.__file__).parent
-    sources = sorted(package.rglob("*.py"))
+    sources = [*sorted(package.rglob("*.py")), package / "__init__.pyi"]
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source.relative_to(package).as_posix().encode() + b"\0")
