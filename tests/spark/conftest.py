@@ -1,34 +1,18 @@
-"""One local session for all tests of this room; executors are threads, Python workers processes."""
+"""One session for all tests of this room, on the cluster that all tests share."""
 
-import importlib.util
-import os
-import shutil
-import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from servers import unavailable
+from spark_cluster import Cluster
 
 
 @pytest.fixture(scope="session")
-def session():
-    if importlib.util.find_spec("pyspark") is None:
-        unavailable("pyspark is not installed")
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        unavailable("Java is not installed")
-    from pyspark.sql import SparkSession
+def session(cluster: Cluster) -> Iterator[Any]:
+    from synthmix_dagster.spark.session import SparkAccess, open_session
 
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-
-    # Three shuffle partitions, so that parts of a dataset are merged; a task may fail once.
-    made = (
-        SparkSession.builder.master("local[2,2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", "3")
-        .config("spark.sql.session.timeZone", "America/New_York")
-        .getOrCreate()
-    )
+    options = {**cluster.options, "spark.sql.session.timeZone": "America/New_York"}
+    made = open_session(SparkAccess(master=cluster.master, options=options))
     made.sparkContext.setLogLevel("ERROR")
     yield made
     made.stop()
