@@ -147,6 +147,62 @@ def execute(project: str, folder: Path, home: Path, *selection: str) -> tuple[bo
     return done.stdout.strip().endswith("succeeded"), done.stderr
 
 
+#: ODBC driver of MariaDB, where Debian's package puts it.
+MARIADB_DRIVER = next(Path("/usr/lib").glob("*/odbc/libmaodbc.so"), Path("libmaodbc.so"))
+
+
+@contextmanager
+def mariadb() -> Iterator[int]:
+    """A MariaDB server of a test's own on a free port, with a database 'shop'."""
+    place = shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin")
+    install = shutil.which("mariadb-install-db")
+    if place is None or install is None or not MARIADB_DRIVER.exists():
+        unavailable(
+            "MariaDB or its driver is not installed; with apt they are 'mariadb-server' and "
+            "'odbc-mariadb'"
+        )
+    folder = Path(tempfile.mkdtemp(prefix="synthmix-mariadb-"))
+    data, socket_path, port = folder / "data", folder / "s", free_port()
+    root = os.geteuid() == 0
+    common = ["--no-defaults", f"--datadir={data}", *(["--user=mysql"] if root else [])]
+    script = folder / "init.sql"
+    script.write_text(
+        "create database shop;\ncreate user dagster@'%';\ngrant all on *.* to dagster@'%';\n"
+    )
+    if root:
+        shutil.chown(folder, "mysql")
+    try:
+        made = subprocess.run(
+            [install, *common, "--skip-test-db", "--auth-root-authentication-method=normal"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
+        words = [
+            place,
+            *common,
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            f"--socket={socket_path}",
+            f"--pid-file={folder / 'pid'}",
+            f"--init-file={script}",
+            "--skip-name-resolve",
+            "--innodb-buffer-pool-size=32M",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]
+        log = folder / "server.log"
+        with running(words, log, cwd=folder, env=os.environ) as process:
+
+            def answers() -> int | None:
+                assert process.poll() is None, log.read_text()
+                return port if "ready for connections" in log.read_text() else None
+
+            yield until(answers, "MariaDB answers", 120)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def programs() -> Path | None:
     """Where the server's programs are, the newest release of those that are installed."""
     found = shutil.which("initdb")

@@ -1,7 +1,7 @@
 """Sessions with databases, one class a dialect.
 
 A statement that reads runs in a transaction that only reads and is rolled back. A table is written
-in one transaction, of which others see everything or nothing.
+in one transaction, or beside the one that is there and swapped in: others see all or nothing.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Session(Protocol):
 
     @property
     def writes(self) -> bool:
-        """Whether tables are written in one transaction."""
+        """Whether tables are written whole or not at all."""
 
     def write(self, target: Target, rows: "pa.RecordBatchReader", seconds: float) -> int:
         """Replace rows of a table, which is made where there is none; return how many there are.
@@ -65,16 +65,6 @@ class Session(Protocol):
 
     def end(self) -> None:
         """Take everything back that was not committed."""
-
-
-def session_of(connection: Any) -> Session | None:
-    """The session of a connection, or None where it hands out no Arrow batches."""
-    if type(connection).__module__.partition(".")[0] in ("duckdb", "_duckdb"):
-        return DuckDbSession(connection)
-    if not hasattr(connection, "adbc_get_info"):
-        return None
-    vendor = str(connection.adbc_get_info().get("vendor_name", ""))
-    return _ADBC.get(vendor, AdbcSession)(connection)
 
 
 class AdbcSession:
@@ -110,6 +100,11 @@ class AdbcSession:
 
     def commit(self) -> None:
         self.connection.commit()
+
+    def run(self, text: str, values: tuple[Any, ...] | None = None) -> list[Any]:
+        """Run a statement, and return its few rows."""
+        self.cursor.execute(text, values)
+        return list(self.cursor.fetchall())
 
     def cancel(self) -> None:
         self.cursor.adbc_cancel()
@@ -181,11 +176,6 @@ class PostgresSession(AdbcSession):
             values,
         )
         return int(count)
-
-    def run(self, text: str, values: tuple[str, ...] | None = None) -> list[Any]:
-        """Run a statement, and return its few rows."""
-        self.cursor.execute(text, values)
-        return list(self.cursor.fetchall())
 
     def _kinds(self, query: Query) -> list[str]:
         """Types of the parameters, as the server finds them."""
@@ -272,9 +262,6 @@ class DuckDbSession:
             self.connection.execute("ROLLBACK")
         except Error:
             return
-
-
-_ADBC: dict[str, type[AdbcSession]] = {"PostgreSQL": PostgresSession, "SQLite": SqliteSession}
 
 
 def alike(there: "pa.Schema", rows: "pa.Schema") -> bool:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from synthmix_dagster.data.sessions import OtherColumnsError, Session, Target, session_of
+from synthmix_dagster.data.dialects import session_of
+from synthmix_dagster.data.sessions import OtherColumnsError, Session, Target
 from synthmix_dagster.data.sql import Query, without_passwords
 from synthmix_dagster.errors import ConfigError, QueryError
 from synthmix_dagster.redaction import cause_of, without_secrets
@@ -227,7 +228,7 @@ class Warehouse:
         count: int,
         seconds: float = TIME_LIMIT,
     ) -> None:
-        """Write a table in one transaction: others see all of it or nothing.
+        """Write a table: others see all of it or nothing.
 
         Parameters
         ----------
@@ -248,7 +249,8 @@ class Warehouse:
             if not session.writes:
                 raise asked.error(
                     "it is not known to write a table whole or not at all",
-                    "Publish to PostgreSQL or DuckDB, or load the release from its files",
+                    "Publish to PostgreSQL, DuckDB, MariaDB or MySQL, or load the release from its "
+                    "files",
                 )
             try:
                 with asked.named():

@@ -36,7 +36,7 @@ _DESCRIPTIONS = {
     "and the recommended ratio.",
     "training_data": "The training set: every real row once and exactly the recommended number of "
     "synthetic rows, published as an immutable release once the gap is within its threshold.",
-    "published_table": "The release as a table of a warehouse, written in one transaction.",
+    "published_table": "The release as a table of a warehouse, written whole or not at all.",
 }
 
 #: Upstream assets of each asset, where the mix has them.

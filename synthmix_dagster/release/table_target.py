@@ -23,7 +23,7 @@ def write_table(
     partition: str | None = None,
     seconds: float = TIME_LIMIT,
 ) -> pa.Schema:
-    """Write a release to a table in one transaction.
+    """Write a release to a table, whole or not at all.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class PublishConfig(Settings):
         of the mix, or else the credentials of the environment.
     table : str, optional
         A table on `connection`, such as ``analytics.churn_training``. The release is written to it
-        in one transaction, by an asset of its own, ``published_table``.
+        whole or not at all, by an asset of its own, ``published_table``.
     connection : str, optional
         Key of a resource: a `SynthMixConnection` to PostgreSQL, or a ``DuckDBResource``.
     mode : {"replace", "append"}
