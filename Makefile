@@ -7,6 +7,7 @@
 # make test-versions  all of them at the lowest versions on Python 3.10 and at the newest on 3.13
 # make docs      the documentation as a site in site/, built strictly
 # make bench     the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
+# make bench-speed  time and memory beside peers and the machine's limits, and how they grow
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures test test-all test-versions check docs ui bench constraints clean
+.PHONY: help demo pictures test test-all test-versions check docs ui bench bench-speed constraints clean
 
 help:
 	@grep '^# make' Makefile | cut -c3-
@@ -93,6 +94,10 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.distance --json benchmarks/results/distance.json
 	$(BIN)/python -m benchmarks.drift $(if $(PAIRS),--pairs "$(PAIRS)") --json benchmarks/results/drift.json
 	test -z "$(PAIRS)" || $(BIN)/python -m benchmarks.ratio --pairs "$(PAIRS)" --json benchmarks/results/ratio.json
+
+bench-speed: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.speed --json benchmarks/results/speed.json
+	$(BIN)/python -m benchmarks.growth --json benchmarks/results/growth.json
 
 # Resolve again from the bounds in pyproject.toml, in an environment of its own.
 constraints:

@@ -46,6 +46,8 @@ def job(executor):
     return dg.Definitions.merge(mix, alone)
 """
 
+PROJECTS = {"bare": _BARE, "mix": _MIX}
+
 _RUN = """
 import sys
 import dagster as dg
@@ -73,10 +75,10 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[str, list[tuple[float, float]]] = {}
     for _ in range(options.repeat):
-        for project, code in (("bare", _BARE), ("mix", _MIX)):
+        for project, code in PROJECTS.items():
             for executor in ("one", "many"):
                 name = f"{project}, {executor} process" + ("es" if executor == "many" else "")
-                found.setdefault(name, []).append(_run(code, executor))
+                found.setdefault(name, []).append(run(code, executor))
     best = {
         name: [min(column) for column in zip(*runs, strict=True)] for name, runs in found.items()
     }
@@ -86,7 +88,7 @@ def main() -> None:
         options.json.write_text(json.dumps(best, indent=1) + "\n", encoding="utf-8")
 
 
-def _run(code: str, executor: str) -> tuple[float, float]:
+def run(code: str, executor: str) -> tuple[float, float]:
     """Processor seconds of all processes of one run, and seconds by the clock."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)

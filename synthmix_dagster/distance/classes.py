@@ -175,6 +175,6 @@ def _with_kept(shift: ClassShift, kept: KeptLabels | None, reach: float) -> Clas
 
 def _reach(level: float) -> float:
     """Standard errors to either side of an interval."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.ppf((1 + level) / 2))
+    return float(ndtri((1 + level) / 2))

@@ -101,7 +101,7 @@ def classifier_test(
     >>> 0.7 < classifier_test(parity, noise, rng).accuracy < 0.8
     True
     """
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
     members = groups or (np.arange(len(real)), np.arange(len(synthetic)))
     sides = real, synthetic
@@ -130,7 +130,7 @@ def classifier_test(
             accuracy - float(np.linalg.norm(rates - below)) / 2,
             accuracy + float(np.linalg.norm(above - rates)) / 2,
         ),
-        p_value=float(norm.sf((accuracy - 0.5) / by_chance)),
+        p_value=float(ndtr((0.5 - accuracy) / by_chance)),
         n_real=len(hits[0]),
         n_synthetic=len(hits[1]),
     )

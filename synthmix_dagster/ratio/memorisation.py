@@ -31,6 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from synthmix_dagster.encoding.columns import require_rows
@@ -219,7 +220,7 @@ def neighbour_test(
 
     Where synthetic rows are more, the share is the mean over all subsets with as many as real ones.
     """
-    from scipy.stats import t as student
+    from scipy.special import stdtr
 
     real = _sample(real, _MAX_REAL, rng)
     n = len(real)
@@ -262,7 +263,7 @@ def neighbour_test(
     null = np.array([own_side(exchanged()) for _ in range(_EXCHANGES)])
     # The share is a mean over many rows: its tail is normal, its spread estimated.
     spread = max(float(np.std(null, ddof=1)), 1e-9) * np.sqrt(1 + 1 / _EXCHANGES)
-    by_neighbours = float(student.cdf((share - null.mean()) / spread, _EXCHANGES - 1))
+    by_neighbours = float(stdtr(_EXCHANGES - 1, (share - null.mean()) / spread))
     return share, by_neighbours, _by_copies(equal_rows(points), is_real, rng)
 
 
@@ -353,8 +354,6 @@ def _against_held_out(
 
     Every row of either gets a score that does not depend on which of the two it is from.
     """
-    from scipy.stats import rankdata
-
     real, held_out = (_sample(side, _MAX_HELD_OUT, rng) for side in (real, held_out))
     n = len(real)
     pool = np.concatenate((real, held_out))
@@ -375,7 +374,7 @@ def _against_held_out(
     towards = standard @ np.clip(leaning, -error, error)
     scores = {
         "copies": copied,
-        "neighbours": rankdata(nearer),
+        "neighbours": pd.Series(nearer).rank().to_numpy(),
         "columns": towards,
     }
 

@@ -182,7 +182,7 @@ def measure_distance(
         # Whether the target can be learnt is worth knowing before a ratio is asked for.
         TargetCode.fit(samples.labels[0], target, task)
     require_pair(*pair)
-    with one_thread():
+    with one_thread(estimators=False):
         report = measure(
             *samples.frames,
             columns=columns,
@@ -342,7 +342,8 @@ def recommend_ratio(
         options, max_ratio=available if max_ratio is None else min(max_ratio, available)
     )
     require_pair(*pair)
-    with one_thread():
+    refitted = estimator is not None or options.learner == "trees"
+    with one_thread(estimators=refitted):
         if distance is None:
             gap = measure_gap(
                 *samples.frames,

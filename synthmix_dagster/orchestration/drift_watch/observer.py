@@ -116,7 +116,7 @@ class Observer:
             What happened to the reference.
         """
         try:
-            with one_thread():
+            with one_thread(estimators=False):
                 return self._side(side, key or side.fingerprint, accepted)
         except Exception as error:  # the pipeline goes on and the check warns
             return failed_observation(error, side.rows, side.fingerprint), []
