@@ -4,18 +4,23 @@ A ceiling is a few per cent above what was counted. Whoever makes a verb cheaper
 goes over it has made something be computed, read or written twice.
 """
 
+import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from synthmix_dagster import measure_distance, mix, recommend_ratio
+from synthmix_dagster.data.formats import Parquet
+from synthmix_dagster.release.spill import Spill
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +104,62 @@ def test_rows_are_read_and_written_a_stated_number_of_times(tmp_path: Path) -> N
     assert read < 3.75 * given + released
     # The release, and the rows on their way into their order.
     assert written < released + 1.15 * given
+
+
+def test_a_mix_passes_over_its_rows_once_and_over_its_shards_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells that are decoded, rows that are spilled, and how often: by selection as well."""
+    sizes = {"real": 20_000, "synthetic": 10_000}
+    for seed, (name, rows) in enumerate(sizes.items()):
+        table(rows, seed).to_parquet(tmp_path / f"{name}.parquet", row_group_size=2_500)
+    counts: Counter[str] = Counter()
+    pieces, batches, spilled = Parquet.pieces, pq.ParquetFile.iter_batches, Spill.write
+
+    def decoding(*arguments: Any) -> Iterator[tuple[int, pa.Table]]:
+        for start, piece in pieces(*arguments):
+            counts["cells of inputs"] += piece.num_rows * piece.num_columns
+            yield start, piece
+
+    def decoded(*arguments: Any, **options: Any) -> Iterator[pa.RecordBatch]:
+        for batch in batches(*arguments, **options):
+            counts["cells decoded"] += batch.num_rows * batch.num_columns
+            yield batch
+
+    def spilling(self: Spill, rows: pa.RecordBatch, sizes: Any) -> None:
+        counts["rows spilled"] += rows.num_rows
+        counts["bytes spilled"] += rows.nbytes
+        spilled(self, rows, sizes)
+
+    monkeypatch.setattr(Parquet, "pieces", decoding)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", decoded)
+    monkeypatch.setattr(Spill, "write", spilling)
+    mix(
+        *(tmp_path / f"{name}.parquet" for name in sizes),
+        output=tmp_path / "out",
+        ratio=0.25,
+        seed=1,
+    )
+    columns, taken = 7, sizes["real"] + 5_000
+    # Once, and the first piece of each input to learn how long rows are.
+    assert counts["cells of inputs"] == columns * (sum(sizes.values()) + 2 * 2_500)
+    # The selection decodes nothing: places in files identify rows. The recount decodes three
+    # columns of provenance.
+    assert counts["cells decoded"] == counts["cells of inputs"] + 3 * taken
+    assert counts["rows spilled"] == taken
+    # Doubles, and beside them the priority, the identity and the number of the part.
+    assert counts["bytes spilled"] <= taken * (8 * columns + 8 + 8 + 2) * 1.05
+
+
+def test_a_measurement_leaves_libraries_alone_that_it_does_not_need() -> None:
+    """They take longer to import than it takes itself."""
+    code = """
+import sys
+import numpy as np, pandas as pd
+from synthmix_dagster import measure_distance
+real, synthetic = (pd.DataFrame(np.random.default_rng(s).normal(size=(200, 3))) for s in (0, 1))
+measure_distance(real.add_prefix("c"), synthetic.add_prefix("c"), target="c2")
+print([name for name in ("sklearn", "scipy.stats", "matplotlib") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
