@@ -342,8 +342,7 @@ def recommend_ratio(
         options, max_ratio=available if max_ratio is None else min(max_ratio, available)
     )
     require_pair(*pair)
-    refitted = estimator is not None or options.learner == "trees"
-    with one_thread(estimators=refitted):
+    with one_thread(estimators=estimator is not None or options.learner == "trees"):
         if distance is None:
             gap = measure_gap(
                 *samples.frames,
