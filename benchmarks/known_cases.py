@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.gridsearch import grid_search
-from benchmarks.pairs import Run, kind, runs
+from benchmarks.pairs import FITTED, Run, kind, runs
 from synthmix_dagster import SynthMixError
 from synthmix_dagster.encoding.nystroem import NystroemMap
 from synthmix_dagster.encoding.options import Columns
@@ -42,7 +42,7 @@ RATIOS = np.array([0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16])
 
 
 def collect(pairs: Path, cache: Path, *, only: str, sizes: list[int], jobs: int) -> list[Record]:
-    """Every case of every pair.
+    """Every case of every pair whose generator did not see the real rows.
 
     Parameters
     ----------
@@ -59,6 +59,7 @@ def collect(pairs: Path, cache: Path, *, only: str, sizes: list[int], jobs: int)
     records = json.loads(cache.read_text()) if cache.exists() else []
     known = {(record["pair"], record["n"], record["seed"]) for record in records}
     folders = sorted(f for f in pairs.iterdir() if f.is_dir() and only in f.name)
+    folders = [f for f in folders if kind(f.name) != FITTED]
     with ProcessPoolExecutor(jobs) as pool:
         for found in pool.map(partial(of_folder, sizes=sizes, known=known), folders):
             records += found
@@ -84,8 +85,6 @@ def of_folder(folder: Path, sizes: list[int], known: set[tuple[str, int, int]]) 
 def further_runs(folder: Path, sizes: list[int], known: set[tuple[str, int, int]]) -> Iterator[Run]:
     """One draw of each further number of real rows, with its truth measured on the test rows."""
     meta = json.loads((folder / "meta.json").read_text())
-    if meta.get("blocks"):
-        return
     train, pool, test = (
         pd.read_parquet(folder / f"{name}.parquet")
         for name in ("real_train", "synthetic", "real_test")

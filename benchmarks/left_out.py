@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.known_cases import Record, case_of, dataset_of, evidence_of
-from benchmarks.pairs import FITTED, regime
+from benchmarks.pairs import regime
 from synthmix_dagster.ratio.experience import Case, learn_experience
 from synthmix_dagster.ratio.path import ratio_grid
 from synthmix_dagster.ratio.posterior import Posterior, condition
@@ -48,12 +48,8 @@ def judged_records(records: list[Record], learner: str = "krr") -> list[Record]:
 
 
 def cases(records: list[Record], learner: str) -> list[Case]:
-    """What an experience is learned from: what generators promise on rows they saw is not in it."""
-    return [
-        case_of(record, learner)
-        for record in records
-        if learner in record["evidence"] and record["kind"] != FITTED
-    ]
+    """What the experience of a learner is learned from."""
+    return [case_of(record, learner) for record in records if learner in record["evidence"]]
 
 
 def posteriors(

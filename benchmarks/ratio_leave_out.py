@@ -7,8 +7,8 @@ the others alone, beside 5-fold cross-validation of the learner over nine ratios
 standard error, the rule of the path alone, and the floor: the best ratio of the true curves of the
 *other draws*. Regret as in `benchmarks.left_out`, in brackets 5 and 95 % of a paired bootstrap over
 datasets of its share of cross-validation's. Then the interval, whose level for a dataset is
-calibrated on the others, the predicted risk, and generators that were fitted on the real rows, with
-and without saying so. ``--datatunner`` runs DataTunner for boosting on so many pairs.
+calibrated on the others, the predicted risk, and what is safe with generators that were fitted on
+the real rows. ``--datatunner`` runs DataTunner for boosting on so many pairs.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from benchmarks.left_out import (
     regrets,
     share,
 )
-from benchmarks.pairs import FITTED, LEARNERS, runs
+from benchmarks.pairs import FITTED, LEARNERS, kind, runs
 from synthmix_dagster.ratio.options import Learner
 from synthmix_dagster.ratio.posterior import Posterior
 from synthmix_dagster.ratio.provenance import SAFE_RATIO
@@ -65,7 +65,7 @@ def main() -> int:
     report = {learner: of_learner(records, learner) for learner in LEARNERS}
     if min(each["datasets"] for each in report.values()) < 3:
         parser.error("leaving datasets out takes three of them")
-    report["fitted on the real rows"] = fitted(records)
+    report["fitted on the real rows"] = fitted(options.pairs)
     if options.datatunner:
         report["datatunner"] = beside_datatunner(options.pairs, records, options.datatunner)
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -126,21 +126,20 @@ def compared(judged: list[Record], rules: dict[str, Rule], learner: str) -> list
     found = {name: regrets(judged, rule, learner) for name, rule in rules.items()}
     rows = []
     for name, of_rule in found.items():
-        worst = max(of_rule, key=lambda row: row["regret"])
         part, low, high = share(of_rule, found[BASE])
-        rows.append(
-            {
-                "rule": name,
-                **by_regime(of_rule),
-                "mean": balanced(of_rule),
-                "share": part,
-                "low": low,
-                "high": high,
-                "worst": worst["regret"],
-                "worst case": f"{worst['pair']}, n = {worst['n']}",
-            }
-        )
+        rows.append({"rule": name, **summary(of_rule), "share": part, "low": low, "high": high})
     return rows
+
+
+def summary(of_rule: list[Record]) -> Record:
+    """Regret by regime, their mean, and the worst case."""
+    worst = max(of_rule, key=lambda row: row["regret"])
+    return {
+        **by_regime(of_rule),
+        "mean": balanced(of_rule),
+        "worst": worst["regret"],
+        "worst case": f"{worst['pair']}, n = {worst['n']}",
+    }
 
 
 def intervals(
@@ -187,18 +186,29 @@ def calibration(
     }
 
 
-def fitted(records: list[Record]) -> list[Record]:
-    """Generators fitted on the real rows: what is recommended once that is said, and otherwise."""
-    judged, found = [record for record in records if record["kind"] == FITTED], []
-    for learner in LEARNERS if judged else ():
-        safe = SAFE_RATIO[SETUPS[learner]]
+def fitted(pairs: Path) -> list[Record]:
+    """Generators fitted on the real rows: what is recommended once that is said, none, and all."""
+    folders = [folder for folder in sorted(pairs.iterdir()) if kind(folder.name) == FITTED]
+    records = [
+        {
+            "pair": run.pair,
+            "n": run.n,
+            "m": len(run.synthetic),
+            "ratios": run.ratios.tolist(),
+            "errors": run.errors,
+        }
+        for folder in folders
+        for run in runs(folder)
+    ]
+    found = []
+    for learner in LEARNERS if records else ():
         ways: dict[str, Rule] = {
-            "declared": lambda record, safe=safe: safe,
+            "declared": lambda _, safe=SAFE_RATIO[SETUPS[learner]]: safe,
+            "none": lambda _: 0.0,
             "all": lambda record: record["m"] / record["n"],
-            BASE: lambda record, learner=learner: float(record["chosen"][learner][BASE]),
         }
         for way, rule in ways.items():
-            of_rule = [row["regret"] for row in regrets(judged, rule, learner)]
+            of_rule = [row["regret"] for row in regrets(records, rule, learner)]
             row = {"learner": learner, "rule": way, "cases": len(of_rule)}
             found.append({**row, "mean": float(np.mean(of_rule)), "worst": max(of_rule)})
     return found
@@ -224,7 +234,10 @@ def beside_datatunner(pairs: Path, records: list[Record], count: int) -> list[Re
     }
     for name in ("datatunner_star", "datatunner_best"):
         compared_rules[name] = lambda record, name=name: chosen[key(record)][name]
-    return compared(judged, compared_rules, "hgb")
+    return [
+        {"rule": name, **summary(regrets(judged, rule, "hgb"))}
+        for name, rule in compared_rules.items()
+    ]
 
 
 def print_report(report: Record) -> None:
@@ -251,9 +264,12 @@ def print_rules(rows: list[Record]) -> None:
     print("|---" * (len(REGIMES) + 4) + "|")
     for row in rows:
         regimes = " | ".join(f"{row.get(name, np.nan):.4f}" for name in REGIMES)
+        part = ""
+        if "share" in row:
+            part = f"{row['share']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
         print(
-            f"| {row['rule']} | {regimes} | {row['mean']:.4f} | {row['share']:.2f} "
-            f"({row['low']:.2f} to {row['high']:.2f}) | {row['worst']:.2f} {row['worst case']} |"
+            f"| {row['rule']} | {regimes} | {row['mean']:.4f} | {part} "
+            f"| {row['worst']:.2f} {row['worst case']} |"
         )
 
 
