@@ -5,6 +5,7 @@
 # make test      the tests that need minutes and nothing but this machine
 # make test-all  these, then those that are slow or need a browser or a server
 # make test-versions  all of them at the lowest versions on Python 3.10 and at the newest on 3.13
+# make fuzz      ten thousand cases a target
 # make docs      the documentation as a site in site/, built strictly
 # make bench     the distance and drift beside their peers; with PAIRS=DIR, regret and swaps too
 # make bench-speed  time and memory beside peers and the machine's limits, and how they grow
@@ -16,7 +17,7 @@ export DAGSTER_HOME := $(EXAMPLE_HOME)/dagster_home
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures test test-all test-versions check docs ui bench bench-speed constraints clean
+.PHONY: help demo pictures test test-all test-versions fuzz check docs ui bench bench-speed constraints clean
 
 help:
 	@grep '^# make' Makefile | cut -c3-
@@ -69,6 +70,11 @@ test-versions:
 	@for each in $(VERSIONS); do \
 		venv=$$($(PYTHON) tools/versions.py $$each) && $(MAKE) VENV=$$venv $(SUITE) || exit 1; \
 	done
+
+# Hours. A file of one target, such as tests/fuzz/test_csv.py, is taken alone.
+FUZZED ?= tests/fuzz
+fuzz: $(VENV)/.installed
+	$(PYTEST) --hypothesis-profile nightly -k at_length $(FUZZED)
 
 # The example's own Dagster instance; nothing is sent anywhere.
 $(DAGSTER_HOME)/dagster.yaml:

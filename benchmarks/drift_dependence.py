@@ -1,6 +1,6 @@
 """Measure false alarms and delay of the drift monitor on series with autocorrelation and seasons.
 
-    python -m benchmarks.drift_dependence [--histories N] [--only false delay] [--json FILE]
+    python -m benchmarks.drift_dependence [--histories N] [--only false delay] [--kinds PART]
 
 false    histories of 365 daily batches without a change: how many ever alarm
 delay    batches from a step, or from the begin of a slow drift, to the alarm, within 60
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from synthmix_dagster.drift.dependence import log_capital
 from synthmix_dagster.drift.martingale import log_martingale
+from synthmix_dagster.drift.promise import as_promised
 from synthmix_dagster.drift.series import DAILY
 
 Floats = NDArray[np.float64]
@@ -33,12 +34,15 @@ def main() -> int:
     )
     parser.add_argument("--histories", type=int, default=1000)
     parser.add_argument("--only", nargs="+", choices=("false", "delay"), default=("false", "delay"))
+    parser.add_argument("--kinds", default="", help="part of the names of the kinds to try")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}
     for section in options.only:
-        measured = false_alarms if section == "false" else delays
-        found[section] = measured(options.histories)
+        if section == "false":
+            found[section] = false_alarms(options.histories, options.kinds)
+        else:
+            found[section] = delays(options.histories)
         print(pd.DataFrame(found[section]).to_string(index=False), flush=True)
         if options.json:
             options.json.write_text(json.dumps(found, indent=1))
@@ -83,10 +87,12 @@ def by_order(scores: Floats, rng: np.random.Generator) -> Floats:
     return np.array([log_martingale(x, rng.random(len(x)), warm_up=WARM_UP) for x in scores])
 
 
-def false_alarms(histories: int) -> list[dict[str, Any]]:
+def false_alarms(histories: int, part: str = "") -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     rows = []
     for name, scores in kinds(rng, histories).items():
+        if part not in name:
+            continue
         times = np.arange(DAYS, dtype=np.float64)
         if "missing" in name:
             times = np.sort(rng.permutation(DAYS)[: DAYS * 4 // 5]).astype(np.float64)
@@ -94,20 +100,30 @@ def false_alarms(histories: int) -> list[dict[str, Any]]:
         with_seasons = log_capital(scores, times, warm_up=WARM_UP, seasons=DAILY)
         # The smaller of both counts, and the slow one is needed where this one is over the line.
         over = with_seasons.max(axis=1) >= LINE
-        alarmed = np.zeros(histories, dtype=bool)
+        alarmed, without = np.zeros((2, histories), dtype=bool)
         if over.any():
             both = np.minimum(by_order(scores[over], rng), with_seasons[over])
-            alarmed[over] = both.max(axis=1) >= LINE
+            without[over] = both.max(axis=1) >= LINE
+            kept = _as_promised(both, scores[over], times, DAILY)
+            alarmed[over] = kept.max(axis=1) >= LINE
         rows.append(
             {
                 "kind": name,
                 "histories": histories,
                 "alarmed": float(alarmed.mean()),
+                "without a look at the noise": float(without.mean()),
                 "second capital alone": float(over.mean()),
             }
         )
         print(rows[-1], flush=True)
     return rows
+
+
+def _as_promised(
+    capital: Floats, scores: Floats, times: Floats, seasons: tuple[float, ...]
+) -> Floats:
+    pairs = zip(capital, scores, strict=True)
+    return np.array([as_promised(won, each, times, seasons, LINE) for won, each in pairs])
 
 
 def delays(histories: int) -> list[dict[str, Any]]:
@@ -126,7 +142,8 @@ def delays(histories: int) -> list[dict[str, Any]]:
                 for label, seasons in (("with weeks", (7.0,)), ("with seasons", DAILY)):
                     times = np.arange(history + 60, dtype=np.float64)
                     found = log_capital(scores, times, warm_up=WARM_UP, seasons=seasons)
-                    row[label] = _delay(np.minimum(order, found), history)
+                    both = np.minimum(order, found)
+                    row[label] = _delay(_as_promised(both, scores, times, seasons), history)
                 rows.append(row)
                 print(row, flush=True)
     return rows

@@ -13,6 +13,7 @@ from synthmix_dagster.drift import blocks, dependence
 from synthmix_dagster.drift.control import ControlChart, change_point, control_chart
 from synthmix_dagster.drift.history import Batch, Selection, select
 from synthmix_dagster.drift.martingale import log_martingale, tie_breakers
+from synthmix_dagster.drift.promise import as_promised
 from synthmix_dagster.drift.report import (
     STATUSES,
     Change,
@@ -209,10 +210,18 @@ def _capital(
     if unit == "batch":
         if rule.seasons is None:
             return whole, None, ()
-        found = dependence.evidence(
-            squares, _places(batches), warm_up=history, seasons=rule.seasons
-        )
-        return np.minimum(whole, found.log_capital), None, found.notes(whole, rule.line)
+        places = _places(batches)
+        found = dependence.evidence(squares, places, warm_up=history, seasons=rule.seasons)
+        both = np.minimum(whole, found.log_capital)
+        kept = as_promised(both, squares, places, rule.seasons, rule.line)
+        notes = found.notes(whole, rule.line)
+        if both.max() >= rule.line > kept.max():
+            notes += (
+                "its scores resemble those before them and their noise is not normal, so that a "
+                "jump that decays looks like a change: the monitor cannot promise its bound here, "
+                "and raises no alarm",
+            )
+        return kept, None, notes
     scores, ends = _scores(batches, name, unit)
     counts = np.diff(ends, prepend=0).tolist()
     dealt = np.concatenate(
