@@ -18,7 +18,7 @@ import pandas as pd
 
 from example_repo.digits import COLUMNS, GENERATED, LABELLED, TARGET, split
 from example_repo.generators import SmoteGenerator
-from example_repo.learner import losses, train
+from example_repo.learner import losses
 from synthmix_dagster import recommend_ratio
 
 RATIOS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -57,7 +57,7 @@ def judged(seed: int, ratios: tuple[float, ...] = RATIOS) -> Judged:
     return Judged(
         ratio,
         {
-            at: losses(train(pd.concat([real, generated.iloc[: round(at * LABELLED)]])), held_out)
+            at: losses(pd.concat([real, generated.iloc[: round(at * LABELLED)]]), held_out)
             for at in sorted({*ratios, ratio})
         },
     )
