@@ -27,6 +27,10 @@ attributes:
   threshold: {threshold}
   conditional_threshold: {conditional_threshold}
 
+  # Where synthetic rows make no measurable difference, nothing is released until you say what you
+  # want: none of them, which is cheaper, or the rows with the lowest predicted error.
+  # flat_curve: none          # or rows
+
   # Releases are written below it. Use a folder that is shared by all machines that run steps.
   output_root: "{{{{ context.project_root }}}}/mixes"
 

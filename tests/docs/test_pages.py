@@ -36,6 +36,7 @@ LONG = [
     "docs/index.md",
     "docs/mixing.md",
     "docs/security.md",
+    "docs/worked-cases.md",
     "docs/how-to/generators.md",
     "docs/how-to/load.md",
     "docs/how-to/s3.md",
