@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Raise it when the same inputs and settings would give another result.
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 
 
 @dataclass(frozen=True)
