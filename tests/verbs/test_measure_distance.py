@@ -175,6 +175,7 @@ def test_the_same_rows_give_the_same_numbers_whichever_door_they_come_through(tm
     real, synthetic = table(200, 0), table(500, 1, shift=0.3)
     shuffled = synthetic.sample(frac=1, random_state=1).reset_index(drop=True)
     synthetic.to_parquet(tmp_path / "one.parquet", row_group_size=70)
+    synthetic.to_parquet(tmp_path / "cut otherwise.parquet", row_group_size=500)
     shuffled.to_csv(tmp_path / "one.csv", index=False)
     (tmp_path / "parts").mkdir()
     shuffled[:123].to_parquet(tmp_path / "parts" / "b.parquet")
@@ -183,6 +184,7 @@ def test_the_same_rows_give_the_same_numbers_whichever_door_they_come_through(tm
         synthetic,
         shuffled,
         tmp_path / "one.parquet",
+        tmp_path / "cut otherwise.parquet",
         tmp_path / "one.csv",
         tmp_path / "parts",
     ]
