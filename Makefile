@@ -1,5 +1,5 @@
 # make demo      the whole job on real data
-# make pictures  the demo again, and the picture and recording that the docs show of it
+# make pictures  the demo again, and all pictures that the docs show of it, the web UI's in Chromium
 # make ui        Dagster's web UI on the demo
 # make check     format, lint, types, definitions
 # make test      the tests that need minutes and nothing but this machine
@@ -35,6 +35,11 @@ demo: $(VENV)/.installed
 
 pictures: $(VENV)/.installed
 	$(BIN)/python -m example_repo.demo --pictures docs/images
+	$(BIN)/python -m benchmarks.pictures --report .demo/mixes/digits/latest/report.html
+	$(BIN)/python -m pytest -n0 -q tests/e2e/test_web_ui.py
+	cp artefacts/ui-optimal_ratio.png docs/images/ui-ratio.png
+	cp artefacts/ui-distribution_distance.png docs/images/ui-distance.png
+	cp artefacts/ui-failed-gate.png docs/images/ui-gate.png
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 LARGE := slow or browser or server or cluster
