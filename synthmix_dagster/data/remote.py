@@ -71,6 +71,19 @@ class RemoteRows(Protocol):
             Columns that identify a row.
         """
 
+    def summed(self, kernel: Kernel, size: int, key: Sequence[str] = ()) -> NDArray[np.int64]:
+        """Hand all rows to a kernel, and add up the whole numbers that it makes of each part.
+
+        The cluster adds them up, so that the driver sees them once.
+
+        Parameters
+        ----------
+        kernel : callable
+            As in `over`; it returns `size` whole numbers.
+        size : int
+        key : sequence of str
+        """
+
 
 def is_remote(source: object) -> TypeGuard[RemoteRows]:
     """Whether rows lie on a cluster."""

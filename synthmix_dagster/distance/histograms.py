@@ -22,10 +22,12 @@ has no such bias there and takes no longer.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthmix_dagster.distance.binned import squared_w1, squared_w2
 from synthmix_dagster.errors import ConfigError, DataError
 
 Floats = NDArray[np.float64]
@@ -108,26 +110,35 @@ def streamed_estimate(
     >>> [round(abs(float(square)), 2) for square in estimate.squares]
     [0.25, 0.0]
     """
+    return estimate_of_sides(Streamed(real), Streamed(synthetic), directions, seed, p)
+
+
+def estimate_of_sides(
+    real: "Side", synthetic: "Side", directions: Floats, seed: int, p: int = 2
+) -> StreamedEstimate:
+    """Estimate as `streamed_estimate` does, wherever the rows of the sides are."""
     if p not in (1, 2):
         raise ConfigError(f"it is {p}", option="p", fix="Set it to 1 or 2")
     sides = {"real": real, "synthetic": synthetic}
-    moments = {name: _moments(side, directions, name) for name, side in sides.items()}
+    moments = {name: side.moments(directions) for name, side in sides.items()}
+    for name, found in moments.items():
+        if not found.rows:
+            raise _too_few(name, 0)
     bins = Bins.around(moments["real"], moments["synthetic"])
     counted = []
     for number, (name, side) in enumerate(sides.items()):
         histograms = Histograms(directions, bins, fold_salt(seed, number))
-        for first, block in _blocks(side, directions.shape[1]):
-            histograms.add(block, first)
+        side.count(histograms)
         _require_counted(histograms, moments[name].rows, name)
         counted.append(histograms)
-    square = _squared_w2 if p == 2 else _squared_w1
+    square = squared_w2 if p == 2 else squared_w1
     r, s = (histograms.shares() for histograms in counted)
-    cross = np.mean([square(one, other, bins) for one in r for other in s], axis=0)
-    within_real = square(r[0], r[1], bins)
+    cross = np.mean([square(one, other, bins.width) for one in r for other in s], axis=0)
+    within_real = square(r[0], r[1], bins.width)
     rows = [moments[name].rows for name in sides]
     outside = sum(histograms.outside for histograms in counted)
     return StreamedEstimate(
-        squares=cross - (within_real + square(s[0], s[1], bins)) / 2,
+        squares=cross - (within_real + square(s[0], s[1], bins.width)) / 2,
         within_real=float(np.mean(within_real)),
         clipped=outside / (sum(rows) * len(directions)),
         n_real=rows[0],
@@ -232,13 +243,20 @@ class Histograms:
     def __init__(self, directions: Floats, bins: Bins, salt: int) -> None:
         self.counts: Ints = np.zeros((2, len(directions), BINS + 2), dtype=np.int64)
         # In units of bins, from the one that holds what lies below.
+        self.directions, self.bins = directions, bins
         self._scaled = (directions / bins.width[:, None]).astype(np.float32)
         self._shift = (1 - bins.low / bins.width).astype(np.float32)
-        self._salt = salt
+        self._salt = self.salt = salt
 
     def add(self, points: Singles, first_row: int) -> None:
         """Count a batch of points, of which the first is row number `first_row` of its side."""
-        second = in_second_fold(first_row, len(points), self._salt)
+        self._add(points, in_second_fold(first_row, len(points), self._salt))
+
+    def add_numbered(self, points: Singles, numbers: Ints) -> None:
+        """Count a batch of points, each with the number of its row on its side."""
+        self._add(points, in_second_fold_by(numbers, self._salt))
+
+    def _add(self, points: Singles, second: NDArray[np.bool_]) -> None:
         for fold, members in enumerate((points[~second], points[second])):
             at = 0
             for projected in _projected(members, self._scaled):
@@ -302,8 +320,13 @@ def in_second_fold(first_row: int, rows: int, salt: int) -> NDArray[np.bool_]:
     >>> bool((whole[40:] == in_second_fold(40, 60, salt=1)).all())
     True
     """
+    return in_second_fold_by(np.arange(first_row, first_row + rows, dtype=np.int64), salt)
+
+
+def in_second_fold_by(numbers: Ints, salt: int) -> NDArray[np.bool_]:
+    """Whether rows of any numbers belong to the second fold."""
     # SplitMix64, whose arithmetic is modulo 2**64.
-    x = np.arange(first_row + 1, first_row + rows + 1, dtype=np.uint64)
+    x = numbers.astype(np.uint64) + np.uint64(1)
     x = x * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -311,14 +334,37 @@ def in_second_fold(first_row: int, rows: int, salt: int) -> NDArray[np.bool_]:
     return second
 
 
-def _moments(side: Batches, directions: Floats, name: str) -> Moments:
-    dimension = directions.shape[1]
-    moments = Moments.of(np.empty((0, dimension), np.float32), directions)
-    for _, block in _blocks(side, dimension):
-        moments = moments.merge(Moments.of(block, directions))
-    if not moments.rows:
-        raise _too_few(name, 0)
-    return moments
+class Side(Protocol):
+    """All rows of a side, which are read once for each verb."""
+
+    def moments(self, directions: Floats) -> Moments:
+        """Moments of all rows."""
+
+    def count(self, histograms: Histograms) -> None:
+        """Count all rows into histograms."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A side whose rows come here in batches."""
+
+    batches: Batches
+
+    def moments(self, directions: Floats) -> Moments:
+        dimension = directions.shape[1]
+        moments = Moments.of(np.empty((0, dimension), np.float32), directions)
+        for _, block in _blocks(self.batches, dimension):
+            moments = moments.merge(Moments.of(block, directions))
+        return moments
+
+    def count(self, histograms: Histograms) -> None:
+        for first, block in _blocks(self.batches, histograms.directions.shape[1]):
+            histograms.add(block, first)
+
+
+def block_rows(dimension: int) -> int:
+    """Rows that are projected at a time."""
+    return max(1, min(BLOCK_ROWS, BLOCK_VALUES // dimension))
 
 
 def _blocks(side: Batches, dimension: int) -> Iterator[tuple[int, Singles]]:
@@ -326,7 +372,7 @@ def _blocks(side: Batches, dimension: int) -> Iterator[tuple[int, Singles]]:
 
     A block is overwritten by the next.
     """
-    block = np.empty((max(1, min(BLOCK_ROWS, BLOCK_VALUES // dimension)), dimension), np.float32)
+    block = np.empty((block_rows(dimension), dimension), np.float32)
     first = filled = 0
     for batch in side():
         taken = 0
@@ -363,38 +409,3 @@ def _too_few(name: str, rows: int) -> DataError:
     return DataError(
         f"it has too few rows ({rows}) to be cut in two", dataset=name, fix="Give it more rows"
     )
-
-
-def _squared_w2(one: Floats, other: Floats, bins: Bins) -> Floats:
-    """Squared W2 along every direction, from shares below the edges of the bins."""
-    squares = [_integrated_square(a, b) for a, b in zip(one, other, strict=True)]
-    return np.array(squares) * bins.width**2
-
-
-def _integrated_square(one: Floats, other: Floats) -> float:
-    """Integral of the squared difference of two quantile functions, in bins."""
-    levels = np.unique(np.concatenate((one, other)))
-    (start, end), (from_, to) = _quantiles(one, levels), _quantiles(other, levels)
-    left, right = start - from_, end - to
-    # The difference is linear between two neighbouring levels.
-    return float(np.diff(levels) @ (left**2 + left * right + right**2)) / 3
-
-
-def _quantiles(below: Floats, levels: Floats) -> tuple[Floats, Floats]:
-    """A quantile function at the start and the end of every interval between levels, in bins."""
-    bin_ = np.searchsorted(below, levels[:-1], side="right") - 1
-    mass = below[bin_ + 1] - below[bin_]
-    start, end = ((level - below[bin_]) / mass for level in (levels[:-1], levels[1:]))
-    return bin_ + start, bin_ + end
-
-
-def _squared_w1(one: Floats, other: Floats, bins: Bins) -> Floats:
-    """Square of the W1 along every direction, from shares below the edges of the bins."""
-    apart = one - other
-    left, right = apart[:, :-1], apart[:, 1:]
-    height = np.abs(left) + np.abs(right)
-    # Where the distribution functions cross inside a bin, their difference is two triangles.
-    crossing = left * right < 0
-    area = np.where(crossing, (left**2 + right**2) / np.where(crossing, height, 1.0), height) / 2
-    squared: Floats = (area.sum(axis=1) * bins.width) ** 2
-    return squared

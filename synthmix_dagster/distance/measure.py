@@ -30,7 +30,7 @@ from synthmix_dagster.distance.estimate import (
     signed_root,
     target_gaps,
 )
-from synthmix_dagster.distance.every_row import Frames, Whole, whole_estimate
+from synthmix_dagster.distance.every_row import EveryRow, Whole, whole_estimate
 from synthmix_dagster.distance.folds import Ints, thinned
 from synthmix_dagster.distance.inference import permutation_test
 from synthmix_dagster.distance.options import DistanceOptions
@@ -59,7 +59,7 @@ def measure(
     columns: Columns = Columns(),
     options: DistanceOptions = DistanceOptions(),
     target: str | None = None,
-    every_row: tuple[Frames, Frames] | None = None,
+    every_row: tuple[EveryRow, EveryRow] | None = None,
     fold_seed: int | None = None,
     notes: Sequence[str] = (),
 ) -> DistanceReport:

@@ -126,7 +126,7 @@ class ArrowEngine:
             labelled = partial(in_strata, kernel, stratify, list(sizes))
             return self.over(dataset, labelled, key, columns)
 
-        return select_exactly(over, sizes, k, seed, stratify, quotas)
+        return select_exactly(over, sizes, k, seed, stratify, quotas, dataset.name)
 
     def plan(self, parts: Sequence[Part]) -> ShufflePlan:
         """Share the memory among what a shuffle holds at a time."""

@@ -92,6 +92,7 @@ def select_exactly(
     seed: int,
     stratify: str | None = None,
     given: Mapping[str, int] | None = None,
+    name: str = "synthetic",
 ) -> Selection:
     """Find the cut-off of exactly k rows in two passes, whatever their number.
 
@@ -112,6 +113,13 @@ def select_exactly(
         Column of the strata, kept in the result.
     given : mapping of str to int, optional
         Rows to choose of each stratum, k in all; by default its share of them.
+    name : str
+        What messages call the dataset.
+
+    Raises
+    ------
+    DataError
+        The rows are not the same in each pass.
 
     Examples
     --------
@@ -122,9 +130,9 @@ def select_exactly(
     {'even': 2, 'odd': 2}
     """
     quota = quotas(sizes, k) if given is None else dict.fromkeys(sizes, 0)
-    for name, rows in (given or {}).items():
+    for stratum_name, rows in (given or {}).items():
         if rows:
-            quota[spelled(name, sizes)] = rows
+            quota[spelled(stratum_name, sizes)] = rows
     due = np.array(list(quota.values()), dtype=np.int64)
     whole = due == np.array(list(sizes.values()))
     cuts = np.where(whole[:, None], np.array(_ABOVE_ALL), -1)
@@ -132,18 +140,31 @@ def select_exactly(
         bits = min(_TOP_BITS, _HISTOGRAM_BITS - (len(sizes) - 1).bit_length())
         counted = partial(_counted_cells, seed, bits, len(sizes))
         cells = np.sum([*over(counted)], axis=0)
-        upto = cells.reshape(len(sizes), -1).cumsum(axis=1)
+        by_stratum = cells.reshape(len(sizes), -1)
+        _require_same(by_stratum.sum(axis=1), list(sizes.values()), name)
+        upto = by_stratum.cumsum(axis=1)
         cut_cell = (upto < due[:, None]).sum(axis=1)
         before = np.where(cut_cell > 0, upto[np.arange(len(sizes)), cut_cell - 1], 0)
         found = list(over(partial(_in_cells, seed, bits, cut_cell)))
         priority, identity, stratum = (np.concatenate(part) for part in zip(*found, strict=True))
+        here = np.bincount(stratum, minlength=len(sizes))
+        _require_same(here, by_stratum[np.arange(len(sizes)), cut_cell], name)
         order = np.lexsort((identity, priority, stratum))
         starts = np.searchsorted(stratum[order], np.arange(len(sizes)))
         for code in np.flatnonzero(~whole & (due > 0)):
             last = order[starts[code] + due[code] - before[code] - 1]
             cuts[code] = priority[last], identity[last]
     named = zip(quota, cuts.tolist(), strict=True)
-    return Selection(seed, stratify, quota, {name: (cut[0], cut[1]) for name, cut in named})
+    return Selection(seed, stratify, quota, {each: (cut[0], cut[1]) for each, cut in named})
+
+
+def _require_same(found: Ints, before: Sequence[int] | Ints, dataset: str) -> None:
+    if not np.array_equal(found, before):
+        raise DataError(
+            "two passes over its rows see different rows",
+            dataset=dataset,
+            fix="Pass rows that are the same each time; write what is random to a table first",
+        )
 
 
 def in_strata(

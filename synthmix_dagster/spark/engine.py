@@ -132,7 +132,7 @@ class SparkEngine:
             labelled = partial(in_strata, kernel, stratify, list(sizes))
             return self.over(dataset, labelled, key, columns)
 
-        return select_exactly(over, sizes, k, seed, stratify, quotas)
+        return select_exactly(over, sizes, k, seed, stratify, quotas, dataset.name)
 
     def shuffle(self, parts: Sequence[Part], draft: Draft, layout: Layout) -> Written:
         return shuffle(self.session, parts, draft, layout, self.memory_mb)

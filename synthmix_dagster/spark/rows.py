@@ -70,6 +70,10 @@ class SparkRows(ABC):
         found = self.mapped(_Found(kernel), FOUND, key, parallelism(self.session))
         return (decoded(bytes(row["found"])) for row in _in_order(collected(self.session, found)))
 
+    def summed(self, kernel: Kernel, size: int, key: Sequence[str] = ()) -> NDArray[np.int64]:
+        cells = self.mapped(_Counted(kernel), CELLS, key, parallelism(self.session))
+        return summed(self.session, cells, size)
+
 
 def rows_of(dataset: Dataset) -> SparkRows:
     """The rows of a dataset that lie on a cluster.
@@ -86,6 +90,16 @@ def rows_of(dataset: Dataset) -> SparkRows:
             fix="Open it with 'open_spark_dataset', or use the engine 'arrow' for all datasets",
         )
     return dataset.source
+
+
+class _Counted:
+    """Work that gives the whole numbers that a kernel returns, without zeros."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    def __call__(self, task: int, rows: Iterator[Stretch]) -> Iterator[pa.RecordBatch]:
+        yield cells_batch(self.kernel(rows))
 
 
 class _Found:

@@ -14,7 +14,9 @@ from synthmix_dagster.data.dataset import Dataset, IntoDataset
 from synthmix_dagster.data.identity import digest
 from synthmix_dagster.data.priority import salted
 from synthmix_dagster.data.profile import Profile
+from synthmix_dagster.data.remote import is_remote
 from synthmix_dagster.data.schema_contract import absent_levels
+from synthmix_dagster.distance.every_row import EveryRow
 from synthmix_dagster.distance.measure import measure, measure_gap
 from synthmix_dagster.distance.options import DistanceOptions, Method, Order, Rows
 from synthmix_dagster.distance.report import DistanceReport
@@ -188,7 +190,7 @@ def measure_distance(
             columns=columns,
             options=options,
             target=target,
-            every_row=(pair[0].batches, pair[1].batches) if rows == "all" else None,
+            every_row=(_every_row(pair[0]), _every_row(pair[1])) if rows == "all" else None,
             fold_seed=digest(salted(seed, [dataset.fingerprint for dataset in pair]), 60),
             notes=(*samples.notes, *notes_of(pair)),
         )
@@ -198,6 +200,12 @@ def measure_distance(
         inputs=_fingerprints(*pair),
         profile=Profile.of(samples.tables[1], used, target if target in used else None),
     )
+
+
+def _every_row(dataset: Dataset) -> EveryRow:
+    """All rows: here in batches, or where they lie."""
+    source = dataset.source
+    return source if is_remote(source) else dataset.batches
 
 
 def recommend_ratio(
