@@ -8,7 +8,7 @@ them in their order.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from synthmix_dagster.data.alignment import unpacked
 from synthmix_dagster.data.column_hashes import filled, is_ticks, missing_of, one_zero, ticks, words
 from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.remote import Stretch, is_remote
 
 Lanes = Iterator[NDArray[np.uint64]]
 #: Rows at a time.
@@ -43,6 +44,16 @@ def content_mark(dataset: Dataset) -> str:
     whole = hashlib.sha256()
     for field in dataset.schema:
         whole.update(f"{field.name}\0{_family(unpacked(field.type))}\0".encode())
+    for digest in _of_buckets(dataset):
+        whole.update(digest)
+    return whole.hexdigest()
+
+
+def _of_buckets(dataset: Dataset) -> list[bytes]:
+    """Digests of the words of rows in their order, of each bucket that has rows."""
+    source = dataset.source
+    if is_remote(source):
+        return [of for _, of in sorted(source.digested(_words, _BITS).items())]
     with ExitStack() as opened:
         # On disk, so that their number does not matter.
         files = [opened.enter_context(TemporaryFile()) for _ in range(1 << _BITS)]
@@ -54,11 +65,21 @@ def content_mark(dataset: Dataset) -> str:
                 ordered = found[np.argsort(buckets, kind="stable")]
                 for file, part in zip(files, np.split(ordered, ends), strict=True):
                     file.write(part.tobytes())
+        digests = []
         for file in files:
             file.seek(0)
             here = np.frombuffer(file.read(), np.uint64).reshape(-1, 2)
-            whole.update(here[np.lexsort((here[:, 1], here[:, 0]))].tobytes())
-    return whole.hexdigest()
+            if len(here):
+                ordered = here[np.lexsort((here[:, 1], here[:, 0]))]
+                digests.append(hashlib.sha256(ordered.tobytes()).digest())
+    return digests
+
+
+def _words(rows: Iterable[Stretch]) -> Lanes:
+    """Of some rows at a time two words each."""
+    for stretch in rows:
+        for start in range(0, stretch.table.num_rows, _ROWS):
+            yield _digests(stretch.table.slice(start, _ROWS))
 
 
 def _digests(table: pa.Table) -> NDArray[np.uint64]:

@@ -1,6 +1,6 @@
 """Rows that are not read here: a cluster holds them, and answers for them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
@@ -82,6 +82,17 @@ class RemoteRows(Protocol):
             As in `over`; it returns `size` whole numbers.
         size : int
         key : sequence of str
+        """
+
+    def digested(self, words: Kernel, bits: int) -> Mapping[int, bytes]:
+        """SHA-256 of two words of every row, in their order, by the leading bits of the first.
+
+        Parameters
+        ----------
+        words : callable
+            From rows to arrays of shape (n_rows, 2) of whole numbers without a sign; runs on the
+            cluster.
+        bits : int
         """
 
 

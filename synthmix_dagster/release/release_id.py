@@ -17,6 +17,10 @@ def release_id_of(
 ) -> str:
     """Hash of inputs and settings: the same ones give the same id, and the same bytes of rows.
 
+    The engine is left out of it, but may show in the fingerprints. Of files they are the same on
+    every engine, and so are the bytes of the rows; of a DataFrame on a cluster the fingerprint is
+    made of digests of parts, which no frame in memory has.
+
     Results stay out of it, as their last digits vary with the machine. A waiver is part of it: what
     was published for a stated reason is another release than what passed its gates.
 

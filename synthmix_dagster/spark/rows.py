@@ -16,6 +16,7 @@ from synthmix_dagster.data.dataset import Dataset
 from synthmix_dagster.data.remote import Kernel, Stretch
 from synthmix_dagster.errors import ClusterError, DataError, StoreError, SynthMixError
 from synthmix_dagster.redaction import cause_of, without_secrets
+from synthmix_dagster.spark.digests import WORDS, Words, digests_of_buckets, sorted_words
 from synthmix_dagster.spark.shipping import ship
 from synthmix_dagster.spark.states import decoded, encoded
 
@@ -74,6 +75,13 @@ class SparkRows(ABC):
         cells = self.mapped(_Counted(kernel), CELLS, key, parallelism(self.session))
         return summed(self.session, cells, size)
 
+    def digested(self, words: Kernel, bits: int) -> dict[int, bytes]:
+        frame = sorted_words(self.mapped(Words(words, bits), WORDS)).mapInArrow(_digested, FOUND)
+        whole: dict[int, bytes] = {}
+        for row in collected(self.session, frame):
+            whole |= decoded(bytes(row["found"]))
+        return whole
+
 
 def rows_of(dataset: Dataset) -> SparkRows:
     """The rows of a dataset that lie on a cluster.
@@ -90,6 +98,10 @@ def rows_of(dataset: Dataset) -> SparkRows:
             fix="Open it with 'open_spark_dataset', or use the engine 'arrow' for all datasets",
         )
     return dataset.source
+
+
+def _digested(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield found_batch(0, digests_of_buckets(batches))
 
 
 class _Counted:

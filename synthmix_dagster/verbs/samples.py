@@ -150,12 +150,10 @@ def _salt(
     """What a sample follows from: all rows, in the form in which every door gives them.
 
     Without a key the rows of files are known by their places and those of frames by content, so
-    that doors differ anyway; then the fingerprints, which are at hand, do. So they do on a cluster,
-    where the digests of all rows would have to come here.
+    that doors differ anyway; then the fingerprints, which are at hand, do.
     """
     sampled = [each for each, limit in zip(datasets, max_rows, strict=True) if limit < each.rows]
-    here = not any(is_remote(each.source) for each in datasets)
-    if key and sampled and here and all(shared_key(each, key) for each in sampled):
+    if key and sampled and all(shared_key(each, key) for each in sampled):
         return salted(seed, [content_mark(each) for each in datasets])
     return salted(seed, [each.fingerprint for each in datasets])
 

@@ -125,3 +125,33 @@ def test_a_missing_bucket_and_a_dead_endpoint_are_named_without_their_secret(end
     said = refused(planted, StoreAccess(retry_seconds=0.2, timeout_seconds=0.5))
     assert "planted" not in said
     assert "s3://bucket/x" in said
+
+
+def test_of_attempts_one_is_adopted_and_the_others_get_into_no_folder(store):
+    def attempt(folder, name, content):
+        sink = folder.create(name)
+        sink.write(content)
+        return sink
+
+    with store.shelf().hold("one") as place:
+        with place.draft() as draft:
+            with draft.attempts() as attempts:
+                attempt(attempts, "a/part", b"first").finish()
+                written = attempt(attempts, "b/part", b"second").finish()
+                late = attempt(attempts, "c/part", b"late")
+                draft.adopt(attempts, written.name, f"{draft.data}/part")
+                assert draft.folder.read(f"{draft.data}/part") == b"second"
+            # A task that was given up, and has not heard of it.
+            try:
+                late.finish()
+            except FileNotFoundError:
+                late.discard()
+            draft.show("manifest.json", b'{"shards": [{"path": "data/part"}]}')
+        shown = store.below("releases", "one")
+        assert [file.name for file in shown.files()] == ["data/part", "manifest.json"]
+    # The next writer removes what the late one wrote.
+    with store.shelf().hold("one"):
+        names = [file.name for file in store.files()]
+    assert [name for name in names if name.rpartition("/")[2] == "part"] == [
+        "releases/one/data/part"
+    ]

@@ -12,6 +12,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
+from synthmix_dagster.data.content_mark import content_mark
 from synthmix_dagster.data.dataset import open_dataset
 from synthmix_dagster.data.identity import identify, row_ids
 from synthmix_dagster.data.schema_contract import contract_of, violations
@@ -110,6 +111,7 @@ def test_identities_samples_and_selections_are_the_same(opened, key):
         expected = ArrowEngine().select(here["one"], 411, 5, key, stratify)
         assert engine.select(there["one"], 411, 5, key, stratify) == expected
     if key:
+        assert content_mark(there["one"]) == content_mark(here["one"])
         # However the rows lie in files and tasks.
         again = engine.select(there["one again"], 411, 5, key, "label")
         assert (again.cuts, dict(again.quotas)) == (expected.cuts, dict(expected.quotas))
