@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from synthmix_dagster.data.dataset import as_frame
 from synthmix_dagster.data.remote import RemoteRows, Stretch, is_remote
 from synthmix_dagster.distance.histograms import (
     Bins,
@@ -196,6 +195,9 @@ def _encoded_part(
     encoder: Encoder, dataset: str, rows: Iterable[Stretch], missing: "Counter[str]"
 ) -> Iterator[tuple[Singles, Ints]]:
     """Points of some rows with the numbers of the rows, few enough for the processor's cache."""
+    # On an executor, which reads rows anyway; whoever measures frames need not load the readers.
+    from synthmix_dagster.data.dataset import as_frame
+
     for stretch in rows:
         points = _points(encoder, as_frame(stretch.table), dataset, missing)
         size = block_rows(points.shape[1])
