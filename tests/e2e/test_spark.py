@@ -68,7 +68,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 #: Options of every mix here: many shards, so that a mix is in the middle for long.
-MIXED: dict[str, Any] = {"ratio": 0.8, "stratify": "city", "rows_per_shard": 150, "seed": 5}
+MIXED: dict[str, Any] = {"ratio": 0.8, "stratify": "city", "rows_per_shard": 350, "seed": 5}
 
 
 @pytest.fixture(scope="module")
