@@ -34,7 +34,6 @@ from benchmarks.mixing import SHARDS, write_input
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 TICKS = os.sysconf("SC_CLK_TCK")
-STAGES = ("start", "open", "sample", "all rows", "select", "write")
 
 
 def main() -> int:
@@ -44,6 +43,7 @@ def main() -> int:
     parser.add_argument("--rows", nargs="+", type=int, default=[2_000_000, 10_000_000, 20_000_000])
     parser.add_argument("--only", nargs="+", choices=["arrow", "spark"], default=["arrow", "spark"])
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--without-all-rows", action="store_true")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -55,7 +55,8 @@ def main() -> int:
                 write_input(path, rows, seed)
             for run in range(options.repeat):
                 for engine in options.only:
-                    for found in measured(engine, inputs, Path(folder), rows):
+                    every = not options.without_all_rows
+                    for found in measured(engine, inputs, Path(folder), rows, every):
                         results.append({"rows": rows, "run": run, "engine": engine, **found})
                         print(results[-1], flush=True)
             shutil.rmtree(Path(folder) / str(rows))
@@ -67,26 +68,26 @@ def main() -> int:
 
 
 def measured(
-    engine: str, inputs: list[Path], folder: Path, rows: int
+    engine: str, inputs: list[Path], folder: Path, rows: int, every: bool
 ) -> Iterator[dict[str, float | str]]:
     """Each stage in turn, of one driver in a process of its own."""
     from spark_cluster import spark_cluster
 
     if engine == "arrow":
-        yield from _stages("", inputs, folder, rows)
+        yield from _stages("", inputs, folder, rows, every)
         return
     logs = folder / f"cluster-{rows}"
     logs.mkdir(exist_ok=True)
     with spark_cluster(logs) as cluster:
-        yield from _stages(cluster.master, inputs, folder, rows)
+        yield from _stages(cluster.master, inputs, folder, rows, every)
 
 
 def _stages(
-    master: str, inputs: list[Path], folder: Path, rows: int
+    master: str, inputs: list[Path], folder: Path, rows: int, every: bool
 ) -> Iterator[dict[str, float | str]]:
     output = folder / "output"
     output.mkdir()
-    words = [master, *map(str, inputs), str(output), str(rows)]
+    words = [master, *map(str, inputs), str(output), str(rows), "every" if every else ""]
     code = "import sys; from benchmarks import spark; spark.run(*sys.argv[1:])"
     with subprocess.Popen(
         [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, text=True
@@ -111,7 +112,7 @@ def _stages(
         raise RuntimeError(f"{master or 'arrow'}: the driver ended with {driver.returncode}")
 
 
-def run(master: str, real: str, synthetic: str, output: str, rows: str) -> None:
+def run(master: str, real: str, synthetic: str, output: str, rows: str, every: str) -> None:
     """Do every stage, and print what it took."""
     import time
 
@@ -148,8 +149,9 @@ def run(master: str, real: str, synthetic: str, output: str, rows: str) -> None:
     quick: dict[str, Any] = {"permutations": 0, "directions": 100, "ignore": ["code"]}
     sampled = measure_distance(pair[0], pair[1], **quick)
     stage("sample", gap=sampled.gap)
-    every = measure_distance(pair[0], pair[1], rows="all", **quick)
-    stage("all rows", gap=every.gap)
+    if every:
+        whole = measure_distance(pair[0], pair[1], rows="all", **quick)
+        stage("all rows", gap=whole.gap)
     shard_rows = -(-int(rows) * 3 // 2 // SHARDS)
     plan = plan_mix(
         pair[0],
