@@ -165,7 +165,7 @@ def test_a_job_on_the_cluster_releases_what_one_machine_does(
             for name in ("on_cluster", "here")
         )
         require_same(found, expected)
-        gaps = [each.details.evidence["distance"]["gap"] for each in (found, expected)]
+        gaps = [each.details.evidence["distribution_distance"]["gap"] for each in (found, expected)]
         assert gaps[0] == pytest.approx(gaps[1], abs=1e-6)
         written = b"".join(
             store.read(each.name) for each in store.files() if each.name.endswith(".json")
