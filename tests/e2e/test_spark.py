@@ -123,6 +123,7 @@ def settings(name: str) -> dict[str, Any]:
         "stratify": "city",
         "threshold": 0.5,
         "flat_curve": "rows",
+        "rows": "all",
         "permutations": 9,
         "directions": 20,
         "rows_per_shard": 1_000,

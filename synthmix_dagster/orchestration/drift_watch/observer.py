@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from synthmix_dagster.data.dataset import Dataset
+from synthmix_dagster.data.dataset import Dataset, as_frame
 from synthmix_dagster.data.identity import shared_key
-from synthmix_dagster.data.priority import salted, sample_positions
+from synthmix_dagster.data.priority import salted
 from synthmix_dagster.data.store import Store
 from synthmix_dagster.distance.report import DistanceReport
 from synthmix_dagster.drift.history import Observation
@@ -32,6 +32,7 @@ from synthmix_dagster.orchestration.config.drift import DriftConfig
 from synthmix_dagster.orchestration.drift_watch.references import Reference, References, Terms
 from synthmix_dagster.redaction import without_secrets
 from synthmix_dagster.threads import one_thread
+from synthmix_dagster.verbs.engines import engine_of
 
 #: The series that watches a side.
 SERIES_OF = {"synthetic": "generator", "real": "reality"}
@@ -170,7 +171,7 @@ class Observer:
         count = min(side.rows, self.options["sample_rows"])
         key = shared_key(side, self.options["key"])
         salt = salted(self.options["seed"], [side.fingerprint])
-        return side.frame(sample_positions(side, count, salt, key))
+        return as_frame(engine_of(None, [side]).sample(side, count, salt, key))
 
     def _terms(self, side: str, rows: pd.DataFrame) -> Terms:
         """What batches have in common that may be compared with each other."""
