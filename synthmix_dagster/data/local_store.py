@@ -354,9 +354,13 @@ def flush(path: Path) -> None:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left."""
+    """Remove what killed writers left.
+
+    A task of theirs on a cluster may not know yet that it was given up, and write on: what it adds
+    meanwhile is left to the next writer.
+    """
     for leftover in folder.glob(f"{HIDDEN}*"):
         if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)
         else:
-            leftover.unlink()
+            leftover.unlink(missing_ok=True)

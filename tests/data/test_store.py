@@ -3,6 +3,7 @@
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -155,3 +156,29 @@ def test_of_attempts_one_is_adopted_and_the_others_get_into_no_folder(store):
     assert [name for name in names if name.rpartition("/")[2] == "part"] == [
         "releases/one/data/part"
     ]
+
+
+def test_a_task_that_writes_on_after_its_writer_died_is_in_nobodys_way(tmp_path):
+    store, stop = open_store(tmp_path / "mixes"), threading.Event()
+    late = tmp_path / "mixes" / "releases" / ".writing-dead"
+
+    def write_on():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with suppress(OSError):
+                late.mkdir(parents=True, exist_ok=True)
+                (late / str(number % 50)).write_bytes(b"x")
+
+    writing = threading.Thread(target=write_on)
+    writing.start()
+    try:
+        for number in range(20):
+            with store.shelf().hold("one") as place, place.draft() as draft:
+                draft.put("data/part", str(number).encode())
+                draft.show("manifest.json", b"{}")
+    finally:
+        stop.set()
+        writing.join()
+    with store.shelf().hold("one"):
+        assert not late.exists()
