@@ -116,5 +116,5 @@ def test_the_command_line_writes_to_a_store_and_reads_from_it(root: str) -> None
 
 
 def test_an_experience_is_read_by_its_uri(root: str) -> None:
-    open_store(root).put("experience.json", SHIPPED.read_bytes())
+    open_store(root).put("experience.json", SHIPPED["kernel"].read_bytes())
     assert Experience.read(f"{root}/experience.json").digest == shipped_experience().digest
