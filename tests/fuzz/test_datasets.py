@@ -159,6 +159,8 @@ def mixed(real: pa.Table) -> None:
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):
         # Parquet knows no seconds, and Arrow stores them as milliseconds.
         wide = pa.timestamp("ms") if pa.types.is_timestamp(column.type) else column.type
