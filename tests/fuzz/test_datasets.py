@@ -39,7 +39,7 @@ def values_of(column: pa.ChunkedArray) -> list[str]:
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.string())
     if pa.types.is_decimal(column.type):
-        return [str(value and int(value.scaleb(20))) for value in column.to_pylist()]
+        return [str(None if v is None else int(v.scaleb(20))) for v in column.to_pylist()]
     if pa.types.is_temporal(column.type):
         wide = pa.int64() if column.type.bit_width == 64 else pa.int32()
         column = column.cast(wide)
