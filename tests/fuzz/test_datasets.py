@@ -167,6 +167,8 @@ def _counted(column: pa.ChunkedArray) -> dict[str, int]:
         column = column.cast(wide) if column.type.unit == "s" else column
     if pa.types.is_time32(column.type):
         column = column.cast(pa.time32("ms"))
+    if pa.types.is_date64(column.type):
+        column = column.cast(pa.date32(), safe=False)
     counts: dict[str, int] = {}
     for value in values_of(column):
         counts[value] = counts.get(value, 0) + 1
