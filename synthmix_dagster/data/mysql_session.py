@@ -120,6 +120,8 @@ class MySqlSession(AdbcSession):
     def end(self) -> None:
         if self._beside:
             self.cursor.execute(f"DROP TABLE IF EXISTS `{self._beside}`")
+            # A pool would keep the connection, and the lock with it.
+            self.run("SELECT RELEASE_LOCK(?)", (self._beside.removesuffix("_new"),))
         super().end()
 
 

@@ -26,7 +26,8 @@ class PublishConfig(Settings):
         A table on `connection`, such as ``analytics.churn_training``. The release is written to it
         whole or not at all, by an asset of its own, ``published_table``.
     connection : str, optional
-        Key of a resource: a `SynthMixConnection` to PostgreSQL, or a ``DuckDBResource``.
+        Key of a resource: a `SynthMixConnection` to PostgreSQL, a ``DuckDBResource``, or one whose
+        ``get_connection()`` gives a connection of ADBC to PostgreSQL, MariaDB or MySQL.
     mode : {"replace", "append"}
         Replace the rows of the table, or add those of the release with the column ``release_id``.
         With partitions the column ``partition_key`` is added, and a partition replaces its own.
