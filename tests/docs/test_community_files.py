@@ -42,8 +42,7 @@ def test_a_workflow_is_bounded_and_pins_what_it_uses(workflow: Path) -> None:
     said = _yaml(workflow)
     assert said["permissions"] == {"contents": "read"}
     for name, job in said["jobs"].items():
-        # What runs once a week may take hours.
-        assert job["timeout-minutes"] <= (350 if workflow.stem == "weekly" else 90), name
+        assert job["timeout-minutes"] <= 90, name
     for step in _steps(workflow):
         assert ("uses" in step) != ("run" in step), step
         if "uses" in step:
