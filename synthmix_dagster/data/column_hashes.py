@@ -29,13 +29,14 @@ def combined(columns: "list[pa.ChunkedArray]", rows: int) -> Hashes:
     lanes = sum(_lanes(column.type) for column in columns)
     found = np.full(rows, 0x345678, np.uint64)
     factor = 1000003
-    for hashes in (lane for column in columns for lane in hashes_of(column)):
-        for start in range(0, rows, _BLOCK):
-            here = found[start : start + _BLOCK]
-            here ^= hashes[start : start + _BLOCK]
-            here *= np.uint64(factor)
-        factor += 82520 + 2 * lanes
-        lanes -= 1
+    for column in columns:
+        for hashes in hashes_of(column):
+            for start in range(0, rows, _BLOCK):
+                here = found[start : start + _BLOCK]
+                here ^= hashes[start : start + _BLOCK]
+                here *= np.uint64(factor)
+            factor += 82520 + 2 * lanes
+            lanes -= 1
     found += np.uint64(97531)
     return found
 
